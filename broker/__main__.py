@@ -1,0 +1,5 @@
+"""Run the program as `python -m broker`."""
+
+from broker.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What was decided and why: the index, the reconciliation and the explanation."""

@@ -1,0 +1,80 @@
+"""The program `broker`: one file per group of commands, each loaded only when it is asked for."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from broker import __version__
+from broker.errors import BrokerError, RejectError, RetryError
+
+# Command -> the module under broker.cli that holds it in its `commands`, and what it does.
+COMMANDS = {
+    "acknowledge": ("receipts", "Say that a disclosure was read."),
+    "act": ("receipts", "Say that a disclosure was acted on."),
+    "connect": ("connect", "Run a connector: an agency's native files in, or disclosures out."),
+    "dead-letters": ("dead_letters", "List, show and redrive records that could not be taken."),
+    "demo": ("demo", "Run the main job on this machine: a synthetic area, native files in, alerts out."),
+    "doctor": ("doctor", "Check this set-up and say what to do."),
+    "explain": ("explain", "Say why somebody was told, or was not."),
+    "keys": ("keys", "Make the keys of an agency, a recipient or the broker."),
+    "lag": ("lag", "Show how far behind each stage is, in seconds and in words."),
+    "outcome": ("receipts", "Say what came of a disclosure."),
+    "policy": ("policy", "Check, test and release the rules."),
+    "publish": ("publish", "Publish events in the canonical form (JSON, one per line)."),
+    "reconcile": ("reconcile", "Prove from the log that every accepted record is accounted for."),
+    "registers": ("registers", "Show and release the registers of agencies and recipients."),
+    "reviews": ("reviews", "List and resolve what a person has to decide."),
+    "run": ("run", "Run a worker: take events in, decide, deliver."),
+    "schemas": ("schemas", "Check the message schemas against their released versions."),
+    "simulate": ("simulate", "Write a synthetic area's native files and their truth."),
+    "subscribe": ("subscribe", "Follow what a recipient is told."),
+    "topics": ("topics", "Compare the topics with their declaration and create what is missing."),
+}
+
+EXIT_REJECTED = 3  # the input was not taken
+EXIT_UNFIT = 2  # settings, policy, registers or state are unfit
+EXIT_TRY_AGAIN = 75  # the far side is unwell; the same command may succeed later (sysexits EX_TEMPFAIL)
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used, so that `broker --help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"broker.cli.{COMMANDS[cmd_name][0]}")
+        commands: dict[str, click.Command] = module.commands
+        return commands[cmd_name]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the list from the table above, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="broker")
+def cli() -> None:
+    """Share what protects a child with those who need to know, and with nobody else."""
+
+
+def main() -> None:
+    """Run the program; an error of ours is one line of plain words and an exit code that means something."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokerError as error:
+        click.echo(f"broker: {error}", err=True)
+        sys.exit(
+            EXIT_TRY_AGAIN if isinstance(error, RetryError) else EXIT_REJECTED if isinstance(error, RejectError) else EXIT_UNFIT
+        )

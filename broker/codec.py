@@ -1,0 +1,210 @@
+"""Messages as bytes and back: Avro in Confluent wire format (a zero byte, the schema id in four bytes, the record).
+
+The only code that touches fastavro. Writing is strict: an unknown field is an error, never dropped silently.
+Bytes of an older released version are read with the present schema, so old logs stay readable.
+"""
+
+import struct
+from collections.abc import Mapping
+from functools import cache
+from io import BytesIO
+from typing import Any, cast
+
+import fastavro
+
+import schemas
+from broker.core.event import (
+    Action,
+    Assertion,
+    Body,
+    Control,
+    Event,
+    Header,
+    QualityFinding,
+    Sector,
+    Source,
+    SubjectRole,
+    ToldFamily,
+)
+from broker.errors import StopError, UnknownSchemaError, UnreadableRecordError
+
+WIRE = struct.Struct(">bI")
+Message = dict[str, Any]  # a decoded Avro record
+
+_GROUPS = (
+    "identity",
+    "contact",
+    "location",
+    "concern",
+    "narrative",
+    "clinical",
+    "intelligence",
+    "third_party",
+    "wish",
+    "monitoring",
+)
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error, AttributeError)
+
+
+def encode(name: str, message: Mapping[str, Any]) -> bytes:
+    """Write one message of a schema in wire format; raises UnreadableRecordError when it does not fit the schema."""
+    schema_id, schema = _current(name)
+    out = BytesIO()
+    out.write(WIRE.pack(0, schema_id))
+    try:
+        fastavro.schemaless_writer(out, schema, message, strict_allow_default=True)
+    except _UNREADABLE as error:
+        raise UnreadableRecordError(f"message does not fit schema `{name}`: {_shape(error)}") from error
+    return out.getvalue()
+
+
+def decode(name: str, value: bytes) -> Message:
+    """Read one message that must be of a given schema.
+
+    Raises UnknownSchemaError when the bytes name no released schema or another one, UnreadableRecordError when they
+    do not fit it.
+    """
+    found, schema = _writer(value)
+    if found != name:
+        raise UnknownSchemaError(f"expected schema `{name}`, found `{found}`")
+    return _read(value, schema, _current(name)[1], name)
+
+
+def schema_name(value: bytes) -> str:
+    """Tell which schema some bytes name; raises UnknownSchemaError."""
+    return _writer(value)[0]
+
+
+def schema_id(value: bytes) -> int | None:
+    """Return the schema id that some bytes name, or None when they are not in wire format."""
+    if len(value) < WIRE.size or value[0] != 0:
+        return None
+    return int(WIRE.unpack_from(value)[1])
+
+
+def encode_event(event: Event) -> bytes:
+    """Write an event in wire format; raises UnreadableRecordError when it does not fit the schema."""
+    return encode("event", event_to_message(event))
+
+
+def decode_event(value: bytes) -> Event:
+    """Read an event; raises UnknownSchemaError or UnreadableRecordError."""
+    return event_from_message(decode("event", value))
+
+
+def decode_header(value: bytes) -> Header:
+    """Read only the header of an event, the prefix of its bytes; raises UnknownSchemaError or UnreadableRecordError."""
+    found = schema_name(value)
+    if found != "event":
+        raise UnknownSchemaError(f"expected schema `event`, found `{found}`")
+    prefix = _prefix(WIRE.unpack_from(value)[1])
+    message = _read(value, prefix, prefix, "event")
+    return _header_from_message(message["header"])
+
+
+def event_to_message(event: Event) -> Message:
+    """Return an event in the shape of its schema."""
+    header = event.header
+    message: Message = {
+        "header": {
+            "event_id": header.event_id,
+            "event_type": header.event_type,
+            "action": header.action.value,
+            "supersedes": header.supersedes,
+            "producer": header.producer,
+            "sector": header.sector.value,
+            "area": header.area,
+            "occurred_at": header.occurred_at,
+            "recorded_at": header.recorded_at,
+            "sequence": header.sequence,
+            "subject_role": header.subject_role.value,
+            "assertion": header.assertion.value,
+            "told_family": header.told_family.value,
+            "told_family_reason": header.told_family_reason,
+            "purpose": header.purpose,
+            "excluded": list(header.excluded),
+            "expires_at": header.expires_at,
+            "attributes": dict(header.attributes),
+            "contact_point": header.contact_point,
+            "source": {name: getattr(header.source, name) for name in Source.__slots__},
+        },
+        **event.body,
+    }
+    if event.control is not None:
+        message["control"] = event.control
+    if event.quality:
+        message["quality"] = [{"rule": one.rule, "field": one.field, "severity": one.severity} for one in event.quality]
+    return message
+
+
+def event_from_message(message: Message) -> Event:
+    """Return the event that a decoded message holds."""
+    body = cast("Body", {group: message[group] for group in _GROUPS if message.get(group) is not None})
+    quality = tuple(QualityFinding(**one) for one in message["quality"]) if message.get("quality") else ()
+    return Event(_header_from_message(message["header"]), body, cast("Control | None", message.get("control")), quality)
+
+
+def _header_from_message(fields: Message) -> Header:
+    return Header(
+        **{
+            **fields,
+            "action": Action(fields["action"]),
+            "sector": Sector(fields["sector"]),
+            "subject_role": SubjectRole(fields["subject_role"]),
+            "assertion": Assertion(fields["assertion"]),
+            "told_family": ToldFamily(fields["told_family"]),
+            "excluded": tuple(fields["excluded"]),
+            "source": Source(**fields["source"]),
+        }
+    )
+
+
+def _read(value: bytes, writer: Any, reader: Any, name: str) -> Message:
+    stream = BytesIO(value)
+    stream.seek(WIRE.size)
+    try:
+        return cast("Message", fastavro.schemaless_reader(stream, writer, None if reader is writer else reader))
+    except _UNREADABLE as error:
+        raise UnreadableRecordError(f"bytes do not fit schema `{name}`: {type(error).__name__}") from error
+
+
+def _writer(value: bytes) -> tuple[str, Any]:
+    number = schema_id(value)
+    if number is None:
+        raise UnknownSchemaError("bytes are not in wire format: no zero byte and schema id at the start")
+    found = _released().get(number)
+    if found is None:
+        raise UnknownSchemaError(f"schema id {number} is not in the lock file")
+    return found
+
+
+@cache
+def _released() -> Mapping[int, tuple[str, Any]]:
+    """Return every released schema by id; the present version of a schema is parsed once and is the same object everywhere."""
+    return {
+        version["id"]: (name, fastavro.parse_schema(version["schema"]))
+        for name, versions in schemas.lock().items()
+        for version in versions
+    }
+
+
+@cache
+def _current(name: str) -> tuple[int, Any]:
+    try:
+        newest = schemas.lock()[name][-1]["id"]
+    except KeyError:
+        raise StopError(f"schema `{name}` is not in the lock file: run `broker schemas check --release`") from None
+    return newest, _released()[newest][1]
+
+
+@cache
+def _prefix(number: int) -> Any:
+    released = _released()[number][1]
+    header = next(field for field in released["fields"] if field["name"] == "header")
+    return fastavro.parse_schema({"type": "record", "name": "safeguarding.Event", "fields": [header]})
+
+
+def _shape(error: Exception) -> str:
+    """Say what did not fit without repeating a value: values are personal data, field names are not."""
+    text = str(error)
+    return text.rpartition(" on field ")[2] if " on field " in text else type(error).__name__

@@ -1,0 +1,125 @@
+"""What the broker knows about one child, and only for as long as a matter is live: the state behind every decision.
+
+`Facts` is a value; `broker.core.apply` makes the next one from an event. All instants are milliseconds since 1970.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from broker.core.event import Category
+from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, Millis, RecipientId, RoleName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An organisation's relation to the child, by which roles are filled: `school`, `gp`, `social_care`, `home_area`.
+
+    `until` is exclusive; None while it lasts.
+    """
+
+    relation: str
+    organisation: str
+    since: Millis
+    until: Millis | None = None
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A status of the child: `cp_plan`, `looked_after`, `cin`, `s47`, `missing`. `organisation` is who holds it."""
+
+    name: str
+    since: Millis
+    until: Millis | None = None
+    detail: str | None = None
+    organisation: str | None = None
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """A protected class (DOMAIN 1.4): `safe_address`, `restricted_record`, `identity_changed`, `protected_person`.
+
+    It never lapses by date; only a lifting ends it.
+    """
+
+    kind: str
+    since: Millis
+    until: Millis | None = None
+    by: str
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A judgement that people made: `significant_harm`, `coercion`, `competent`, `detriment`, `originator_release`, `relevance`.
+
+    It holds until `until`; then it is lapsed, and the policy says what follows.
+    """
+
+    kind: str
+    by_role: str
+    since: Millis
+    until: Millis | None = None
+    lapsed: bool = False
+    recipients: frozenset[str] = frozenset()
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Consent, or agreement to a service; two different things (R4) and neither a lawful basis. `kind`: `consent`, `service`."""
+
+    kind: str
+    state: str
+    since: Millis
+    until: Millis | None = None
+    recipients: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One line of the ledger: who was sent which granted view of which event under which id.
+
+    `version` is the version of the granted view; corrections go by it. `state` is the furthest receipt, or `sent`, or
+    `retracted` once the recipient was told to stop using it.
+    """
+
+    event_id: EventId
+    recipient: RecipientId
+    role: RoleName
+    disclosure_id: DisclosureId
+    categories: frozenset[Category]
+    view_digest: Digest
+    at: Millis
+    version: int = 1
+    state: str = "sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that is known about one child. `at` never goes back; `version` counts the records applied."""
+
+    child_ref: ChildRef
+    version: int = 0
+    at: Millis = Millis(0)
+    birth_date: str | None = None
+    home_area: str | None = None
+    connections: Sequence[Connection] = ()
+    statuses: Sequence[Status] = ()
+    protections: Sequence[Protection] = ()
+    findings: Sequence[Finding] = ()
+    agreements: Sequence[Agreement] = ()
+    told: Mapping[EventId, str] = field(default_factory=dict)
+    wishes: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[EventId, int] = field(default_factory=dict)  # event id -> sequence, of every event taken
+    cancelled: frozenset[EventId] = frozenset()  # retracted, some before they came
+    referrers: Mapping[str, str] = field(default_factory=dict)  # matter -> the organisation that spoke first
+    ledger: Sequence[Sent] = ()
+    holds: frozenset[EventId] = frozenset()  # protecting control events in review: the line goes to people, not out
+    merged_into: ChildRef | None = None
+    lanes: Mapping[str, int] = field(default_factory=dict)  # highest position applied, per input lane
+    policy: Digest | None = None
+    registers: Digest | None = None

@@ -1,0 +1,116 @@
+"""Every error of the broker, in three families by what happens next.
+
+`RejectError`: this record goes to the dead letters with its reason, the line goes on.
+`RetryError`: the far side is unwell, wait and try again.
+`StopError`: our settings, policy or state are unfit, stop and tell the operator.
+
+A message is one line of plain words that names file, line, field or identifier and what to do. It never holds personal data.
+"""
+
+
+class BrokerError(Exception):
+    """Raised when the broker can say in plain words what is wrong; the family says what happens next."""
+
+
+class RejectError(BrokerError):
+    """Raised when one record cannot be taken; it becomes a dead letter."""
+
+    reason = "rejected"
+
+
+class RetryError(BrokerError):
+    """Raised when the far side is unwell and the same work may succeed later."""
+
+
+class StopError(BrokerError):
+    """Raised when going on would be wrong: settings, policy, registers or state are unfit."""
+
+
+class UnknownSchemaError(RejectError):
+    """Raised when bytes carry no wire format prefix or a schema id that the lock file does not hold."""
+
+    reason = "unknown_schema"
+
+
+class UnreadableRecordError(RejectError):
+    """Raised when bytes do not fit the schema that they name, or a value does not fit its schema."""
+
+    reason = "unreadable"
+
+
+class SignatureError(RejectError):
+    """Raised when a signature is missing, does not verify, or its key is not in force for that agency."""
+
+    reason = "bad_signature"
+
+
+class NotPermittedError(RejectError):
+    """Raised when an agency publishes as another, on another sector's topic, or what its role does not allow."""
+
+    reason = "not_permitted"
+
+
+class TooLargeError(RejectError):
+    """Raised when a record is larger than the broker takes."""
+
+    reason = "too_large"
+
+
+class TimeError(RejectError):
+    """Raised when a record was recorded in the future."""
+
+    reason = "time_in_future"
+
+
+class StaleVersionError(RejectError):
+    """Raised when a redriven record is older than what the child's line already holds."""
+
+    reason = "stale_version"
+
+
+class KafkaUnavailableError(RetryError):
+    """Raised when Kafka does not answer."""
+
+
+class SendFailedError(RetryError):
+    """Raised when Kafka did not acknowledge a send; the chunk is not committed."""
+
+
+class SettingsError(StopError):
+    """Raised when settings are missing or wrong; the message holds one line per fault."""
+
+
+class PolicyError(StopError):
+    """Raised when a policy is unfit; the message names file, line, rule and remedy."""
+
+
+class RegistersError(StopError):
+    """Raised when registers are unfit; the message names file, entry and remedy."""
+
+
+class SchemaChangeError(StopError):
+    """Raised when a schema changed in a way that old readers or old bytes cannot survive."""
+
+
+class TopicsError(StopError):
+    """Raised when topics differ from their declaration in a way that must not be mended silently."""
+
+
+class DataLossError(StopError):
+    """Raised when Kafka came back without what it held before."""
+
+
+class KeysError(StopError):
+    """Raised when a key file is missing, unreadable or not the key it should be."""
+
+
+class DeadLetterLimitError(StopError):
+    """Raised when so many records in a row, or so large a share, would be dead-lettered that a release must be bad."""
+
+
+class NotFoundError(StopError):
+    """Raised when a command names a decision, event, review, recipient or file that is not there."""
+
+
+class InputError(StopError):
+    """Raised when a command's input cannot be taken; the message names file and line."""

@@ -1,0 +1,1 @@
+"""Stream lag and its evaluation as clock risk."""

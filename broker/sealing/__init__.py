@@ -1,0 +1,1 @@
+"""Keys, signatures, pseudonyms and envelopes."""

@@ -1,0 +1,1 @@
+"""A synthetic area: native feeds with known truth; it imports neither deciding, policy, matching nor connectors."""

@@ -1,0 +1,1 @@
+"""The only code that knows Kafka and Faust: transport, chunk protocol, stages, topics."""

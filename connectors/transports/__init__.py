@@ -1,0 +1,1 @@
+"""Ways to carry native files and messages."""
