@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, is_typeddict
 
+import fastavro
 import pytest
 
 import schemas
@@ -86,7 +87,5 @@ def test_a_disclosure_cannot_carry_monitoring_data_to_a_rule_nor_control_data_to
 
 
 def test_whole_schemas_stand_alone() -> None:
-    import fastavro
-
     for name in schemas.NAMES:
         fastavro.parse_schema(schemas.whole(name))
