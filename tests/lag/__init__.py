@@ -1,0 +1,1 @@
+"""Lag: Burrow's rules, lag in time, and its words."""
