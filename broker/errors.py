@@ -56,6 +56,12 @@ class TooLargeError(RejectError):
     reason = "too_large"
 
 
+class DeliveryError(RejectError):
+    """Raised when a delivery of native files cannot be taken as a whole; the message says what it is and what to do."""
+
+    reason = "unreadable_delivery"
+
+
 class TimeError(RejectError):
     """Raised when a record was recorded in the future."""
 

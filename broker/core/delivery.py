@@ -1,0 +1,162 @@
+"""What a connector is given and what it hands back: the contract between native formats and whatever carries them.
+
+A connector reads one delivery (a file, or the files that belong together) and yields events and findings, one after the
+other, without holding the delivery in memory. Whoever runs it publishes nothing of a delivery before `read` has ended
+without an error, and commits the memory only after every event was acknowledged.
+"""
+
+import codecs
+import hashlib
+import io
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol
+
+from broker.core.event import Event, Sector
+from broker.core.identifiers import Digest, Millis
+from broker.core.registers import Agency
+from broker.errors import DeliveryError, TooLargeError
+
+MAX_BYTES = 4 * 1024**3  # of one piece; a national file would still fit
+_BLOCK = 1 << 20
+_SIGNATURES = (
+    (b"PK\x03\x04", "a zip archive or a spreadsheet workbook: unpack it, or save it in the format of this inbox"),
+    (b"\x1f\x8b", "compressed with gzip: unpack it first"),
+    (b"%PDF", "a PDF document"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document: save it in the format of this inbox"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+)
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One file of a delivery: its name, size, SHA-256 and a way to open it as often as needed."""
+
+    name: str
+    size: int
+    digest: Digest
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one agency delivered at one instant. `accept_disappearances`: a person confirmed that missing records are gone."""
+
+    agency: Agency
+    received_at: Millis
+    pieces: tuple[Piece, ...]
+    accept_disappearances: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with the delivery that a person at the agency can mend.
+
+    `place` is a line, element path or message id, `message` plain words without personal data, `remedy` what to do.
+    """
+
+    severity: Literal["info", "warning", "error"]
+    rule: str
+    place: str
+    message: str
+    remedy: str
+
+
+class Memory(Protocol):
+    """What a connector remembers of one agency's deliveries. Reads see what was put before in the same delivery.
+
+    Nothing put or deleted lasts unless the carrier commits it, after publication was acknowledged. `items` goes in the
+    order of keys, and stands it when the item just yielded is put again or deleted.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was put under a key, or None."""
+        ...
+
+    def put(self, key: str, value: bytes) -> None:
+        """Remember a value."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Forget a key; nothing happens when it is not there."""
+        ...
+
+    def items(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield all keys that start with a prefix, with their values."""
+        ...
+
+
+class Connector(Protocol):
+    """A native format. `name` is what a person types, `sector` who may publish with it."""
+
+    name: str
+    sector: Sector
+
+    def claims(self, names: tuple[str, ...]) -> bool:
+        """Tell by their names whether files are a whole delivery of this format."""
+        ...
+
+    def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
+        """Yield events and findings; raises DeliveryError or TooLargeError when the delivery cannot be taken at all."""
+        ...
+
+
+def piece_from_bytes(name: str, content: bytes) -> Piece:
+    """Make a piece of bytes in memory."""
+    return Piece(name, len(content), Digest(hashlib.sha256(content).hexdigest()), lambda: io.BytesIO(content))
+
+
+def source_key(event: Event) -> str:
+    """Return the Kafka key of an event: the agency and its own record of the person, so that its own order is kept.
+
+    The record's identifier is hashed, since keys must not hold personal data; an event about nobody known has its own key.
+    """
+    identifiers = event.body.get("identity", {}).get("identifiers") or []
+    record = f"{identifiers[0]['scheme']}:{identifiers[0]['value']}" if identifiers else event.header.event_id
+    return f"{event.header.producer}/{uuid.uuid5(uuid.NAMESPACE_URL, record)}"
+
+
+def check_readable(piece: Piece, *, limit: int = MAX_BYTES) -> bytes:
+    """Return the first bytes of a piece; raises DeliveryError when it is empty or plainly another kind of file."""
+    if piece.size > limit:
+        raise TooLargeError(f"file is {piece.size} bytes, more than the {limit} that this inbox takes: send it in parts")
+    with piece.open() as stream:
+        head = stream.read(4096)
+    if not head.strip(b" \t\r\n\x00" + codecs.BOM_UTF8):
+        raise DeliveryError("file is empty: export it again")
+    for signature, what in _SIGNATURES:
+        if head.startswith(signature):
+            raise DeliveryError(f"file is {what}")
+    if b"\x00" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DeliveryError("file is binary, not text: export it again in the format of this inbox")
+    return head
+
+
+def open_text(piece: Piece, *, limit: int = MAX_BYTES) -> io.TextIOWrapper:
+    """Open a piece as text: UTF-8 or UTF-16 by its mark, else UTF-8, else Windows-1252 as older exports write it.
+
+    Line ends are kept, as the csv module wants them; `encoding` of what is returned says which was found. Raises
+    DeliveryError or TooLargeError.
+    """
+    head = check_readable(piece, limit=limit)
+    marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+    for encoding in (marked,) if marked else ("utf-8", "cp1252"):
+        if _decodes(piece, encoding):
+            return io.TextIOWrapper(piece.open(), encoding=encoding, newline="")
+    raise DeliveryError("file is in no known encoding: save it as UTF-8")
+
+
+def _decodes(piece: Piece, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with piece.open() as stream:
+            while block := stream.read(_BLOCK):
+                if "\x00" in decoder.decode(block):
+                    return False
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
