@@ -1,0 +1,1 @@
+"""Tests of the stream that need no Kafka."""
