@@ -1,0 +1,109 @@
+"""Facts about a child as bytes and back: the form in which the child's line keeps its state.
+
+Every event reads and writes it, so the form is quick and small: lists by position, no field names, one version byte.
+A field may be added at the end of a value's class with a default; older bytes then still read. Equal facts give equal bytes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from broker.core.clocks import Clock
+from broker.core.event import Category
+from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Sent, Status
+from broker.errors import StopError
+
+VERSION = b"\x01"
+NOT_USED = frozenset({"ledger", "seen", "lanes"})  # bookkeeping of the line: no decision reads it
+
+Plain = Any  # what json reads and writes
+_Value = TypeVar("_Value")
+
+_ROWS: Mapping[str, type] = {
+    "connections": Connection,
+    "statuses": Status,
+    "protections": Protection,
+    "findings": Finding,
+    "agreements": Agreement,
+    "ledger": Sent,
+}
+_SETS: Mapping[type, tuple[str, ...]] = {Finding: ("recipients",), Agreement: ("recipients", "categories"), Sent: ("categories",)}
+_NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
+_READ = {of: attrgetter(*names) for of, names in _NAMES.items()}
+
+
+def facts_to_bytes(facts: Facts) -> bytes:
+    """Write facts in their stored form."""
+    return _dump([_plain(name, getattr(facts, name)) for name in _NAMES[Facts]])
+
+
+def facts_from_bytes(value: bytes) -> Facts:
+    """Read facts; raises StopError when the bytes are of a later version of the program."""
+    values = dict(zip(_NAMES[Facts], _load(value), strict=False))
+    for name, of in _ROWS.items():
+        if name in values:
+            values[name] = rows(of, values[name]) if values[name] else ()
+    for name in ("cancelled", "holds"):
+        if name in values:
+            values[name] = frozenset(values[name])
+    return Facts(**values)
+
+
+def clocks_to_bytes(clocks: Sequence[Clock]) -> bytes:
+    """Write the open clocks of one child."""
+    return _dump([_row(one) for one in clocks])
+
+
+def clocks_from_bytes(value: bytes) -> tuple[Clock, ...]:
+    """Read the open clocks of one child; raises StopError as for facts."""
+    return rows(Clock, _load(value))
+
+
+def request_to_bytes(facts: Facts, used: Plain) -> bytes:
+    """Write what one decision used, for its audit entry: condition values, and the facts without ledger and bookkeeping."""
+    return _dump([used, [None if name in NOT_USED else _plain(name, getattr(facts, name)) for name in _NAMES[Facts]]])
+
+
+def request_from_bytes(value: bytes) -> tuple[Facts, Plain]:
+    """Read what one decision used: the facts, without ledger and bookkeeping, and the condition values."""
+    used, stored = _load(value)
+    values = [
+        ({} if name in {"seen", "lanes"} else []) if name in NOT_USED else one
+        for name, one in zip(_NAMES[Facts], stored, strict=False)
+    ]
+    return facts_from_bytes(_dump(values)), used
+
+
+def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, ...]:
+    """Read values of one class from their rows."""
+    names, sets = _NAMES[of], _SETS.get(of, ())
+    found = []
+    for row in stored:
+        values = dict(zip(names, row, strict=False))
+        for name in sets:
+            if name in values:
+                values[name] = frozenset(map(Category, values[name])) if of is Sent else frozenset(values[name])
+        found.append(of(**values))
+    return tuple(found)
+
+
+def _dump(plain: Plain) -> bytes:
+    return VERSION + json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _load(value: bytes) -> Plain:
+    if value[:1] != VERSION:
+        raise StopError("state is of a later version of this program: upgrade this worker")
+    return json.loads(value[1:])
+
+
+def _plain(name: str, value: Any) -> Plain:
+    if name in _ROWS:
+        return [_row(one) for one in value]
+    return sorted(value) if isinstance(value, frozenset) else dict(value) if isinstance(value, Mapping) else value
+
+
+def _row(value: Any) -> list[Plain]:
+    return [sorted(one) if type(one) is frozenset else one for one in _READ[type(value)](value)]
