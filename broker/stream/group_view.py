@@ -1,0 +1,64 @@
+"""See the workers' consumer group from outside: where it stands and who reads what."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError
+
+from broker.errors import KafkaUnavailableError
+
+Place = tuple[str, int]  # topic, partition
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A consumer group at one moment. `assigned` is None when Kafka does not say who reads what."""
+
+    state: str
+    members: int
+    committed: Mapping[Place, int]
+    assigned: frozenset[Place] | None
+
+    def reads(self, place: Place) -> bool:
+        """Tell whether a living member of the group reads this partition."""
+        return self.members > 0 and (self.assigned is None or place in self.assigned)
+
+
+async def view_group(admin: AIOKafkaAdminClient, group: str) -> GroupView:
+    """Look at a group; one that never was has no members and no offsets. Raises KafkaUnavailableError."""
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+        description = await _describe(admin, group)
+    except KafkaError as error:
+        raise KafkaUnavailableError(f"kafka does not tell about the group `{group}`: {type(error).__name__}") from error
+    committed = {(place.topic, place.partition): found.offset for place, found in offsets.items() if found.offset >= 0}
+    if description is None:
+        return GroupView("Dead", 0, committed, frozenset())
+    state, members = description
+    return GroupView(state, len(members), committed, _assigned(members))
+
+
+async def _describe(admin: AIOKafkaAdminClient, group: str) -> tuple[str, list[bytes]] | None:
+    """Return the group's state and each member's assignment in Kafka's form."""
+    for response in await admin.describe_consumer_groups([group]):
+        for found in response.groups:
+            error_code, name, state, _, _, members, *_ = found
+            if name == group and not error_code:
+                return state, [member[4] for member in members]
+    return None
+
+
+def _assigned(assignments: Iterable[bytes]) -> frozenset[Place] | None:
+    places: set[Place] = set()
+    for assignment in assignments:
+        if not assignment:
+            continue  # a member that is just joining reads nothing yet
+        try:
+            partitions: list[TopicPartition] = ConsumerProtocolMemberAssignment.decode(assignment).partitions()
+        except (ValueError, TypeError, IndexError):
+            return None
+        places.update((one.topic, one.partition) for one in partitions)
+    return frozenset(places)
