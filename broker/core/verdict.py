@@ -1,0 +1,114 @@
+"""What was decided about one event: per possible recipient what goes, what does not, what is asked, and why."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from broker.core.event import Category
+from broker.core.identifiers import Digest, Millis, RecipientId, RoleName, RuleId
+from broker.core.policy import Cut
+
+
+class Outcome(StrEnum):
+    """A decision in one word: DISCLOSE when anything goes."""
+
+    DISCLOSE = "DISCLOSE"
+    WITHHOLD = "WITHHOLD"
+    ASK = "ASK"
+
+
+class Voice(StrEnum):
+    """How a reason bears on the decision."""
+
+    GRANTS = "grants"
+    WITHHOLDS = "withholds"
+    ASKS = "asks"
+    NOTES = "notes"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why, by which rule or built-in reason, in one plain sentence; no categories means all of them."""
+
+    rule: RuleId
+    voice: Voice
+    because: str
+    categories: tuple[Category, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """For one possible recipient. Tuples are in a fixed order, so that equal decisions are equal bytes.
+
+    `roles` are all that the recipient fills here, `role` the one in which it is told. `short` and `cuts` say what the granted
+    view leaves out below the level of a category. Reasons are for audit; a recipient reads only `because`.
+    """
+
+    recipient: RecipientId
+    role: RoleName
+    roles: tuple[RoleName, ...]
+    outcome: Outcome
+    kind: str  # as the disclosure's kind: ALERT, EXISTENCE or OUTCOME
+    granted: tuple[Category, ...]
+    withheld: tuple[Category, ...]
+    asked: tuple[Category, ...]
+    asked_of: RoleName | None
+    reasons: tuple[Reason, ...]
+    lawful_basis: str | None
+    gateway: str | None
+    obligations: tuple[str, ...]
+    clock: str | None
+    short: tuple[Category, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+
+    @property
+    def because(self) -> tuple[str, ...]:
+        """The sentences of the rules that granted something: all that the recipient may read of the reasons."""
+        return tuple(reason.because for reason in self.reasons if reason.voice is Voice.GRANTS)
+
+    @property
+    def rules(self) -> tuple[RuleId, ...]:
+        """The rules that granted something."""
+        return tuple(reason.rule for reason in self.reasons if reason.voice is Voice.GRANTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Somebody should be told in a role and nobody can be: the area's hub hears it.
+
+    `hub` is None when the area has no hub, or its hub is in conflict and has no alternate: then the operator hears it.
+    """
+
+    role: RoleName
+    hub: RecipientId | None
+    because: str
+    rules: tuple[RuleId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Everything decided about one event. `others` is one line about everybody that no rule names.
+
+    `alarms` are rules in force whose review date has passed. `used` are the condition values that the decision stands on.
+    """
+
+    decisions: tuple[Decision, ...]
+    gaps: tuple[Gap, ...]
+    others: str
+    alarms: tuple[RuleId, ...]
+    used: tuple[tuple[str, bool | None], ...]
+    policy: Digest
+    registers: Digest
+    at: Millis
+
+    def __bytes__(self) -> bytes:
+        """Return its canonical form: equal verdicts give equal bytes on any machine."""
+        return json.dumps(_plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    """Turn values into what json writes."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
