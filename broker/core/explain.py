@@ -1,0 +1,142 @@
+"""The story of an audit entry in plain English: who was told, what, why and on which basis, and why each other one was not.
+
+Deterministic: the same entry gives the same words on any machine. For those who may read the audit log; a recipient's own
+view is the disclosure itself.
+"""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+WIDTH = 100
+_ZONE = "Europe/London"
+_OUTCOMES = {
+    "DECIDED": "decided: {told} told, {asked} asked about, {not_told} not told",
+    "APPLIED": "taken into what is known about the child; nobody is told of it",
+    "DUPLICATE": "a duplicate of what was already taken; nothing was done again",
+    "IN_REVIEW": "held: a person has to decide first",
+}
+_SUBJECTS = {
+    "event": "Event",
+    "clock": "Clock that fell due",
+    "receipt": "Receipt",
+    "handover": "Merge of two records of one child",
+    "resolution": "A person's decision",
+    "epoch": "Release that came into force",
+}
+_CATEGORY_WORDS = {"existence": "that it happened", "third_party": "third parties", "wish": "the child's own words"}
+
+Entry = Mapping[str, Any]  # a decoded audit entry; `decisions` as its schema has them
+
+
+def explain_entry(entry: Entry, names: Mapping[str, str] | None = None, width: int = WIDTH) -> str:
+    """Tell the whole story of one audit entry; `names` are those of recipients and agencies, where the registers are at hand."""
+    return _wrapped(_story(entry, names or {}), width)
+
+
+def explain_decision(entry: Entry, decision_id: str, names: Mapping[str, str] | None = None, width: int = WIDTH) -> str:
+    """Tell the story of one decision, by its own id or that of its disclosure, with the matter that it was about."""
+    found = [one for one in entry["decisions"] if decision_id in {one["decision_id"], one["disclosure_id"]}]
+    return _wrapped([*_opening(entry, names or {}), "", *_all(found, names or {})], width)
+
+
+def explain_history(entries: Sequence[Entry], names: Mapping[str, str] | None = None, width: int = WIDTH) -> str:
+    """Tell all that happened about one event, in the order of the log."""
+    return ("\n" + "-" * min(width, 40) + "\n").join(explain_entry(entry, names, width) for entry in entries)
+
+
+def instant_in_words(at: int) -> str:
+    """Say an instant as people in England do."""
+    local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(_ZONE))
+    return f"{local:%a} {local.day} {local:%b %Y at %H:%M}"
+
+
+def category_in_words(category: str) -> str:
+    """Say a category of information in plain words."""
+    return _CATEGORY_WORDS.get(category, category.replace("_", " "))
+
+
+def _story(entry: Entry, names: Mapping[str, str]) -> Iterator[str]:
+    yield from _opening(entry, names)
+    for heading, outcome in (("Told", "DISCLOSE"), ("Waiting for a person", "ASK"), ("Not told", "WITHHOLD")):
+        decisions = [one for one in entry["decisions"] if one["outcome"] == outcome]
+        if decisions:
+            yield from ("", heading)
+            yield from _all(decisions, names)
+    if entry["others"]:
+        yield from ("", f"Everybody else: {entry['others']}" if entry["decisions"] else _sentence(entry["others"]))
+
+
+def _opening(entry: Entry, names: Mapping[str, str]) -> Iterator[str]:
+    outcomes = [one["outcome"] for one in entry["decisions"]]
+    said_by = f", said by {_name(entry['producer'], names)}" if entry["producer"] else ""
+    yield f"{_SUBJECTS.get(entry['subject'], entry['subject'])} {entry['event_type']}{said_by}"
+    yield f"  {instant_in_words(entry['at'])}: " + _OUTCOMES[entry["outcome"]].format(
+        told=outcomes.count("DISCLOSE"), asked=outcomes.count("ASK"), not_told=outcomes.count("WITHHOLD")
+    )
+    yield f"  event {entry['event_id']}, audit entry {entry['entry_id']}"
+    if entry["concerns"]:
+        yield f"  about {', '.join(entry['concerns'])}"
+    yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
+
+
+def _all(decisions: Iterable[Entry], names: Mapping[str, str]) -> Iterator[str]:
+    for decision in decisions:
+        yield from _decision(decision, names)
+
+
+def _decision(decision: Entry, names: Mapping[str, str]) -> Iterator[str]:
+    who = _name(decision["recipient"], names) if decision["recipient"] else "nobody fills this role"
+    yield f"  {who} ({decision['role'].replace('_', ' ')})"
+    if decision["granted"]:
+        yield f"    was told: {_categories(decision['granted'])}"
+    for verb, group in (("was not told", "withheld"), ("not before a person decides", "asked")):
+        if decision[group] and decision["outcome"] != "WITHHOLD":
+            yield f"    {verb}: {_categories(decision[group])}"
+    if decision["asked_of"]:
+        yield f"    who decides: {decision['asked_of'].replace('_', ' ')}"
+    for reason in decision["reasons"]:
+        about = f" ({_categories(reason['categories'])})" if reason["categories"] else ""
+        yield f"    because {_clause(reason['because'])}{about} [{reason['rule']}]"
+    yield from _terms(decision)
+
+
+def _terms(decision: Entry) -> Iterator[str]:
+    if decision["lawful_basis"]:
+        gateway = f", by {decision['gateway']}" if decision["gateway"] else ""
+        yield f"    on the basis {decision['lawful_basis']}{gateway}"
+    for obligation in decision["obligations"]:
+        yield f"    must keep to: {obligation}"
+    if decision["due_at"]:
+        yield f"    by {instant_in_words(decision['due_at'])} ({(decision['clock'] or 'clock').replace('_', ' ')})"
+    made = f", disclosure {decision['disclosure_id']}" if decision["disclosure_id"] else ""
+    yield f"    decision {decision['decision_id']}{made}"
+
+
+def _categories(categories: Iterable[str]) -> str:
+    return ", ".join(category_in_words(one) for one in categories)
+
+
+def _name(some_id: str, names: Mapping[str, str]) -> str:
+    return f"{names[some_id]} ({some_id})" if some_id in names else some_id
+
+
+def _clause(sentence: str) -> str:
+    """Make a sentence the second half of one: `The school must know.` becomes `the school must know`."""
+    text = sentence.rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _wrapped(lines: Iterable[str], width: int) -> str:
+    return "\n".join(_wrap(line, width) for line in lines) + "\n"
+
+
+def _wrap(line: str, width: int) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) if line else line

@@ -1,0 +1,123 @@
+"""The story of a decision says who, what, why, and why not."""
+
+from typing import Any
+
+from broker.core.explain import explain_decision, explain_entry, explain_history, instant_in_words
+
+AT = 1_795_000_500_000
+
+
+def a_decision(**more: Any) -> dict[str, Any]:
+    return {
+        "decision_id": "d1",
+        "recipient": "oakfield-dsl",
+        "role": "dsl",
+        "outcome": "DISCLOSE",
+        "granted": ["existence", "identity", "concern"],
+        "withheld": ["location"],
+        "asked": [],
+        "asked_of": None,
+        "reasons": [
+            {"rule": "school-of-child", "because": "The child's school must know before the next school day.", "categories": []},
+            {"rule": "safe-address", "because": "A protected address goes to nobody.", "categories": ["location"]},
+        ],
+        "lawful_basis": "LEGAL_OBLIGATION",
+        "gateway": "Encompass duty 2024",
+        "obligations": ["Discuss with nobody but the child's safeguarding lead."],
+        "clock": "next_school_day",
+        "due_at": AT,
+        "disclosure_id": "x1",
+        "view_digest": "v",
+    } | more
+
+
+def an_entry(**more: Any) -> dict[str, Any]:
+    return {
+        "entry_id": "a1",
+        "at": AT,
+        "child_ref": "c",
+        "outcome": "DECIDED",
+        "subject": "event",
+        "event_id": "e1",
+        "event_type": "police.encompass.notified",
+        "producer": "police:42",
+        "policy_digest": "0123456789abcdef",
+        "registers_digest": "fedcba9876543210",
+        "decisions": [
+            a_decision(),
+            a_decision(
+                decision_id="d2",
+                recipient="gp-1",
+                role="gp",
+                outcome="WITHHOLD",
+                granted=[],
+                withheld=["existence"],
+                disclosure_id=None,
+                reasons=[{"rule": "no-rule", "because": "No rule gives a GP this.", "categories": []}],
+                lawful_basis=None,
+                due_at=None,
+            ),
+        ],
+        "others": "no rule names them for this event",
+        "request": b"",
+        "facts_version": 3,
+        "concerns": [],
+    } | more
+
+
+def test_the_story_says_who_was_told_what_why_and_on_which_basis() -> None:
+    story = explain_entry(an_entry(), {"oakfield-dsl": "Oakfield School, safeguarding lead"})
+
+    for words in (
+        "Event police.encompass.notified, said by police:42",
+        "decided: 1 told, 0 asked about, 1 not told",
+        "Oakfield School, safeguarding lead (oakfield-dsl) (dsl)",
+        "was told: that it happened, identity, concern",
+        "because the child's school must know before the next school day [school-of-child]",
+        "on the basis LEGAL_OBLIGATION, by Encompass duty 2024",
+        "must keep to: Discuss with nobody",
+        "(next school day)",
+    ):
+        assert words in story
+
+
+def test_the_story_says_why_each_other_possible_recipient_was_not_told() -> None:
+    story = explain_entry(an_entry())
+
+    not_told = story[story.index("Not told") :]
+    assert "gp-1 (gp)" in not_told
+    assert "because no rule gives a GP this [no-rule]" in not_told
+    assert "Everybody else: no rule names them for this event" in not_told
+
+
+def test_what_a_told_recipient_did_not_get_stands_with_its_rule() -> None:
+    assert "a protected address goes to nobody (location) [safe-address]" in explain_entry(an_entry())
+
+
+def test_one_decision_is_told_by_its_own_id_or_its_disclosures() -> None:
+    by_decision, by_disclosure = (explain_decision(an_entry(), some_id) for some_id in ("d1", "x1"))
+
+    assert by_decision == by_disclosure
+    assert "gp-1" not in by_decision
+
+
+def test_lines_wrap_and_the_words_are_the_same_every_time() -> None:
+    long = an_entry(others="no rule names them, " * 20)
+
+    assert max(map(len, explain_entry(long, width=60).splitlines())) <= 60
+    assert explain_entry(long) == explain_entry(long)
+
+
+def test_the_history_of_an_event_keeps_the_order_of_the_log() -> None:
+    retraction = an_entry(event_id="e2", outcome="APPLIED", decisions=[], others="taken back", concerns=["e1"])
+
+    history = explain_history([an_entry(), retraction])
+
+    assert history.index("event e1") < history.index("event e2")
+    assert "about e1" in history
+    assert "Taken back" in history
+
+
+def test_an_instant_is_said_in_local_time_on_either_side_of_summer_time() -> None:
+    assert instant_in_words(1_782_900_000_000) == "Wed 1 Jul 2026 at 11:00"
+    assert instant_in_words(1_798_794_000_000) == "Fri 1 Jan 2027 at 09:00"
