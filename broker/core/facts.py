@@ -84,7 +84,7 @@ class Sent:
     """One line of the ledger: who was sent which granted view of which event under which id.
 
     `version` is the version of the granted view; corrections go by it. `state` is the furthest receipt, or `sent`, or
-    `retracted` once the recipient was told to stop using it.
+    `retracted` once the recipient was told to stop using it. `producer` said the event: only it can take it back.
     """
 
     event_id: EventId
@@ -96,6 +96,9 @@ class Sent:
     at: Millis
     version: int = 1
     state: str = "sent"
+    event_type: str = ""
+    producer: str = ""
+    kind: str = "ALERT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
