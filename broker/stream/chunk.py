@@ -1,0 +1,147 @@
+"""The chunk protocol: what is written in which order for some records of one partition, and when they count as done.
+
+Plain code behind ports, so that the explorer can stop it at every await. It must know neither Faust nor Kafka.
+
+INVARIANT: audit entries are acknowledged before outputs are sent, outputs before state, state before the chunk is done.
+A chunk that did not come that far is read again; its ids and its state come out the same.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from broker import codec
+from broker.core.ports import ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
+from broker.errors import BrokerError, DeadLetterLimitError, RejectError, StopError
+
+DEAD_LETTERS = "dead-letters.v1"
+
+# Headers of a dead letter. None of them says anything of a person.
+REASON = "sb_reason"
+TOPIC = "sb_topic"
+PARTITION = "sb_partition"
+OFFSET = "sb_offset"
+SCHEMA_ID = "sb_schema_id"
+ATTEMPT = "sb_attempt"
+
+
+class Writer(Protocol):
+    """Writes records and returns once every one of them is acknowledged."""
+
+    async def write(self, batch: Sequence[Outgoing]) -> None:
+        """Write them in this order per partition; raises SendFailedError when one of them was not acknowledged."""
+        ...
+
+
+@dataclass(slots=True)
+class DeadLetterLimits:
+    """How many dead letters are too many for one partition: then a release is bad, not the records.
+
+    `run` is how many in a row, `share` which part of the last `window` records. One per partition: it remembers.
+    """
+
+    run: int = 200
+    share: float = 0.5
+    window: int = 1_000
+    _in_a_row: int = 0
+    _rejected: int = 0
+    _last: deque[bool] = field(default_factory=deque)
+
+    def count(self, rejected: Sequence[bool], place: str) -> None:
+        """Count the records of a chunk; raises DeadLetterLimitError when it goes too far."""
+        for one in rejected:
+            self._last.append(one)
+            self._rejected += one
+            if len(self._last) > self.window:
+                self._rejected -= self._last.popleft()
+            self._in_a_row = self._in_a_row + 1 if one else 0
+            if self._in_a_row >= self.run:
+                raise DeadLetterLimitError(f"{place}: {self._in_a_row} records in a row would be dead-lettered: {_REMEDY}")
+            if len(self._last) == self.window and self._rejected > self.share * self.window:
+                raise DeadLetterLimitError(
+                    f"{place}: {self._rejected} of {self.window} records would be dead-lettered: {_REMEDY}"
+                )
+
+
+_REMEDY = (
+    "look at the reasons with `broker dead-letters list`, mend the release, its keys, schemas or registers, and start again; "
+    "nothing of this chunk was written"
+)
+
+
+async def run_chunk(
+    task: Task, records: Sequence[Record], writer: Writer, limits: DeadLetterLimits, dead_letters: str = DEAD_LETTERS
+) -> None:
+    """Take a chunk of one partition's records to its end; when this returns, the chunk may be committed.
+
+    Raises SendFailedError when Kafka did not acknowledge everything, DeadLetterLimitError before anything is written when
+    too many records would be rejected, and StopError when a stage failed in a way that it did not foresee. After any of
+    these, and when it is cancelled, the task holds state that Kafka may not: it must be dropped and the chunk read again.
+    """
+    effects = take(task, records, limits, dead_letters)
+    for batch in (effects.audit, effects.outputs, list(effects.state.values())):
+        if batch:
+            await writer.write(batch)
+
+
+def take(task: Task, records: Sequence[Record], limits: DeadLetterLimits, dead_letters: str = DEAD_LETTERS) -> Effects:
+    """Let a task step through records and return what is to be written; nothing is."""
+    effects = Effects()
+    rejected = [_step(task, record, effects, dead_letters) for record in records]
+    if records:
+        limits.count(rejected, f"`{records[0].topic}` partition {records[0].partition}")
+    return effects
+
+
+def _step(task: Task, record: Record, effects: Effects, dead_letters: str) -> bool:
+    """Let a task take one record; return whether it was rejected."""
+    try:
+        task.step(record, effects)
+    except RejectError as error:
+        effects.outputs.append(dead_letter(record, error.reason, dead_letters))
+        return True
+    except BrokerError:
+        raise
+    except Exception as error:
+        # What nobody foresaw stops the line at this record instead of passing it by. No text of the error: it may hold data.
+        place = f"`{record.topic}` partition {record.partition} offset {record.offset}"
+        raise StopError(f"{place}: the stage failed with {type(error).__name__}{_where(error)}: report it as a fault") from error
+    return False
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" in {trace.tb_frame.f_code.co_qualname} line {trace.tb_lineno}"
+
+
+def dead_letter(record: Record, reason: str, topic: str = DEAD_LETTERS) -> Outgoing:
+    """Return the dead letter of a record: its bytes as they came, and where, why and in which attempt it was refused."""
+    content = {"value": record.value, "key": record.key, "headers": dict(record.headers)}
+    return Outgoing(topic, _place(record), codec.encode("dead_letter", content), dead_letter_headers(record, reason))
+
+
+def dead_letter_headers(record: Record, reason: str) -> Headers:
+    """Return the headers that say where, why and in which attempt a record was refused."""
+    number = codec.schema_id(record.value) if record.value is not None else None
+    return (
+        (REASON, reason.encode()),
+        (TOPIC, record.topic.encode()),
+        (PARTITION, b"%d" % record.partition),
+        (OFFSET, b"%d" % record.offset),
+        (SCHEMA_ID, b"%d" % number if number is not None else b""),
+        (ATTEMPT, b"%d" % (attempt(record))),
+        (ORIGIN, record.header(ORIGIN) or _place(record)),
+    )
+
+
+def attempt(record: Record) -> int:
+    """Return the how many-th time a record is tried: a redrive writes the header, a first attempt has none."""
+    text = record.header(ATTEMPT) or b""
+    return int(text) if text.isdigit() else 1
+
+
+def _place(record: Record) -> bytes:
+    return bytes(Position(f"{record.topic}/{record.partition}", record.offset))

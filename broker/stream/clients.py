@@ -1,0 +1,253 @@
+"""The one place that makes Kafka clients, with our defaults, and turns their errors into ours.
+
+A send counts when every replica has it; nothing is committed by itself; a record whose checksum is wrong is an error.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+from struct import Struct
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+
+from broker.core.ports import Outgoing, Record
+from broker.errors import KafkaUnavailableError, SendFailedError, StopError, TopicsError
+
+BATCH_BYTES = 512 * 1024
+REQUEST_TIMEOUT_MS = 20_000
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+_IDEMPOTENCE_SECONDS = 10
+_WORDS = Struct("<I")
+_NOT_PERMITTED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
+
+Lane = tuple[str, int]  # topic and partition
+
+
+@contextmanager
+def kafka_errors(doing: str) -> Iterator[None]:
+    """Turn a client's error into ours: KafkaUnavailableError, or TopicsError where waiting cannot help."""
+    try:
+        yield
+    except (UnknownTopicOrPartitionError, InvalidTopicError) as error:
+        raise TopicsError(f"{doing}: the topic does not exist: run `broker topics apply`") from error
+    except _NOT_PERMITTED as error:
+        raise StopError(f"{doing}: Kafka does not permit it: check the principal and its ACLs") from error
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise KafkaUnavailableError(f"{doing}: Kafka does not answer: {_name(error)}") from error
+
+
+@asynccontextmanager
+async def open_producer(kafka: str, *, topics: Collection[str] = (), idempotent: bool = True) -> AsyncIterator[AIOKafkaProducer]:
+    """Open a producer that waits for all replicas; it learns about all `topics` at once.
+
+    It is idempotent where Kafka can do it; the embedded broker cannot, and there a retried batch may stand twice in the log.
+    Raises KafkaUnavailableError.
+    """
+    producer = await _start_producer(kafka, idempotent=idempotent)
+    try:
+        if topics:
+            with kafka_errors(f"metadata of {len(topics)} topics"):
+                await producer.client.set_topics(list(topics))
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def _start_producer(kafka: str, *, idempotent: bool) -> AIOKafkaProducer:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka,
+        acks="all",
+        enable_idempotence=idempotent,
+        max_batch_size=BATCH_BYTES,
+        max_request_size=MAX_RECORD_BYTES,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
+    with kafka_errors(f"producer for `{kafka}`"):
+        try:
+            await asyncio.wait_for(producer.start(), _IDEMPOTENCE_SECONDS)
+        except BaseException as error:
+            await producer.stop()
+            if not idempotent or not isinstance(error, KafkaError | TimeoutError):
+                raise
+        else:
+            return producer
+    return await _start_producer(kafka, idempotent=False)
+
+
+@asynccontextmanager
+async def open_consumer(
+    kafka: str, *topics: str, group: str | None = None, from_start: bool = True, **options: Any
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Open a consumer that commits nothing by itself; without topics the caller assigns partitions.
+
+    Raises KafkaUnavailableError.
+    """
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=kafka,
+        group_id=group,
+        **{
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest" if from_start else "latest",
+            "check_crcs": True,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            "max_partition_fetch_bytes": MAX_RECORD_BYTES,
+            **options,
+        },
+    )
+    try:
+        with kafka_errors(f"consumer for `{kafka}`"):
+            await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+@asynccontextmanager
+async def open_admin(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Open a client for topics and groups; raises KafkaUnavailableError."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        with kafka_errors(f"administration of `{kafka}`"):
+            await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+def to_record(consumed: Any) -> Record:
+    """Return a consumed record as the core knows it."""
+    return Record(
+        consumed.topic,
+        consumed.partition,
+        consumed.offset,
+        consumed.timestamp,
+        consumed.key,
+        consumed.value,
+        tuple(consumed.headers),
+    )
+
+
+class Writer:
+    """Send batches of records and wait until Kafka acknowledged every one of them; `chunk.Writer`."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._round_robin = 0
+
+    async def prime(self, topics: Collection[str]) -> None:
+        """Learn about topics now and at once, so that the first sends to a thousand recipients do not wait one by one."""
+        with kafka_errors(f"metadata of {len(topics)} topics"):
+            await self._producer.client.set_topics(list(topics))
+
+    async def write(self, batch: Sequence[Outgoing]) -> None:
+        """Send the records, in this order per partition, and return once every one is acknowledged.
+
+        Raises SendFailedError when one was not, and StopError when trying again cannot help: too large, no such topic,
+        not permitted.
+        """
+        lanes: dict[Lane, list[Outgoing]] = {}
+        await self._learn({outgoing.topic for outgoing in batch if outgoing.partition is None})
+        for outgoing in batch:
+            lanes.setdefault(self._lane(outgoing), []).append(outgoing)
+        done = await asyncio.gather(*(self._send(lane, records) for lane, records in lanes.items()), return_exceptions=True)
+        failures = [error for error in done if error is not None]
+        if failures:
+            raise min(failures, key=lambda error: isinstance(error, SendFailedError))
+
+    async def _send(self, lane: Lane, records: Sequence[Outgoing]) -> None:
+        topic, partition = lane
+        futures: list[asyncio.Future[Any]] = []
+        with _send_errors(lane):
+            try:
+                for builder in self._builders(records):
+                    futures.append(await self._producer.send_batch(builder, topic, partition=partition))  # noqa: PERF401 - kept on error
+            finally:
+                # Also what went out before a failure is waited for: nobody may act while it could still arrive.
+                results = await asyncio.gather(*futures, return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+    def _builders(self, records: Sequence[Outgoing]) -> Iterator[Any]:
+        builder = self._producer.create_batch()
+        for record in records:
+            headers = list(record.headers)
+            if builder.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
+                yield builder
+                builder = self._producer.create_batch()
+                builder.append(timestamp=None, key=record.key, value=record.value, headers=headers)
+        builder.close()
+        yield builder
+
+    async def _learn(self, topics: Collection[str]) -> None:
+        """Learn the partition counts of topics that were not primed."""
+        unknown = [topic for topic in topics if not self._producer.client.cluster.partitions_for_topic(topic)]
+        for topic in unknown:
+            with kafka_errors(f"metadata of `{topic}`"):
+                await self._producer.partitions_for(topic)
+
+    def _lane(self, outgoing: Outgoing) -> Lane:
+        if outgoing.partition is not None:
+            return outgoing.topic, outgoing.partition
+        count = len(self._producer.client.cluster.partitions_for_topic(outgoing.topic))
+        return outgoing.topic, self._partition(outgoing.key, count)
+
+    def _partition(self, key: bytes | None, count: int) -> int:
+        if key is not None:
+            return partition_of(key, count)
+        self._round_robin += 1
+        return self._round_robin % count
+
+
+@contextmanager
+def _send_errors(lane: Lane) -> Iterator[None]:
+    place = f"`{lane[0]}` partition {lane[1]}"
+    try:
+        yield
+    except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+        raise StopError(f"{place}: a record is larger than the topic takes: raise its max.message.bytes") from error
+    except (UnknownTopicOrPartitionError, InvalidTopicError) as error:
+        raise TopicsError(f"{place} does not exist: run `broker topics apply`") from error
+    except _NOT_PERMITTED as error:
+        raise StopError(f"{place}: Kafka does not permit it: check the principal and its ACLs") from error
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise SendFailedError(f"{place}: Kafka did not acknowledge a send: {_name(error)}") from error
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """Return the partition that Kafka's own clients choose for a key."""
+    return (murmur2(key) & 0x7FFFFFFF) % count
+
+
+@lru_cache(maxsize=65_536)
+def murmur2(data: bytes) -> int:
+    """Return Kafka's hash of a key: murmur2 as its Java client computes it."""
+    length = len(data)
+    whole = length & ~3
+    result = 0x9747B28C ^ length
+    for (word,) in _WORDS.iter_unpack(data[:whole]):
+        mixed = word * 0x5BD1E995 & 0xFFFFFFFF
+        mixed = (mixed ^ mixed >> 24) * 0x5BD1E995 & 0xFFFFFFFF
+        result = (result * 0x5BD1E995 & 0xFFFFFFFF) ^ mixed
+    if whole != length:
+        result = (result ^ int.from_bytes(data[whole:], "little")) * 0x5BD1E995 & 0xFFFFFFFF
+    result = (result ^ result >> 13) * 0x5BD1E995 & 0xFFFFFFFF
+    return result ^ result >> 15
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__.removesuffix("Error")

@@ -1,0 +1,92 @@
+"""The state of one state topic for one partition, as raw bytes, true to the log whatever order records come in.
+
+A worker that was paused beyond its session (a zombie) may write an older state record after a newer one, and compaction
+keeps the later. So the highest version wins when loading, and the owner follows the log and writes its state again when
+a lower version comes after a higher one.
+"""
+
+from collections.abc import Iterator
+
+from broker.core.ports import STATE_VERSION, Effects, Outgoing, Record
+
+
+class StateTable:
+    """Hold the newest state of every key; `ports.Table`.
+
+    `load` it from the start of the log to its end, write what `repairs` returns, and `follow` the log from there.
+    """
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self._states: dict[bytes, tuple[int, bytes]] = {}
+        # Of keys whose newest record has not come by in the log yet: the highest version that has.
+        self._behind: dict[bytes, int] = {}
+        self._to_repair: set[bytes] = set()
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the state of a key in its wire form, or None."""
+        found = self._states.get(key)
+        return None if found is None else found[1]
+
+    def version(self, key: bytes) -> int:
+        """Return how many records were applied to the key; 0 when it has no state."""
+        found = self._states.get(key)
+        return 0 if found is None else found[0]
+
+    def put(self, key: bytes, value: bytes, effects: Effects) -> None:
+        """Set the state of a key as its next version, and have it written with the effects of this chunk."""
+        version = self.version(key)
+        self._behind.setdefault(key, version)
+        self._states[key] = (version + 1, value)
+        effects.state[self.topic, key] = self._outgoing(key)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Walk every key and its state."""
+        return ((key, value) for key, (_, value) in self._states.items())
+
+    def load(self, record: Record) -> None:
+        """Take a record of the log as it was before this worker wrote: the highest version wins."""
+        key, value, version = _state_of(record)
+        known = self.version(key)
+        if version > known:
+            self._states[key] = (version, value)
+            self._to_repair.discard(key)
+        elif version < known:
+            self._to_repair.add(key)
+
+    def follow(self, record: Record) -> Outgoing | None:
+        """Take a record that came after loading; return the state to write again when a lower version came last."""
+        key, value, version = _state_of(record)
+        mine = self.version(key)
+        seen = self._behind.get(key, mine)
+        if version > mine:
+            # Somebody else owned the key and got further: what they wrote was acknowledged after its outputs were.
+            self._states[key] = (version, value)
+            self._behind.pop(key, None)
+            return None
+        if version == mine:
+            self._behind.pop(key, None)
+            return None if value == self._states[key][1] else self._outgoing(key)
+        if version > seen or (version == seen and key in self._behind):
+            self._behind[key] = version
+            return None
+        return self._outgoing(key)
+
+    def repairs(self) -> list[Outgoing]:
+        """Return, once, the states of which the log holds a lower version last."""
+        keys, self._to_repair = self._to_repair, set()
+        return [self._outgoing(key) for key in keys]
+
+    def _outgoing(self, key: bytes) -> Outgoing:
+        version, value = self._states[key]
+        return Outgoing(self.topic, key, value, ((STATE_VERSION, b"%d" % version),), self.partition)
+
+
+def _state_of(record: Record) -> tuple[bytes, bytes, int]:
+    """Read a state record; one without a version counts as the lowest."""
+    text = record.header(STATE_VERSION) or b""
+    return record.key or b"", record.value or b"", int(text) if text.isdigit() else 0
