@@ -99,6 +99,7 @@ class Sent:
     event_type: str = ""
     producer: str = ""
     kind: str = "ALERT"
+    root: EventId | None = None  # the first event of a chain of corrections; None: the event itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,114 @@
+"""Corrections: who must hear that what they were told is taken back, changed or no longer safe to hold (I7).
+
+They go by the ledger, so they reach everybody who was told, whatever their role is by now. They never carry what the
+recipient was not cleared for, and the words are the same whatever the cause, so that a correction announces no protection.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from broker.core import ledger
+from broker.core.event import Category, Event
+from broker.core.facts import Facts, Sent
+from broker.core.identifiers import DisclosureId, EventId, RecipientId
+from broker.core.notice import Notice
+
+WORDS = ("Stop using this and ask the source.",)
+BASIS = "LEGAL_OBLIGATION"
+GATEWAY = "UK GDPR Article 19"  # a controller tells each recipient of a rectification or erasure
+RULE = "corrections-follow"
+CLOCK = "1_working_day"
+_PLACE = frozenset({Category.LOCATION, Category.CONTACT})
+# A protection set after the fact -> the categories that those who were told before should stop using (DOMAIN 1.4).
+PROTECTS: Mapping[str, frozenset[Category]] = {
+    "safe_address": _PLACE,
+    "restricted_record": _PLACE,
+    "identity_changed": _PLACE | {Category.IDENTITY},
+    "protected_person": frozenset(Category),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What follows for earlier recipients: the notices that go, disclosures that end, and lines that need no notice."""
+
+    notices: tuple[Notice, ...] = ()
+    retracted: tuple[DisclosureId, ...] = ()
+    replaced: tuple[DisclosureId, ...] = ()
+    unchanged: tuple[Sent, ...] = ()
+
+
+def taken_back(facts: Facts, event: Event) -> Corrected:
+    """Return the retractions to everybody who may still rely on the event that this one takes back."""
+    superseded = event.header.supersedes
+    lines = ledger.standing(facts, superseded) if superseded else ()
+    return _stop_using(lines, event)
+
+
+def protected(facts: Facts, event: Event) -> Corrected:
+    """Return the retractions to everybody who holds what a protection now covers."""
+    control = event.control or {}
+    covered = PROTECTS.get(control.get("kind") or "", frozenset())
+    if event.header.event_type != "control.protection" or control.get("state") != "set" or not covered:
+        return Corrected()
+    return _stop_using((one for one in ledger.standing(facts) if one.categories & covered), event)
+
+
+def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
+    """Turn what a later version of an event grants into corrections of what its recipients hold.
+
+    Who is granted another view gets it in place of the old one; who is granted the same view hears nothing; who is granted
+    nothing any more is told to stop using the old one; who is new gets an alert as for any event.
+    """
+    superseded = event.header.supersedes
+    held = {one.recipient: one for one in ledger.standing(facts, superseded)} if superseded else {}
+    root = ledger.root_of(facts, superseded) if superseded else None
+    notices, unchanged, replaced = [], [], []
+    for notice in (replace(one, root=root) for one in granted):
+        before = held.pop(notice.recipient, None)
+        if before is None:
+            notices.append(notice)
+        elif before.view_digest == notice.view_digest:
+            unchanged.append(replace(before, event_id=notice.event_id, root=root))
+        else:
+            replaced.append(before.disclosure_id)
+            notices.append(_in_place_of(before, notice))
+    gone = _stop_using(held.values(), event)
+    return Corrected((*notices, *gone.notices), gone.retracted, tuple(replaced), tuple(unchanged))
+
+
+def is_of(facts: Facts, event: Event) -> bool:
+    """Tell whether an agency corrects its own: nobody can take back or change what another said (I10)."""
+    superseded = event.header.supersedes
+    return all(one.producer in {"", event.header.producer} for one in facts.ledger if one.event_id == superseded)
+
+
+def _in_place_of(before: Sent, notice: Notice) -> Notice:
+    return replace(
+        notice, kind="CORRECTION", replaces=before.disclosure_id, version=before.version + 1, clock=notice.clock or CLOCK
+    )
+
+
+def _stop_using(lines: Iterable[Sent], event: Event) -> Corrected:
+    """Tell each recipient once for each disclosure that it holds."""
+    held = tuple(lines)
+    return Corrected(notices=tuple(_retraction(one, event) for one in held), retracted=tuple(one.disclosure_id for one in held))
+
+
+def _retraction(held: Sent, event: Event) -> Notice:
+    """Say what the recipient knows already and not a word more: its own disclosure, its own event type."""
+    return Notice(
+        event_id=EventId(f"{event.header.event_id}/{held.disclosure_id}"),
+        event_type=held.event_type,
+        producer=event.header.producer,
+        recipient=RecipientId(held.recipient),
+        role=held.role,
+        kind="RETRACTION",
+        because=WORDS,
+        lawful_basis=BASIS,
+        gateway=GATEWAY,
+        rules=(RULE,),
+        clock=CLOCK,
+        replaces=held.disclosure_id,
+        version=held.version + 1,
+    )

@@ -1,0 +1,89 @@
+"""The ledger of one child: who was sent which granted view of which event, and how far each is with it.
+
+Corrections go by it, whatever a recipient's role is by then (I7). Functions return the next facts; nothing is forgotten.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from broker.core.facts import Facts, Sent
+from broker.core.identifiers import DisclosureId, EventId, RecipientId
+from broker.core.notice import Notice
+
+STEPS = ("sent", "delivered", "read", "acted", "outcome")
+RETRACTED = "retracted"  # its recipient was told to stop using it
+REPLACED = "replaced"  # its recipient was sent a later view in its place
+_OVER = frozenset({RETRACTED, REPLACED})
+_ABOUT_A_MESSAGE = frozenset({"RETRACTION", "OUTCOME", "ESCALATION", "GAP"})  # nothing in these can be corrected later
+
+
+def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
+    """Return the ledger's line about a notice that is being sent."""
+    return Sent(
+        event_id=notice.event_id,
+        recipient=notice.recipient,
+        role=notice.role,
+        disclosure_id=disclosure_id,
+        categories=notice.categories,
+        view_digest=notice.view_digest,
+        at=facts.at,
+        version=notice.version,
+        event_type=notice.event_type,
+        producer=notice.producer,
+        kind=notice.kind,
+        root=notice.root,
+    )
+
+
+def with_lines(facts: Facts, lines: Iterable[Sent]) -> Facts:
+    """Add lines; one that is there already, of the same event and disclosure, is added once."""
+    known = {(one.event_id, one.disclosure_id) for one in facts.ledger}
+    added = tuple(one for one in lines if (one.event_id, one.disclosure_id) not in known)
+    return replace(facts, ledger=(*facts.ledger, *added)) if added else facts
+
+
+def standing(facts: Facts, event_id: EventId | None = None) -> tuple[Sent, ...]:
+    """Return the lines that somebody may still rely on: all, or those of one event and of every version of it."""
+    found: dict[DisclosureId, Sent] = {}
+    roots = {root_of(facts, event_id)} if event_id else None
+    for one in facts.ledger:
+        ours = roots is None or (one.root or one.event_id) in roots or one.event_id == event_id
+        if ours and one.state not in _OVER and one.kind not in _ABOUT_A_MESSAGE:
+            found[one.disclosure_id] = one
+    return tuple(found.values())
+
+
+def root_of(facts: Facts, event_id: EventId) -> EventId:
+    """Return the first event of the chain of corrections that an event is in; itself when it is in none."""
+    return next((one.root or event_id for one in facts.ledger if one.event_id == event_id), event_id)
+
+
+def find(facts: Facts, disclosure_id: DisclosureId) -> Sent | None:
+    """Return the line of a disclosure."""
+    return next((one for one in facts.ledger if one.disclosure_id == disclosure_id), None)
+
+
+def was_told(facts: Facts, event_id: EventId, recipient: RecipientId) -> bool:
+    """Tell whether a recipient was ever told of an event."""
+    return any(one.event_id == event_id and one.recipient == recipient for one in facts.ledger)
+
+
+def with_state(facts: Facts, disclosure_ids: Iterable[DisclosureId], state: str) -> Facts:
+    """Set how far some disclosures are; one that was taken back or replaced stays so."""
+    wanted = frozenset(disclosure_ids)
+    lines = tuple(
+        replace(one, state=state) if one.disclosure_id in wanted and _advances(one.state, state) else one for one in facts.ledger
+    )
+    return replace(facts, ledger=lines) if lines != tuple(facts.ledger) else facts
+
+
+def merged(winner: Facts, loser: Facts) -> tuple[Sent, ...]:
+    """Return the ledger of a child whose two records turned out to be one."""
+    return tuple(with_lines(winner, loser.ledger).ledger)
+
+
+def _advances(before: str, after: str) -> bool:
+    """A receipt may come late or twice: how far a recipient is never goes back."""
+    if before in _OVER:
+        return False
+    return after in _OVER or STEPS.index(after) > STEPS.index(before)

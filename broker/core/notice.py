@@ -1,0 +1,41 @@
+"""A notice: one message to one recipient as a value, before it has an id and the recipient's own pseudonym of the child."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.core.event import Category
+from broker.core.identifiers import Digest, DisclosureId, EventId, Millis, RecipientId, RoleName
+
+EMPTY = Digest("")  # of a view that carries nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What one recipient is to be told. `event_id` is the event that its line in the ledger is about.
+
+    `view` holds only what was granted, in the shape of the disclosure's schema. `replaces` is the earlier disclosure that
+    this corrects or takes back; `version` counts the views of one event that went to one recipient;
+    `root` is the first event of a chain of corrections.
+    """
+
+    event_id: EventId
+    event_type: str
+    producer: str
+    recipient: RecipientId
+    role: RoleName
+    kind: str
+    because: tuple[str, ...]
+    lawful_basis: str
+    view: Mapping[str, Any] = field(default_factory=dict)
+    view_digest: Digest = EMPTY
+    categories: frozenset[Category] = frozenset({Category.EXISTENCE})
+    gateway: str | None = None
+    rules: tuple[str, ...] = ()
+    obligations: tuple[str, ...] = ()
+    clock: str | None = None
+    due_at: Millis | None = None
+    stops_on: str = "read"
+    replaces: DisclosureId | None = None
+    version: int = 1
+    root: EventId | None = None
