@@ -50,6 +50,12 @@ class NotPermittedError(RejectError):
     reason = "not_permitted"
 
 
+class HeadersError(RejectError):
+    """Raised when a record's CloudEvents headers are missing or say something else than the event itself."""
+
+    reason = "headers_disagree"
+
+
 class TooLargeError(RejectError):
     """Raised when a record is larger than the broker takes."""
 

@@ -18,7 +18,6 @@ from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
 from broker.core.registers import Agency, Area, Calendar, Recipient, Registers, SigningKey, Subscription
 from broker.errors import RegistersError
-from broker.releases import canonical
 
 
 def _as_millis(value: object) -> object:
@@ -151,7 +150,7 @@ def content_of(file: _File) -> bytes:
     tables = file.model_dump(mode="json")
     for name, key in (("area", "id"), ("agency", "id"), ("key", "id"), ("recipient", "id"), ("calendar", "of")):
         tables[name] = sorted((_sorted(entry) for entry in tables[name]), key=lambda entry, key=key: str(entry[key]))  # type: ignore[misc]
-    return canonical(tables)
+    return json.dumps(tables, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _sorted(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""The canonical form: one event as a JSON object on one line, for an agency whose system has no native connector.
+
+Its fields are those of `schemas/event.avsc`, from which the checks are made. Left out may be what the broker can fill without
+guessing: who publishes, the sector, the source and the event's id. Messages name line and field, never a value.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Literal, Optional, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+import schemas
+from broker import codec
+from broker.core.event import Event, Sector
+from broker.core.identifiers import AgencyId, digest, event_id, nhs_number_is_valid, upn_is_valid
+from broker.errors import BrokerError
+
+LONGEST_LINE = 1024 * 1024
+_INSTANTS = ("recorded_at", "expires_at")
+_PRECISE = r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?$"
+_PATTERNS = {
+    "event_type": r"^[a-z0-9_]+(\.[a-z0-9_]+)+$",
+    "occurred_at": _PRECISE,
+    "birth_date": r"^\d{4}(-\d\d(-\d\d)?)?$",
+    "expected_birth_date": r"^\d{4}(-\d\d(-\d\d)?)?$",
+    "since": _PRECISE,
+    "until": _PRECISE,
+}
+_SECTORS = (
+    ("police:", Sector.POLICE),
+    ("urn:", Sector.SCHOOLS),
+    ("ods:", Sector.HEALTH),
+    ("E", Sector.COUNCILS),
+    ("W", Sector.COUNCILS),
+)
+_CHECKS = {"nhs_number": nhs_number_is_valid, "upn": upn_is_valid, "former_upn": upn_is_valid}
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that could not be taken: which, and what is wrong with it, one entry per fault."""
+
+    line: int
+    faults: tuple[str, ...]
+
+
+def read_lines(lines: Iterator[bytes], agency: AgencyId) -> Iterator[Event | BadLine]:
+    """Read events one per line as this agency; a line that cannot be taken comes out as what is wrong with it."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _read_line(line, number, agency)
+
+
+def sector_of(agency: AgencyId) -> Sector | None:
+    """Tell an agency's sector from the form of its id; None when the form says none."""
+    return next((sector for prefix, sector in _SECTORS if agency.startswith(prefix)), None)
+
+
+def _read_line(line: bytes, number: int, agency: AgencyId) -> Event | BadLine:
+    if len(line) > LONGEST_LINE:
+        return BadLine(number, (f"line is longer than {LONGEST_LINE} bytes: send one event per line",))
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return BadLine(number, ("line is not JSON in UTF-8: one event, one object, one line",))
+    if not isinstance(content, dict) or not isinstance(content.get("header"), dict):
+        return BadLine(number, ("line must hold an object with a `header`",))
+    try:
+        checked = _model().model_validate(_filled(content, line, number, agency))
+        return codec.event_from_message(_with_checks(checked.model_dump(mode="python")))
+    except ValidationError as error:
+        return BadLine(number, tuple(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors()))
+    except BrokerError as error:
+        return BadLine(number, (str(error),))
+
+
+def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyId) -> dict[str, Any]:
+    """Fill what the line left out and the broker knows."""
+    given = content["header"]
+    source = {
+        "system": "canonical",
+        "format": "canonical",
+        "format_version": "1",
+        "native_digest": digest(line.strip()),
+        "location": f"line {number}",
+        **(given["source"] if isinstance(given.get("source"), dict) else {}),
+    }
+    sector = sector_of(agency)
+    said = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    header = {
+        "event_id": event_id(f"{agency}/{source['system']}", "canonical", digest(said.encode())),
+        "producer": agency,
+        "action": "NEW",
+        "subject_role": "UNKNOWN",
+        "assertion": "NOT_SAID",
+        "told_family": "NOT_SAID",
+        **({"sector": sector.value} if sector else {}),
+        **given,
+        "source": source,
+    }
+    for name in _INSTANTS:
+        header[name] = _millis(header.get(name))
+    return {**content, "header": {name: value for name, value in header.items() if value is not None}}
+
+
+def _millis(value: object) -> object:
+    """Take an ISO 8601 instant with its zone for milliseconds since 1970; leave anything else to the checks."""
+    if not isinstance(value, str):
+        return value
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return value if at.tzinfo is None else int(at.timestamp() * 1000)
+
+
+def _with_checks(message: dict[str, Any]) -> dict[str, Any]:
+    """Say of each identifier whether its check digit or letter agrees, where the line did not."""
+    for one in (message.get("identity") or {}).get("identifiers") or ():
+        check = _CHECKS.get(one["scheme"])
+        if check is not None and one.get("check_ok") is None:
+            one["check_ok"] = check("".join(one["value"].split()).upper())
+    return message
+
+
+def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = ".".join(str(one) for one in place)
+    if kind == "extra_forbidden":
+        return f"field `{name}`: unknown: take it out or correct its spelling"
+    if kind == "missing":
+        return f"field `{name}`: missing"
+    if kind == "string_pattern_mismatch":
+        return f"field `{name}`: is not in the form that it must have (dates are ISO 8601, event types as in the catalogue)"
+    said = re.sub(r"\s*\[.*", "", message)
+    return f"field `{name}`: {said[:1].lower()}{said[1:]}"
+
+
+@cache
+def _model() -> type[BaseModel]:
+    """Return the checks that `event.avsc` asks for, made from it so that there is one source."""
+    made: dict[str, Any] = {}
+    return cast("type[BaseModel]", _type_of(schemas.whole("event"), "event", made))
+
+
+def _type_of(schema: Any, name: str, made: dict[str, Any]) -> Any:
+    if isinstance(schema, list):
+        inner = [_type_of(one, name, made) for one in schema if one != "null"]
+        return Optional[inner[0]]  # noqa: UP045 - the type is a value here
+    if isinstance(schema, str):
+        return _plain(schema.removeprefix("safeguarding."), name, made)
+    if schema["type"] == "array":
+        return list[_type_of(schema["items"], name, made)]  # type: ignore[misc]
+    if schema["type"] == "map":
+        return dict[str, _type_of(schema["values"], name, made)]  # type: ignore[misc]
+    if schema["type"] == "enum":
+        made[schema["name"]] = Literal[tuple(schema["symbols"])]
+        return made[schema["name"]]
+    if schema["type"] == "record":
+        made[schema["name"]] = _record(schema, made)
+        return made[schema["name"]]
+    return _type_of(schema["type"], name, made)
+
+
+def _plain(schema: str, name: str, made: Mapping[str, Any]) -> Any:
+    if schema in made:
+        return made[schema]
+    if schema == "string" and name in _PATTERNS:
+        return Annotated[str, Field(pattern=_PATTERNS[name])]
+    return {"string": str, "long": int, "int": int, "boolean": bool, "bytes": bytes, "double": float}[schema]
+
+
+def _record(schema: Mapping[str, Any], made: dict[str, Any]) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for field in schema["fields"]:
+        kind = _type_of(field["type"], field["name"], made)
+        fields[field["name"]] = (kind, field["default"]) if "default" in field else (kind, ...)
+    return create_model(schema["name"], __config__=ConfigDict(extra="forbid", strict=True, frozen=True), **fields)

@@ -1,0 +1,52 @@
+"""The Kafka headers of an event: CloudEvents 1.0, Kafka protocol binding, binary mode."""
+
+from datetime import UTC, datetime, timedelta
+
+from broker.core.event import Header
+from broker.core.ports import Headers, Record
+from broker.errors import HeadersError
+
+CONTENT_TYPE = "application/avro"
+SPEC_VERSION = "1.0"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def headers_of(header: Header) -> Headers:
+    """Return the headers that an event travels with."""
+    return tuple((name, value.encode()) for name, value in _words(header).items())
+
+
+def check_headers(record: Record, header: Header) -> None:
+    """Check that a record's headers say what the event says; raises HeadersError, naming the first that does not."""
+    for name, value in _words(header).items():
+        found = record.header(name)
+        if found is None:
+            raise HeadersError(f"header `{name}` is missing")
+        if found != value.encode() and not (name == "ce_time" and _same_instant(found, value)):
+            raise HeadersError(f"header `{name}` does not say what the event says")
+
+
+def _words(header: Header) -> dict[str, str]:
+    return {
+        "ce_specversion": SPEC_VERSION,
+        "ce_id": header.event_id,
+        "ce_source": header.producer,
+        "ce_type": header.event_type,
+        "ce_time": _rfc3339(header.recorded_at),
+        "content-type": CONTENT_TYPE,
+    }
+
+
+def _rfc3339(millis: int) -> str:
+    try:
+        at = _EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:
+        raise HeadersError("field `recorded_at` is no instant of this calendar") from None
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _same_instant(found: bytes, expected: str) -> bool:
+    try:
+        return datetime.fromisoformat(found.decode()) == datetime.fromisoformat(expected)
+    except (ValueError, TypeError):
+        return False

@@ -1,0 +1,135 @@
+"""The first stage: take an agency's record in, or say why not. Nothing of its content is changed.
+
+What passes is what its agency said (I10): signed with a key in force, on its own sector's topic, in a schema that was
+released, and not from the future. It goes on under the matching key of the child's birth date, byte for byte.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker import codec
+from broker.core.event import Event, Sector
+from broker.core.matching import keys_of, whole_birth_date
+from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.registers import Agency, Registers
+from broker.errors import NotPermittedError, TimeError, TooLargeError, UnreadableRecordError
+from broker.sealing.secrets import Secrets
+from broker.sealing.signatures import signed_by
+from broker.stream.cloudevents import check_headers
+from broker.stream.topics import CANDIDATES, EVENTS, MAX_EVENT_BYTES
+
+TOLERANCE_MS = 5 * 60 * 1000  # how far a source's clock may be ahead of Kafka's
+
+# Records of a person from a register of people: they may open a child.
+REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
+
+_SECTOR_OF = {EVENTS[sector]: sector for sector in Sector}
+_PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
+_ANY_SECTOR = ("control.", "identity.")
+
+
+class RegistersSource(Protocol):
+    """Follows `registers.v1`."""
+
+    def newest(self) -> Registers:
+        """Return the newest release of the registers; raises RetryError while there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The stage `intake`; it keeps no state."""
+
+    secrets: Secrets
+    registers: RegistersSource
+    name: str = "intake"
+    inputs: tuple[str, ...] = tuple(EVENTS.values())
+    state_topics: tuple[str, ...] = ()
+
+    def open(self, partition: int, tables: Mapping[str, Table]) -> Task:  # noqa: ARG002 - the port's signature
+        """Take a partition up; there is nothing to load."""
+        return _IntakeTask(self.secrets, self.registers)
+
+
+@dataclass(frozen=True, slots=True)
+class _IntakeTask:
+    secrets: Secrets
+    registers: RegistersSource
+
+    def step(self, record: Record, effects: Effects) -> None:
+        """Check one record and pass it on as a candidate; raises RejectError with the reason when it cannot be taken."""
+        value = _whole(record)
+        event = codec.decode_event(value)
+        check_headers(record, event.header)
+        registers = self.registers.newest()
+        agency = _publisher(registers, record, event)
+        _check_time(record, event)
+        message = {
+            "kind": "EVENT",
+            "event": value,
+            "opens_child": agency.registers_people and event.header.event_type in REGISTRATIONS,
+            "hub": _hub(registers, agency, event),
+        }
+        place = bytes(Position(f"{record.topic}/{record.partition}", record.offset))
+        headers = ((ORIGIN, place), (CAUSE, place))  # never the publisher's own words about where it stands
+        key = candidate_key(self.secrets, event).encode()
+        effects.outputs.append(Outgoing(CANDIDATES, key, codec.encode("candidate", message), headers))
+
+    def due(self, now: int) -> Iterable[Outgoing]:  # noqa: ARG002 - the port's signature
+        """Return nothing: intake has no timers."""
+        return ()
+
+
+def candidate_key(secrets: Secrets, event: Event) -> str:
+    """Return where an event looks for its child: under the birth date, else its strongest identifier, else by itself."""
+    birth_date = whole_birth_date(event.body.get("identity", {}).get("birth_date"))
+    if birth_date is not None:
+        return secrets.matching_key(birth_date)
+    strongest = next(iter(keys_of(event)), None)
+    if strongest is not None:
+        return secrets.identifier_hash(strongest.scheme, strongest.value, strongest.issuer)
+    return "n-" + secrets.identifier_hash("event", event.header.event_id)[2:]
+
+
+def _whole(record: Record) -> bytes:
+    if record.value is None:
+        raise UnreadableRecordError("record has no value: an event is never deleted, publish a retraction")
+    if len(record.value) > MAX_EVENT_BYTES:
+        raise TooLargeError(f"event has {len(record.value)} bytes, more than the {MAX_EVENT_BYTES} that the broker takes")
+    return record.value
+
+
+def _publisher(registers: Registers, record: Record, event: Event) -> Agency:
+    """Return the agency that published the event; raises SignatureError or NotPermittedError when it may not have."""
+    header = event.header
+    key = signed_by(registers, record, header.event_id)
+    if key.holder != header.producer:
+        raise NotPermittedError(f"key `{key.id}` belongs to `{key.holder}`, which cannot publish as another agency")
+    agency = registers.agencies.get(header.producer)
+    if agency is None:
+        raise NotPermittedError(f"`{key.holder}` is not an agency in the registers: release them with its entry")
+    if not agency.sector == header.sector == _SECTOR_OF.get(record.topic):
+        raise NotPermittedError(f"agency `{agency.id}` is of sector {agency.sector.value} and publishes on its own topic only")
+    if not _may_publish(agency, header.event_type):
+        raise NotPermittedError(f"agency `{agency.id}` may not publish this event type: see its entry in the registers")
+    if not header.purpose.strip():
+        raise NotPermittedError("field `purpose` is empty: say why it is shared")
+    return agency
+
+
+def _may_publish(agency: Agency, event_type: str) -> bool:
+    if agency.event_types:
+        return event_type in agency.event_types
+    return event_type.startswith((_PREFIXES[agency.sector], *_ANY_SECTOR))
+
+
+def _check_time(record: Record, event: Event) -> None:
+    ahead = event.header.recorded_at - record.timestamp
+    if ahead > TOLERANCE_MS:
+        raise TimeError(f"field `recorded_at` is {ahead // 1000} s ahead of Kafka's clock: correct the clock of the source")
+
+
+def _hub(registers: Registers, agency: Agency, event: Event) -> str:
+    area = registers.areas.get(event.header.area or "") or registers.areas.get(agency.area)
+    return "" if area is None else area.hub
