@@ -1,0 +1,347 @@
+"""The school census as COLLECT exports it in CSV tables: who is on roll, who left, suspensions, exclusions and absence.
+
+A delivery is the set of tables of one export; it is a snapshot, so only what differs from what was delivered before becomes
+an event. A pupil who is missing from the roll without a leaver record is a finding, never a leaver, until a person confirms it.
+A suspension that is gone from the same term is taken back; many gone at once wait for a person.
+
+What the census cannot know: the day of any absence, whether the sessions missed were consecutive, and anything since the
+census day. `school.absence.reported` is said only where 20 or more sessions (10 school days) of one term carry the codes for
+unauthorised absence and the pupil's codes do not add up to more sessions than there were.
+
+Fields and codes: DfE school census guides as published with the COLLECT exports of 2015 to 2026. Lunchtime suspensions are
+suspensions (DfE, Suspension and permanent exclusion guidance); a pupil's number is an identifier for education only.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
+
+from broker.core.delivery import Delivery, Finding, Memory
+from broker.core.event import (
+    Body,
+    Concern,
+    ConcernCode,
+    Control,
+    Event,
+    Location,
+    Sector,
+)
+from connectors.schools.census_rows import (
+    ADDRESS,
+    CATEGORIES,
+    EXCLUSION,
+    NOT_COUNTED,
+    PUPIL,
+    REASONS,
+    UNAUTHORISED,
+    YOUNG_CARER,
+    Person,
+    Pupil,
+    read_address,
+    read_person,
+)
+from connectors.schools.census_snapshot import FORMAT, Draft, Snapshot
+from connectors.schools.collect_csv import Index, Table, iso_date, key_column, name_parts, open_tables, term_of, whole
+
+TEN_SCHOOL_DAYS = 20  # sessions: half days
+
+
+class SchoolCensus:
+    """Read the CSV tables of one school census export."""
+
+    name = FORMAT
+    sector = Sector.SCHOOLS
+
+    def claims(self, names: tuple[str, ...]) -> bool:
+        """Tell whether the files are tables of one export: the same name but for the table, no table twice."""
+        parts = [name_parts(name) for name in names]
+        known = [part for part in parts if part]
+        return bool(known) and len(known) == len(parts) == len(set(known)) and len({prefix for prefix, _ in known}) == 1
+
+    def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
+        """Yield what the export says that was not said before, leavers first; raises DeliveryError when it is no census."""
+        tables, findings = open_tables(delivery)
+        yield from findings
+        reading = _Reading(delivery, memory, tables)
+        try:
+            yield from reading.everything()
+        finally:
+            reading.close()
+
+
+class _Reading:
+    """One delivery being read."""
+
+    def __init__(self, delivery: Delivery, memory: Memory, tables: dict[str, Table]) -> None:
+        self._tables = tables
+        self._agency = delivery.agency.id
+        self._snapshot = Snapshot(delivery, memory)
+        self._snapshot.term = next((term for piece in delivery.pieces if (term := term_of(piece.name))), "")
+        self._today = datetime.fromtimestamp(delivery.received_at / 1000, UTC).date().isoformat()
+        self._schools: dict[str, str | None] = {}
+        self._estabs: dict[str, str] = {}
+        self._index: dict[str, Index] = {}
+
+    def close(self) -> None:
+        for index in self._index.values():
+            index.close()
+
+    def everything(self) -> Iterator[Event | Finding]:
+        yield from self._collection()
+        for roll in ("offroll", "onroll"):
+            yield from self._gather(roll)
+        yield from self._pupils("pupilnolongeronroll", "offroll", self._left)
+        yield from self._pupils("pupilonroll", "onroll", self._registered)
+        for roll in ("offroll", "onroll"):
+            yield from self._orphans(roll)
+        yield from self._gone()
+
+    def _collection(self) -> Iterator[Finding]:
+        """Read term and establishments from the table `schoolcensus`, when it is there."""
+        table = self._tables.get("schoolcensus")
+        if table is None:
+            return
+        for _, (native, lea, estab, year, term) in table.rows(("nativeid", "lea", "estab", "year", "term")):
+            self._snapshot.term = self._snapshot.term or term_of(f"{whole(year)} {term}")
+            if lea.isdigit() and estab.isdigit():
+                self._estabs[native] = f"laestab:{lea}{estab[-4:]}"
+        yield from table.take_problems()
+
+    def _gather(self, roll: str) -> Iterator[Finding]:
+        """Index the tables that belong to pupils of one roll."""
+        for kind, gather in (("termlyexclusions", EXCLUSION), ("addresses", ADDRESS)):
+            index = self._index[kind + roll] = Index()
+            if table := self._tables.get(kind + roll):
+                for line, (key, *row) in table.rows((key_column(roll), *gather)):
+                    index.add(f"{key}/{row[0]}", [line, *row])
+                yield from table.take_problems()
+            index.close_writing()
+        yield from self._gather_sessions("termlysessiondetails" + roll, key_column(roll))
+
+    def _gather_sessions(self, name: str, key_name: str) -> Iterator[Finding]:
+        """Add up each pupil's sessions, runs of rows at a time: exports keep a pupil's rows together."""
+        index = self._index[name] = Index()
+        table = self._tables.get(name)
+        if table is None:
+            return
+        current, total, unauthorised, first = "", 0, 0, 0
+        for line, (key, native, code, text) in table.rows((key_name, "nativeid", "attendancereason", "sessions")):
+            if (pupil := f"{key}/{native}") != current:
+                if total:
+                    index.add(current, [first, total, unauthorised])
+                current, total, unauthorised, first = pupil, 0, 0, line
+            sessions = whole(text) or 0
+            total += 0 if code in NOT_COUNTED else sessions
+            unauthorised += sessions if code in UNAUTHORISED else 0
+        if total:
+            index.add(current, [first, total, unauthorised])
+        index.close_writing()
+        yield from table.take_problems()
+
+    def _pupils(
+        self, name: str, roll: str, said: Callable[[Person, str], Iterator[Event | Finding]]
+    ) -> Iterator[Event | Finding]:
+        table = self._tables.get(name)
+        if table is None:
+            return
+        for line, (table_id, *row) in table.rows((key_column(name), *PUPIL)):
+            pupil = Pupil(*row)
+            school = self._schools[pupil.native] if pupil.native in self._schools else (yield from self._school(pupil.native))
+            if school is None:
+                continue
+            person = read_person(pupil, school, table.place(line), self._today)
+            yield from person.findings
+            joined = f"{table_id}/{pupil.native}"
+            yield from said(person, joined)
+            yield from self._exclusions(person, roll, joined)
+            yield from self._absence(person, roll, joined)
+            if table.problems:
+                yield from table.take_problems()
+        yield from table.take_problems()
+
+    def _school(self, native: str) -> Generator[Finding, None, str | None]:
+        """Find out which school rows are of: the agency itself, or by local authority and establishment number."""
+        own = self._agency.startswith("urn:")
+        if own and self._schools:
+            self._schools[native] = None
+            yield Finding(
+                "error", "another_school", f"NativeId {native}", "rows of another school: left out, a school speaks for itself",
+                "deliver them as that school, or as the local authority",
+            )  # fmt: skip
+        elif own:
+            self._schools[native] = self._agency
+        elif native in self._estabs or (len(native) == 7 and native.isdigit()):
+            self._schools[native] = self._estabs.get(native) or f"laestab:{native}"
+        else:
+            self._schools[native] = f"native:{native}"
+            yield Finding(
+                "warning", "school_unknown", f"NativeId {native}", "the export does not say which establishment this is",
+                "deliver the table schoolcensus too, with lea and estab; else name this NativeId in the registers",
+            )  # fmt: skip
+        return self._schools[native]
+
+    def _registered(self, person: Person, joined: str) -> Iterator[Event | Finding]:
+        """Say that a pupil is on roll, unless that is known and unchanged."""
+        row, key = person.row, f"roll/{person.stem}"
+        addresses = self._index["addressesonroll"].take(joined)
+        known = self._snapshot.known(key)
+        if self._snapshot.seen(known) and not known.get("gone"):
+            yield Finding(
+                "warning", "twice", person.place, "the pupil is in the table twice: the first row counts", "remove one row"
+            )
+            return
+        if self._snapshot.newer(known):
+            return  # a later term was delivered already: an older word does not replace it
+        entry, body = _date(row.entry), _body(person, addresses)
+        if row.young_carer in YOUNG_CARER:
+            code = ConcernCode(scheme="dfe-young-carer", code=row.young_carer, abuse=None, present=True)
+            body["concern"] = {"codes": [code]}
+        draft = Draft(
+            event_type="school.pupil.registered",
+            record=f"{person.stem}/roll",
+            said="\x1f".join((person.school, *row, repr(addresses and addresses[0][1:]))),
+            occurred_at=entry,
+            place=person.place,
+            body=body,
+            control=Control(role="school", organisation=person.school, state="begun", since=entry),
+            kept={"entry": entry, "school": person.school, "who": person.identity},
+        )
+        yield from self._snapshot.say(key, draft, person.quality)
+
+    def _left(self, person: Person, joined: str) -> Iterator[Event | Finding]:
+        """Say that a pupil left, once per stay."""
+        row, key = person.row, f"roll/{person.stem}"
+        entry, leaving = _date(row.entry), _date(row.leaving)
+        if leaving is None:
+            person.wrong("leaving_date", "leavingdate", "the leaver has no leaving date")
+            yield person.findings[-1]
+        draft = Draft(
+            event_type="school.pupil.left",
+            record=f"{person.stem}/left/{leaving or entry}",
+            said="\x1f".join((person.school, *row)),
+            occurred_at=leaving,
+            place=person.place,
+            body=_body(person, self._index["addressesoffroll"].take(joined)),
+            control=Control(role="school", organisation=person.school, state="ended", since=entry, until=leaving),
+        )
+        on_roll = self._snapshot.known(key)
+        for event in self._snapshot.say(f"left/{person.stem}/{leaving or entry}", draft, person.quality):
+            if on_roll and (on_roll.get("entry") or "") <= (leaving or "9"):
+                self._snapshot.end(key, on_roll, event.header.event_id)
+            yield event
+
+    def _exclusions(self, person: Person, roll: str, joined: str) -> Iterator[Event | Finding]:
+        rows = self._index["termlyexclusions" + roll].take(joined)
+        table = self._tables.get("termlyexclusions" + roll)
+        counts: dict[str, int] = {}
+        for line, _, category, start, sessions, *reasons in rows:
+            assert table is not None  # rows come from it
+            place = table.place(int(str(line)))
+            kind = CATEGORIES.get(str(category))
+            if kind is None:
+                yield Finding(
+                    "error", "category", place, "the category is none that is known: left out", f"use {', '.join(CATEGORIES)}"
+                )
+                continue
+            day = _date(str(start))
+            stem = f"{person.stem}/{day}/{kind[1]}"
+            counts[stem] = counts.get(stem, 0) + 1
+            codes = [str(code) for code in reasons if code]
+            if day is None:
+                yield Finding("warning", "start_date", place, "the start date is missing or no date", "correct the start date")
+            if not REASONS.issuperset(codes):
+                yield Finding(
+                    "warning", "reason", place, "a reason code is not in force: taken over as it is", "use today's codes"
+                )
+            draft = _exclusion_draft(person, f"{stem}/{counts[stem]}", kind, (day, whole(str(sessions)), codes), place)
+            yield from self._snapshot.say(f"excluded/{draft.record}", draft, person.quality)
+
+    def _absence(self, person: Person, roll: str, joined: str) -> Iterator[Event | Finding]:
+        rows = self._index["termlysessiondetails" + roll].take(joined)
+        total, missed = sum(int(str(row[1])) for row in rows), sum(int(str(row[2])) for row in rows)
+        if missed < TEN_SCHOOL_DAYS:
+            return
+        table = self._tables["termlysessiondetails" + roll]
+        place, possible = table.place(int(str(rows[0][0]))), whole(person.row.possible)
+        if possible is None or total > possible:
+            yield Finding(
+                "warning", "sessions", place,
+                "unauthorised absence of ten days or more, but the sessions do not agree with those possible: not reported",
+                "correct the sessions, or report the absence as an event of its own",
+            )  # fmt: skip
+            return
+        draft = Draft(
+            "school.absence.reported", f"{person.stem}/{self._snapshot.term}/absence", f"{missed}", None, place,
+            Body(
+                identity=person.identity, location=Location(organisation=person.school),
+                concern={"sessions": missed, "reason": "unauthorised", "codes": []},
+            ),
+        )  # fmt: skip
+        yield from self._snapshot.say(f"absent/{draft.record}", draft, person.quality)
+
+    def _orphans(self, roll: str) -> Iterator[Finding]:
+        """Say which rows belong to no pupil of the set; when the whole pupil table is missing, say that once."""
+        pupils = "pupilonroll" if roll == "onroll" else "pupilnolongeronroll"
+        for kind in ("termlyexclusions", "termlysessiondetails"):
+            name = kind + roll
+            table = self._tables.get(name)
+            if table is None:
+                continue
+            if pupils not in self._tables:
+                count = sum(1 for _ in self._index[name].left())
+                yield Finding(
+                    "error",
+                    "pupils_missing",
+                    table.piece.name,
+                    f"{count} entries are about nobody: the table {pupils} is not there",
+                    f"deliver {pupils} of the same export together with it",
+                )  # fmt: skip
+            elif kind == "termlyexclusions":
+                for row in self._index[name].left():
+                    yield Finding(
+                        "error",
+                        "pupil_missing",
+                        table.place(int(str(row[0]))),
+                        f"no row of {pupils} has this table id and NativeId",
+                        "export the tables together",
+                    )  # fmt: skip
+
+    def _gone(self) -> Iterator[Event | Finding]:
+        """Look at what was delivered before for these schools and is not there now."""
+        for native, school in self._schools.items():
+            if school is None:
+                continue
+            if "pupilonroll" in self._tables:
+                yield from self._snapshot.gone_pupils(native.replace("/", "_"))
+            if self._snapshot.term and any(name.startswith("termlyexclusions") for name in self._tables):
+                yield from self._snapshot.gone_exclusions(native.replace("/", "_"))
+
+
+def _date(text: str) -> str | None:
+    return iso_date(text) if text else None
+
+
+def _body(person: Person, addresses: list[list[object]]) -> Body:
+    location = Location(organisation=person.school)
+    if addresses:
+        location.update(read_address([str(part) for part in addresses[0][2:]]))
+    body = Body(identity=person.identity, location=location)
+    if person.row.ethnicity:
+        body["monitoring"] = {"ethnicity": person.row.ethnicity}
+    return body
+
+
+def _exclusion_draft(
+    person: Person, record: str, kind: tuple[str, str], what: tuple[str | None, int | None, list[str]], place: str
+) -> Draft:
+    """Put a suspension or permanent exclusion into words: `what` is first day, sessions and reason codes."""
+    day, sessions, reasons = what
+    event_type, category = kind
+    concern = Concern(
+        codes=[ConcernCode(scheme="dfe-exclusion-reason", code=code, abuse=None, present=True) for code in reasons],
+        reason=category, starts_on=day, sessions=sessions,
+    )  # fmt: skip
+    return Draft(
+        event_type, record, f"{person.school}\x1f{sessions}\x1f{reasons}", day, place,
+        Body(identity=person.identity, location=Location(organisation=person.school), concern=concern),
+        kept={"type": event_type, "who": person.identity},
+    )  # fmt: skip
