@@ -64,6 +64,10 @@ class OpenWork:
         """Note a dead letter by its place in the original topic; the same place again replaces it."""
         self.dead_letters[place] = at
 
+    def redriven(self, place: str) -> None:
+        """Note that a dead letter was put back on its way."""
+        self.dead_letters.pop(place, None)
+
     def undelivered(self, now: int) -> tuple[Undelivered, ...]:
         """Return what each recipient has not received, the longest waiting first."""
         by_recipient: dict[str, list[Alert]] = {}

@@ -43,6 +43,7 @@ class PartitionLag:
     status: Status
     reason: str
     complete: bool
+    window_ms: int = 0
     history: tuple[int, ...] = ()
 
 
@@ -100,5 +101,6 @@ def partition_lag(seen: Observation) -> PartitionLag:
         status=verdict.status,
         reason=verdict.reason,
         complete=verdict.complete,
+        window_ms=last.at - seen.window[0].at,
         history=tuple(reading.lag for reading in seen.window),
     )

@@ -3,18 +3,62 @@
 All versions are kept for ever: a decision names the digests it was made by, and a replay finds them here.
 """
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from broker.core.identifiers import Digest
+from broker import codec
+from broker.core.identifiers import Digest, digest
 from broker.core.policy import Policy
 from broker.core.registers import Registers
-from broker.errors import RetryError
+from broker.errors import RetryError, UnreadableRecordError
 from broker.registerfile import registers_from_content
-from broker.releases import Release, decode_release
 
 Kind = Literal["policy", "registers"]
+_LARGEST = 64 * 1024 * 1024  # bytes of canonical form; more is not a release
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of the policy or the registers. `content` is its canonical form, `digest` the SHA-256 of that."""
+
+    of: str
+    version: str
+    content: bytes
+    released_at: int = 0
+    signed_by: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> Digest:
+        """Return the address of this version."""
+        return digest(self.content)
+
+
+def encode_release(release: Release) -> bytes:
+    """Write a release in wire format."""
+    message = {
+        "of": release.of,
+        "version": release.version,
+        "digest": release.digest,
+        "released_at": release.released_at,
+        "signed_by": list(release.signed_by),
+        "content": zlib.compress(release.content, 6),
+    }
+    return codec.encode("release", message)
+
+
+def decode_release(value: bytes) -> Release:
+    """Read a release; raises UnreadableRecordError when its content is not what its digest says."""
+    message = codec.decode("release", value)
+    opener = zlib.decompressobj()
+    try:
+        content = opener.decompress(message["content"], _LARGEST)
+    except zlib.error:
+        raise UnreadableRecordError(f"release `{message['version']}` of {message['of']}: content does not decompress") from None
+    if opener.unconsumed_tail or digest(content) != message["digest"]:
+        raise UnreadableRecordError(f"release `{message['version']}` of {message['of']}: content is not what its digest says")
+    return Release(message["of"], message["version"], content, message["released_at"], tuple(message["signed_by"]))
 
 
 @dataclass(slots=True)
@@ -67,12 +111,16 @@ class ReleaseBook:
             self._registers[wanted] = registers_from_content(self.content("registers", wanted))
         return self._registers[wanted]
 
-    def latest_registers(self) -> Registers | None:
-        """Return the registers released last; None when there are none."""
-        newest = self.latest("registers")
-        return None if newest is None else self.registers(newest.digest)
+    def newest(self) -> Registers:
+        """Return the registers released last; raises RetryError while there are none."""
+        return self.registers(self._newest("registers").digest)
 
-    def latest_policy(self) -> Policy | None:
-        """Return the policy released last; None when there is none."""
-        newest = self.latest("policy")
-        return None if newest is None else self.policy(newest.digest)
+    def newest_policy(self) -> Policy:
+        """Return the policy released last; raises RetryError while there is none."""
+        return self.policy(self._newest("policy").digest)
+
+    def _newest(self, of: Kind) -> Release:
+        newest = self.latest(of)
+        if newest is None:
+            raise RetryError(f"no {of} has been released: run `broker {of} release`")
+        return newest

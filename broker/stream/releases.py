@@ -16,8 +16,7 @@ from broker.codec import encode
 from broker.core.identifiers import Digest
 from broker.core.ports import Record
 from broker.errors import KafkaUnavailableError, RetryError, SendFailedError
-from broker.releases import Release, encode_release
-from broker.stream.release_book import Kind, ReleaseBook
+from broker.stream.release_book import Kind, Release, ReleaseBook, encode_release
 from broker.stream.topics import POLICIES, REGISTERS, SUBJECTS
 
 EPOCH = "sb_epoch"  # header of an epoch record: `policy:<digest>`, so that nobody need decode records to wait for it

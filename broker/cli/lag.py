@@ -1,0 +1,190 @@
+"""`broker lag`: how far behind each stage is, in seconds and in words, and what that puts at risk."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from itertools import groupby
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from broker.cli.options import json_option, with_settings
+from broker.lag.evaluation import Status
+from broker.lag.report import PartitionLag, Report
+from broker.lag.words import STATUS_WORDS, duration, headline, sentences, spark
+from broker.settings import Settings
+from broker.stream.watch import open_watch
+
+EXIT_SLOW = 1
+EXIT_NEEDS_HELP = 4
+_WATCH_EVERY_S = 2.0
+_WAITING = "something waits: looking whether it moves (Ctrl-C to stop, --for 0 to skip)"
+_COLOURS = {Status.OK: "green", Status.SILENT: "yellow", Status.WARN: "yellow"}
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Go on until Ctrl-C, renewed every two seconds.")
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(0, 600),
+    default=12.0,
+    show_default=True,
+    help="How long to look at most, when something waits, to tell slow from stuck; 0 looks once.",
+)
+@click.option("--partitions", "every", is_flag=True, help="Show every partition, not only those where something waits.")
+@json_option
+@with_settings
+def lag(settings: Settings, *, watch: bool, seconds: float, every: bool, as_json: bool) -> None:
+    """Show how far behind each stage is, in seconds and in words.
+
+    Seconds are exact: the age of the next record to be read. Status follows Burrow's rules.
+    Exit codes: 0 all is well or catching up; 1 slow or a feed is silent; 4 somebody must help (stuck, stopped, records lost).
+
+    Example: broker lag --watch
+    """
+    show = _print_json if as_json else _print_page
+    try:
+        report = asyncio.run(_watch(settings, every=every, as_json=as_json) if watch else _look(settings, seconds))
+    except KeyboardInterrupt:
+        return
+    show(report, every=every)
+    raise click.exceptions.Exit(exit_code(report))
+
+
+def exit_code(report: Report) -> int:
+    """Return what the command's exit code says of a report."""
+    if report.status.needs_help:
+        return EXIT_NEEDS_HELP
+    late = any(one.past_due for one in report.undelivered)
+    return EXIT_SLOW if late or report.status is not Status.OK else 0
+
+
+async def _look(settings: Settings, seconds: float) -> Report:
+    with Console(stderr=True).status("reading offsets and open work") as progress:
+        async with open_watch(settings) as watch:
+            return await watch.look_until_sure(seconds, lambda: progress.update(_WAITING))
+
+
+async def _watch(settings: Settings, *, every: bool, as_json: bool) -> Report:
+    async with open_watch(settings) as watch:
+        with Live(console=Console(), auto_refresh=False, screen=False) as live:
+            while True:
+                report = await watch.look()
+                if as_json:
+                    _print_json(report, every=every)
+                else:
+                    live.update(page(report, every=every), refresh=True)
+                await asyncio.sleep(_WATCH_EVERY_S)
+
+
+def _print_json(report: Report, *, every: bool) -> None:  # noqa: ARG001 - same shape as _print_page
+    told = {**report.as_json(), "headline": headline(report), "sentences": sentences(report)}
+    click.echo(json.dumps(told))
+
+
+def _print_page(report: Report, *, every: bool) -> None:
+    Console().print(page(report, every=every))
+
+
+def page(report: Report, *, every: bool = False) -> Group:
+    """Return the report as a person reads it: the sentences first, then the figures."""
+    colour = _COLOURS.get(report.status, "red")
+    parts: list[Text | Table] = [
+        Text(f"• {sentence}", style=colour if not at else "") for at, sentence in enumerate(sentences(report))
+    ]
+    parts.append(_table(report, every=every))
+    if report.undelivered:
+        parts.append(_undelivered(report))
+    workers = f"{report.members} worker{'' if report.members == 1 else 's'} in group `{report.group}`"
+    parts.append(Text(workers, style="dim"))
+    return Group(*parts)
+
+
+def _table(report: Report, *, every: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, justify in (("stage", "left"), ("topic", "left"), ("part.", "right"), ("read up to", "right"), ("end", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich's Literal, from a tuple
+    for name in ("waiting", "behind", "drained in", "deleted in"):
+        table.add_column(name, justify="right")
+    table.add_column("lately")
+    table.add_column("status")
+    for (stage, topic), group in groupby(report.partitions, key=lambda one: (one.stage, one.topic)):
+        lags = tuple(group)
+        table.add_row(*_topic_row(stage, topic, lags))
+        for one in lags:
+            if every or (one.lag and len(lags) > 1):
+                table.add_row(*_partition_row(one), style="dim" if one.status is Status.OK else "")
+    return table
+
+
+def _topic_row(stage: str, topic: str, lags: tuple[PartitionLag, ...]) -> Iterable[str | Text]:
+    worst = max(lags, key=lambda one: (one.status.rank, one.seconds))
+    history = [sum(values) for values in zip(*(one.history for one in lags), strict=False)]
+    waiting = sum(one.lag for one in lags)
+    drains = [one.drain_seconds for one in lags if one.lag]
+    return (
+        stage,
+        topic,
+        str(len(lags)),
+        f"{sum(one.committed for one in lags):,}",
+        f"{sum(one.end for one in lags):,}",
+        f"{waiting:,}",
+        duration(max(one.seconds for one in lags)) if waiting else "",
+        _drain(drains),
+        _headroom(lags),
+        spark(history),
+        _status(worst),
+    )
+
+
+def _partition_row(one: PartitionLag) -> Iterable[str | Text]:
+    return (
+        "",
+        "",
+        f"#{one.partition}",
+        f"{one.committed:,}",
+        f"{one.end:,}",
+        f"{one.lag:,}",
+        duration(one.seconds) if one.lag else "",
+        _drain([one.drain_seconds] if one.lag else []),
+        _headroom((one,)),
+        spark(one.history),
+        _status(one),
+    )
+
+
+def _drain(seconds: list[float | None]) -> str:
+    if not seconds:
+        return ""
+    known = [one for one in seconds if one is not None]
+    return duration(max(known)) if len(known) == len(seconds) else "not yet"
+
+
+def _headroom(lags: tuple[PartitionLag, ...]) -> str:
+    hours = [one.headroom_hours for one in lags if one.headroom_hours is not None]
+    return duration(max(0.0, min(hours)) * 3600) if hours else ""
+
+
+def _status(one: PartitionLag) -> Text:
+    name = STATUS_WORDS[one.status][0]
+    return Text(f"{name}: {one.reason}" if one.lag or one.status is not Status.OK else name, _COLOURS.get(one.status, "red"))
+
+
+def _undelivered(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, justify in (("not yet received by", "left"), ("alerts", "right"), ("oldest", "right"), ("at risk", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich's Literal, from a tuple
+    table.add_column("past its clock", justify="right")
+    for one in report.undelivered[:20]:
+        risk, late = f"{one.at_risk or ''}", f"{one.past_due or ''}"
+        table.add_row(one.recipient, f"{one.count:,}", duration(one.oldest_seconds), risk, late)
+    if len(report.undelivered) > 20:
+        table.add_row(f"and {len(report.undelivered) - 20} more", "", "", "", "")
+    return table
+
+
+commands = {"lag": lag}

@@ -1,0 +1,38 @@
+"""Options that commands share, so that each has one name and one meaning everywhere."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from broker.settings import load_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The settings file; else the one that BROKER_SETTINGS names, else broker.toml here.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a machine to read.")
+
+
+def with_settings(command: Command) -> Command:
+    """Give a command `--settings` and hand it the loaded settings as its argument `settings`."""
+
+    @wraps(command)
+    def loaded(*args: Any, settings_file: Path | None, **kwargs: Any) -> Any:
+        quiet_clients()
+        return command(*args, settings=load_settings(settings_file), **kwargs)
+
+    return settings_option(loaded)  # type: ignore[return-value]  # click keeps the type of what it decorates
+
+
+def quiet_clients() -> None:
+    """Keep the Kafka clients' own log off the terminal: their errors come to a person as ours, in plain words."""
+    for name in ("aiokafka", "faust", "mode", "kafka"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
