@@ -1,5 +1,7 @@
 """Identifiers and their check digits."""
 
+import uuid
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +61,10 @@ def test_another_version_is_another_event() -> None:
 
 def test_parts_do_not_run_into_each_other() -> None:
     assert event_id("a", "bc", "d") != event_id("ab", "c", "d")
+
+
+@given(st.text(), st.text(), st.text())
+def test_an_event_id_is_a_version_5_uuid_of_its_source(system: str, record: str, version: str) -> None:
+    expected = str(uuid.uuid5(uuid.UUID("6f1b6a52-2f0b-5c0e-9a55-2b7f7c1f4d10"), f"{system}\x1f{record}\x1f{version}"))
+
+    assert event_id(system, record, version) == expected

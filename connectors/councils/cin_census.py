@@ -1,0 +1,324 @@
+"""Reads the children in need census of a council (DfE, XML, collection years 2017 to 2026) as a series of snapshots.
+
+Each return shows the whole caseload; events are what changed since the last accepted return of that council. Elements are
+read by name, in any order, as public files differ from every yearly XSD. The census holds no name and no NHS number: the
+council's identity extract gives its local ids theirs.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from broker.core.delivery import Delivery, Finding, Memory, Piece, check_readable
+from broker.core.event import (
+    Action,
+    Assertion,
+    Body,
+    Control,
+    Event,
+    Header,
+    Identity,
+    QualityFinding,
+    Sector,
+    Source,
+)
+from broker.core.identifiers import EventId, Millis, event_id
+from broker.errors import DeliveryError
+from connectors.councils.cin_child import ChildRecord, iso_date, part_of
+from connectors.councils.cin_codes import Notes
+from connectors.councils.snapshots import Change, Gone, Snapshot
+
+_FORMAT = "cin-census"
+_HARDENED: Any = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+_HISTORY = {"history": "yes"}  # applied to what is known, told to nobody
+_BLOCK = 1 << 16
+_YEAR = re.compile(r"20\d\d\Z")
+_LEA = re.compile(r"\d{3}\Z")
+_CUT_SHORT = frozenset((5, 73, 77))  # libxml2: document empty or ended, start tag or element not finished
+_ENCODINGS = frozenset((6, 9, 32, 81))  # libxml2: invalid character, unsupported or invalid encoding
+
+
+class _Return(NamedTuple):
+    """What the header of a return says; `taken` is the day of the snapshot."""
+
+    year: int
+    council: str
+    software: str
+    taken: str
+    recorded_at: Millis
+
+
+class CinCensus:
+    """The connector for the children in need census."""
+
+    name: str = _FORMAT
+    sector: Sector = Sector.COUNCILS
+
+    def claims(self, names: tuple[str, ...]) -> bool:
+        """Tell whether this is one XML file: each return is a file of its own."""
+        return len(names) == 1 and names[0].lower().endswith(".xml")
+
+    def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
+        """Yield what changed since the council's last return, then what is no longer in it.
+
+        Raises DeliveryError when the file is no census, is not well formed to its end, belongs to another council than the
+        files before, or is older than the last one accepted; TooLargeError when it is larger than an inbox takes.
+        """
+        (piece,) = delivery.pieces
+        _check_well_formed(piece)
+        elements = _elements(piece)
+        header, findings = _read_header(next(elements), delivery)
+        snapshot = Snapshot(memory, _FORMAT, year=header.year, taken=header.taken)
+        _check_follows(header, snapshot)
+        yield from findings
+        maker = _Maker(delivery, header)
+        notes = Notes(_day(delivery.received_at))
+        children = 0
+        for element in elements:
+            children += 1
+            child = ChildRecord(element, notes, year=header.year, taken=header.taken)
+            quality = tuple(notes.quality)
+            yield from notes.drain()
+            if child.local_id:
+                yield from maker.events(child, snapshot, quality)
+        yield from _take_back(maker, snapshot, children)
+        snapshot.close(council=header.council, recorded_at=str(header.recorded_at))
+
+
+class _Maker:
+    """Makes the events of one return."""
+
+    def __init__(self, delivery: Delivery, header: _Return) -> None:
+        self.delivery = delivery
+        self._return = header
+        self._agency = delivery.agency
+        self._system = f"{_FORMAT}:{delivery.agency.id}"
+        self._digest = delivery.pieces[0].digest
+
+    def events(self, child: ChildRecord, snapshot: Snapshot, quality: tuple[QualityFinding, ...]) -> Iterator[Event]:
+        """Yield the news about one child, oldest first."""
+        assert child.local_id is not None, "a record without local id makes no events"
+        who = child.identity(self._agency.id)
+        changes = snapshot.changes(child.local_id, dict(who), child.facts)
+        if not changes:
+            return
+        source = self._source(f"line {child.line}")
+        for change in sorted(changes, key=_when):
+            yield self._event(change, child, who, source, quality)
+
+    def retraction(self, gone: Gone) -> Event:
+        """Make the event that takes back one that is no longer in the return."""
+        header = Header(
+            event_id=self._id(gone.child, gone.key, gone.version),
+            event_type=f"council.{gone.key.partition('/')[0]}",
+            action=Action.RETRACT,
+            supersedes=self._id(gone.child, gone.key, gone.supersedes),
+            producer=self._agency.id,
+            sector=Sector.COUNCILS,
+            area=self._agency.area,
+            occurred_at=self._return.taken,
+            recorded_at=self._return.recorded_at,
+            sequence=self._return.recorded_at,
+            assertion=Assertion.FACT,
+            source=self._source("no longer in the return"),
+        )
+        return Event(header, {"identity": gone.who})  # type: ignore[typeddict-item] # an Identity as it was remembered
+
+    def _event(
+        self, change: Change, child: ChildRecord, who: Identity, source: Source, quality: tuple[QualityFinding, ...]
+    ) -> Event:
+        key, occurred_at = change.fact.key, change.fact.occurred_at
+        local_id = child.local_id or ""
+        header = Header(
+            event_id=self._id(local_id, key, change.version),
+            event_type=f"council.{key.partition('/')[0]}",
+            action=change.action,
+            supersedes=self._id(local_id, key, change.supersedes) if change.supersedes else None,
+            producer=self._agency.id,
+            sector=Sector.COUNCILS,
+            area=self._agency.area,
+            occurred_at=occurred_at,
+            recorded_at=self._return.recorded_at,
+            sequence=self._return.recorded_at,
+            subject_role=child.role,
+            assertion=Assertion.FACT,
+            attributes=_HISTORY if change.history else {},
+            source=source,
+        )
+        body: Body = {"identity": who, **change.fact.body}  # type: ignore[typeddict-item] # groups of a body, by their names
+        if key == "child.died":
+            body["identity"] = {**who, "death_date": occurred_at}
+        return Event(header, body, self._control(key, occurred_at) if key.startswith("case.") else None, quality)
+
+    def _control(self, key: str, day: str | None) -> Control:
+        """Say what a case that opens or closes changes: whether this council's team works with the child."""
+        organisation = f"la:{self._agency.id}"
+        if key.startswith("case.opened"):
+            return {"role": "social_care", "organisation": organisation, "state": "begun", "since": day}
+        return {"role": "social_care", "organisation": organisation, "state": "ended", "until": day}
+
+    def _id(self, child: str, key: str, version: str) -> EventId:
+        return event_id(self._system, f"{self._return.council}/{child}/{key}", version)
+
+    def _source(self, location: str) -> Source:
+        return Source(self._return.software, _FORMAT, str(self._return.year), self._digest, location)
+
+
+def _when(change: Change) -> str:
+    return change.fact.occurred_at or ""
+
+
+def _take_back(maker: _Maker, snapshot: Snapshot, children: int) -> Iterator[Event | Finding]:
+    """Yield retractions of what the return no longer holds, or the finding that a person has to confirm them."""
+    missing = snapshot.missing(accept=maker.delivery.accept_disappearances, children=children)
+    if snapshot.first:
+        message = f"first return of this council: what it holds of {children} children is recorded and alerts nobody"
+        yield Finding("info", "first-snapshot", "Children", message, "nothing to do")
+    if missing.held:
+        message = f"{missing.children} of {missing.known} children lost records since the return before: nothing was taken back"
+        remedy = "check the export; if they are truly gone, deliver the file again with --accept-disappearances"
+        yield Finding("error", "mass-disappearance", "Children", message, remedy)
+        return
+    if missing.children:
+        message = f"{missing.children} of {missing.known} children lost records since the return before: these were taken back"
+        yield Finding("info", "disappearance", "Children", message, "nothing to do if this was meant")
+    for gone in snapshot.take_back():
+        yield maker.retraction(gone)
+
+
+class _Guard:
+    """Parses without keeping anything; refuses a document type, which is how entity bombs come in."""
+
+    def doctype(self, name: str, public: str, system: str) -> None:  # noqa: ARG002 - lxml's signature
+        """Refuse."""
+        raise DeliveryError("file declares a document type, which a census never does: export it again")
+
+    def close(self) -> None:
+        """Return nothing; lxml calls this at the end."""
+
+
+def _check_well_formed(piece: Piece) -> None:
+    """Read the file once to its end, so that nothing of a file that breaks off is published."""
+    check_readable(piece)
+    guard: Any = _Guard()
+    parser = etree.XMLParser(target=guard, **_HARDENED)
+    try:
+        with piece.open() as stream:
+            while block := stream.read(_BLOCK):
+                parser.feed(block)
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        raise DeliveryError(_in_words(error)) from None
+    with piece.open() as stream:
+        _, root = next(etree.iterparse(stream, events=("start",), **_HARDENED))
+        if etree.QName(root).localname != "Message":
+            raise DeliveryError("file is XML but no census return: its first element is not `Message`")
+
+
+def _in_words(error: etree.XMLSyntaxError) -> str:
+    """Say where a file is broken without repeating any of it."""
+    place = f"line {error.lineno}, column {error.offset}"
+    code = getattr(error, "code", None)
+    if code in _CUT_SHORT:
+        return f"file breaks off at {place}: export or copy it again"
+    if code in _ENCODINGS:
+        return f"file is not in the encoding that it declares: {place}: save it as UTF-8"
+    return f"file is not well-formed XML: {place}: export it again"
+
+
+def _elements(piece: Piece) -> Iterator[Any]:
+    """Yield the header, or None when there is none, then each child; each is forgotten when the next is asked for."""
+    seen = False
+    with piece.open() as stream:
+        parsing = etree.iterparse(
+            stream, events=("end",), tag=("{*}Header", "{*}Child"), remove_comments=True, remove_pis=True, **_HARDENED
+        )
+        for _, element in parsing:
+            _without_namespace(element)
+            parent = element.getparent()
+            if element.tag == "Header":
+                if not seen:
+                    yield element
+            elif parent is not None and etree.QName(parent).localname == "Children":
+                if not seen:
+                    yield None
+                yield element
+            else:
+                continue
+            seen = True
+            _forget(element)
+    if not seen:
+        yield None
+
+
+def _without_namespace(element: Any) -> None:
+    if element.tag.startswith("{"):
+        for sub in element.iter():
+            sub.tag = etree.QName(sub).localname
+
+
+def _forget(element: Any) -> None:
+    element.clear()
+    parent = element.getparent()
+    while parent is not None and element.getprevious() is not None:
+        del parent[0]
+
+
+def _read_header(element: Any, delivery: Delivery) -> tuple[_Return, list[Finding]]:
+    """Read what the file says of itself; raises DeliveryError when it does not say its collection year."""
+    collection, source = _header_parts(element)
+    if collection.get("Collection", "CIN") != "CIN":
+        raise DeliveryError("file is another return than the children in need census: put it in its own inbox")
+    reference = iso_date(collection.get("ReferenceDate", "")) or ""
+    year = collection.get("Year", "") or reference[:4]
+    if not _YEAR.match(year):
+        raise DeliveryError("file does not say its collection year, so it cannot be compared: export it with its header")
+    findings = []
+    if reference and reference[:4] != year:
+        findings.append(_header_finding("year-reference-date", "ReferenceDate", "the reference date is not in the year"))
+    if not _LEA.match(source.get("LEA", "")):
+        findings.append(_header_finding("council-missing", "LEA", "no three-digit number of the council"))
+    written = _instant(source.get("DateTime", ""))
+    if written is None:
+        findings.append(_header_finding("written-missing", "DateTime", "no readable time of export: taken as received"))
+    recorded_at = delivery.received_at if written is None else Millis(min(written, delivery.received_at))
+    council = source["LEA"] if _LEA.match(source.get("LEA", "")) else ""
+    return _Return(int(year), council, source.get("SoftwareCode", "")[:100], _day(recorded_at), recorded_at), findings
+
+
+def _header_parts(element: Any) -> tuple[dict[str, str], dict[str, str]]:
+    parts: dict[str, dict[str, str]] = {"CollectionDetails": {}, "Source": {}}
+    for part in element if element is not None else ():
+        if part.tag in parts:
+            parts[part.tag] = part_of(part).values
+    return parts["CollectionDetails"], parts["Source"]
+
+
+def _header_finding(rule: str, name: str, message: str) -> Finding:
+    return Finding("warning", rule, f"Header: {name}", message, "correct the settings of the export")
+
+
+def _check_follows(header: _Return, snapshot: Snapshot) -> None:
+    last = snapshot.last
+    if last is None:
+        return
+    if last["council"] and header.council and last["council"] != header.council:
+        raise DeliveryError(f"file is of council {header.council}, this inbox has been of {last['council']}: put it in its own")
+    if header.year < last["year"] or header.recorded_at < int(last["recorded_at"]):
+        raise DeliveryError("file is older than the last return accepted: deliver the newest export")
+
+
+def _instant(text: str) -> int | None:
+    """Return milliseconds since 1970 of a date and time; one without a zone is taken as UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _day(instant: Millis) -> str:
+    return datetime.fromtimestamp(instant / 1000, UTC).date().isoformat()

@@ -1,0 +1,345 @@
+"""One child of a children in need census: what its record says, as facts, and what is wrong with it, as findings.
+
+Knows the elements of the census; knows nothing of files, snapshots or events.
+"""
+
+import re
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from broker.core.event import ConcernCode, Identifier, Identity, SubjectRole
+from broker.core.identifiers import AgencyId, upn_is_valid
+from connectors.councils.cin_codes import ABUSE, CODE_FORM, CODES, NO_FACTOR, SEX, SEX_CODES, SEX_SINCE, YES_NO, Notes
+from connectors.councils.snapshots import Fact, OnChange
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)?\Z")
+_LONGEST_ID = 64
+
+
+@lru_cache(maxsize=1 << 16)
+def iso_date(text: str) -> str | None:
+    """Return a date of XML Schema as YYYY-MM-DD, or None when it is none."""
+    found = _ISO.match(text)
+    if not found:
+        return None
+    try:
+        date.fromisoformat(found[1])
+    except ValueError:
+        return None
+    return found[1]
+
+
+class Part(NamedTuple):
+    """An element: the text of its simple children by name, its children that hold others, and its line."""
+
+    values: dict[str, str]
+    lists: list[Any]
+    line: int
+
+    def texts(self) -> list[str]:
+        """Return the text of what its lists hold."""
+        return [(sub.text or "").strip() for group in self.lists for sub in group]
+
+
+def part_of(element: Any) -> Part:
+    """Read an element one level deep."""
+    values: dict[str, str] = {}
+    lists: list[Any] = []
+    for sub in element:
+        if len(sub):
+            lists.append(sub)
+        else:
+            values[sub.tag] = (sub.text or "").strip()
+    return Part(values, lists, element.sourceline)
+
+
+class ChildRecord:
+    """The record of one child. `local_id` is None when it cannot be taken."""
+
+    def __init__(self, element: Any, notes: Notes, *, year: int, taken: str) -> None:
+        self.line: int = element.sourceline
+        self.local_id: str | None = None
+        self.role = SubjectRole.SUBJECT
+        self.facts: list[Fact] = []
+        self._notes = notes
+        self._taken = taken
+        self._keys: set[str] = set()
+        self._who: dict[str, str] = {}
+        self._monitoring: dict[str, Any] = {}
+        episodes = []
+        for part in element:
+            if part.tag == "CINdetails":
+                episodes.append(part)
+            elif part.tag == "ChildIdentifiers":
+                self._read_identifiers(part_of(part), year)
+            elif part.tag == "ChildCharacteristics":
+                self._read_characteristics(part)
+        for part in episodes:
+            self._read_episode(part)
+        if self._who.get("PersonDeathDate"):
+            died = self._who["PersonDeathDate"]
+            self._follows(died, self._who.get("PersonBirthDate"), "PersonDeathDate", self.line)
+            self.facts.append(Fact("child.died", died, died, {}))
+
+    def identity(self, issuer: AgencyId) -> Identity:
+        """Return who the child is; the local id is the council's own."""
+        assert self.local_id is not None, "a record without local id makes no events"
+        who = self._who
+        identifiers: list[Identifier] = [{"scheme": "la_child_id", "value": self.local_id, "issuer": issuer}]
+        for name, scheme in (("UPN", "upn"), ("FormerUPN", "former_upn")):
+            if who.get(name):
+                identifiers.append({"scheme": scheme, "value": who[name], "check_ok": upn_is_valid(who[name])})
+        identity: Identity = {"identifiers": identifiers}
+        if who.get("PersonBirthDate"):
+            identity["birth_date"] = who["PersonBirthDate"]
+        elif who.get("ExpectedPersonBirthDate"):
+            identity["expected_birth_date"] = who["ExpectedPersonBirthDate"]
+        if "sex" in who:
+            identity["sex"], identity["sex_as_recorded"] = SEX[who["sex"]], who["sex"]
+        return identity
+
+    def _read_identifiers(self, part: Part, year: int) -> None:
+        local_id = part.values.get("LAchildID", "")
+        if not local_id or len(local_id) > _LONGEST_ID:
+            self._notes.add("local-id-too-long" if local_id else "local-id-missing", part.line, "LAchildID")
+        else:
+            self.local_id = local_id
+        for name in ("PersonBirthDate", "PersonDeathDate"):
+            self._who[name] = self._date(part, name) or ""
+        expected = iso_date(part.values.get("ExpectedPersonBirthDate", ""))
+        if not self._who["PersonBirthDate"]:
+            if expected:
+                self._who["ExpectedPersonBirthDate"] = expected
+                self.role = SubjectRole.UNBORN
+            else:
+                self._notes.add("birth-date-missing", part.line, "PersonBirthDate")
+        self._read_upn(part)
+        self._read_sex(part, year)
+
+    def _read_upn(self, part: Part) -> None:
+        for name in ("UPN", "FormerUPN"):
+            value = part.values.get(name, "").replace(" ", "").upper()
+            if value and len(value) <= _LONGEST_ID:
+                self._who[name] = value
+            if value and not upn_is_valid(value):
+                self._notes.add("upn-check", part.line, name)
+        if self._code(part, "UPNunknown") and self._who.get("UPN"):
+            self._notes.add("upn-both", part.line, "UPNunknown")
+
+    def _read_sex(self, part: Part, year: int) -> None:
+        for name, codes in SEX_CODES.items():
+            value = part.values.get(name)
+            if value is None:
+                continue
+            if (name == "Sex") != (year >= SEX_SINCE):
+                self._notes.add("sex-element-year", part.line, name)
+            if value not in codes:
+                self._notes.add("sex-code", part.line, name)
+            if value in SEX:
+                self._who["sex"] = value
+
+    def _read_characteristics(self, element: Any) -> None:
+        part = part_of(element)
+        if CODE_FORM.match(part.values.get("Ethnicity", "")):
+            self._monitoring["ethnicity"] = part.values["Ethnicity"]
+        codes = part.texts()
+        if codes:
+            self._monitoring["disabilities"] = [code for code in codes if CODE_FORM.match(code)]
+
+    def _read_episode(self, element: Any) -> None:
+        part = part_of(element)
+        referred = self._date(part, "CINreferralDate")
+        if referred is None:
+            self._notes.add("referral-date-missing", part.line, "CINreferralDate")
+        key = self._unique(referred or "undated")
+        no_action = self._yes_no(part, "ReferralNFA")
+        source = self._code(part, "ReferralSource")
+        need = self._code(part, "PrimaryNeedCode")
+        says = f"{source}|{need}|{no_action}"
+        concern: dict[str, Any] = {"referral_source": source} if source else {}
+        if need:
+            concern["codes"] = [{"scheme": "cin-primary-need", "code": need}]
+        if no_action:
+            concern["decision"] = "no further action"
+        body: dict[str, Any] = {"concern": concern}
+        if self._monitoring:
+            body["monitoring"] = self._monitoring
+        self.facts.append(Fact(f"referral.received/{key}", says, referred, body))
+        if no_action is False:
+            self.facts.append(Fact(f"case.opened/{key}", "", referred, {}))
+        elif no_action and part.lists:
+            self._notes.add("no-action-but-work", part.line, "ReferralNFA")
+        self._read_work(part.lists, key, referred)
+        self._conference(part, key)
+        self._read_closure(part, key, referred)
+
+    def _read_work(self, nested: list[Any], key: str, referred: str | None) -> None:
+        for element in nested:
+            name, part = element.tag, part_of(element)
+            if name == "Assessments":
+                self._read_assessment(part, key)
+            elif name == "CINPlanDates":
+                self._read_cin_plan(part, key)
+            elif name == "Section47":
+                self._read_section_47(part, key)
+            elif name == "ChildProtectionPlans":
+                start = self._read_protection_plan(part, key)
+                self._follows(start, referred, "CPPstartDate", part.line)
+
+    def _read_assessment(self, part: Part, key: str) -> None:
+        start = self._start(part, "AssessmentActualStartDate")
+        if start is None:
+            return
+        own = self._unique(f"{key}/{start}/assessment")
+        listed = [code for text in part.texts() if (code := self._listed("AssessmentFactors", text, part.line))]
+        codes = [_factor(code) for code in listed]
+        if not codes and "FactorsIdentifiedAtAssessment" in part.values:
+            self._notes.add("factors-empty", part.line, "FactorsIdentifiedAtAssessment")
+        authorised = self._date(part, "AssessmentAuthorisationDate")
+        factors = {"concern": {"codes": codes}} if codes else {}
+        said = ",".join(sorted(listed))
+        change = OnChange.STAYS if authorised else OnChange.CORRECTS  # at the end its factors are told with the authorisation
+        says = "" if authorised else said
+        self.facts.append(Fact(f"assessment.started/{own}", says, start, {} if authorised else factors, change))
+        if authorised:
+            self._follows(authorised, start, "AssessmentAuthorisationDate", part.line)
+            self.facts.append(Fact(f"assessment.authorised/{own}", f"{authorised}|{said}", authorised, factors))
+
+    def _read_cin_plan(self, part: Part, key: str) -> None:
+        start = self._start(part, "CINPlanStartDate")
+        if start is None:
+            return
+        own = self._unique(f"{key}/{start}/cin_plan")
+        self.facts.append(Fact(f"cin_plan.started/{own}", "", start, {"concern": {"status": "cin_plan", "starts_on": start}}))
+        self._ending(part, "CINPlanEndDate", f"cin_plan.ended/{own}", start)
+
+    def _read_section_47(self, part: Part, key: str) -> None:
+        start = self._start(part, "S47ActualStartDate")
+        not_required = self._yes_no(part, "ICPCnotRequired")
+        target = self._date(part, "InitialCPCtarget", future=True)
+        if start is not None:
+            own = self._unique(f"{key}/{start}/s47")
+            concern = {"status": "s47", "starts_on": start}
+            if not_required:
+                concern["decision"] = "initial child protection conference not required"
+            elif target:
+                concern["next_step"] = f"initial child protection conference due by {target}"
+            self.facts.append(Fact(f"s47.started/{own}", f"{not_required}|{target}", start, {"concern": concern}))
+        held = self._conference(part, key)
+        self._follows(held, start, "DateOfInitialCPC", part.line)
+
+    def _conference(self, part: Part, key: str) -> str | None:
+        """Note an initial child protection conference; the same date in the episode and in its enquiry is one."""
+        held = self._date(part, "DateOfInitialCPC")
+        name = f"icpc.held/{key}/{held}"
+        if held and name not in self._keys:
+            self._keys.add(name)
+            self.facts.append(Fact(name, "", held, {}))
+        return held
+
+    def _read_protection_plan(self, part: Part, key: str) -> str | None:
+        start = self._start(part, "CPPstartDate")
+        if start is None:
+            return None
+        own = self._unique(f"{key}/{start}/cp_plan")
+        first = self._code(part, "InitialCategoryOfAbuse")
+        latest = self._code(part, "LatestCategoryOfAbuse")
+        before = part.values.get("NumberOfPreviousCPP", "")
+        concern: dict[str, Any] = {"status": "cp_plan", "starts_on": start}
+        if first:
+            concern["category_of_abuse"] = first
+        if before.isascii() and before.isdigit() and len(before) <= 4:
+            concern["codes"] = [{"scheme": "cin-previous-cp-plans", "code": before, "present": int(before) > 0}]
+        self.facts.append(Fact(f"cp_plan.started/{own}", f"{first}|{before}", start, {"concern": concern}))
+        if latest:
+            body = {"concern": {"status": "cp_plan", "category_of_abuse": latest}}
+            same = latest == first or first is None
+            self.facts.append(Fact(f"cp_plan.category_changed/{own}", latest, self._taken, body, OnChange.HAPPENS, same))
+        for text in part.texts():
+            self._read_review(Part({"CPPreviewDate": text}, [], part.line), own, start)
+        self._ending(part, "CPPendDate", f"cp_plan.ended/{own}", start)
+        return start
+
+    def _read_review(self, part: Part, own: str, start: str) -> None:
+        held = self._date(part, "CPPreviewDate")
+        if held:
+            self._follows(held, start, "CPPreviewDate", part.line)
+            self.facts.append(Fact(self._unique(f"cp_plan.reviewed/{own}/{held}"), "", held, {"concern": {"status": "cp_plan"}}))
+
+    def _ending(self, part: Part, name: str, key: str, start: str) -> None:
+        ended = self._date(part, name)
+        if ended:
+            self._follows(ended, start, name, part.line)
+            status = key.partition(".")[0]
+            self.facts.append(Fact(key, ended, ended, {"concern": {"status": status, "starts_on": start, "ends_on": ended}}))
+
+    def _read_closure(self, part: Part, key: str, referred: str | None) -> None:
+        closed = self._date(part, "CINclosureDate")
+        reason = self._code(part, "ReasonForClosure")
+        if closed is None:
+            return
+        self._follows(closed, referred, "CINclosureDate", part.line)
+        if not reason:
+            self._notes.add("closure-reason-missing", part.line, "ReasonForClosure")
+        body = {"concern": {"reason": reason, "ends_on": closed}} if reason else {"concern": {"ends_on": closed}}
+        self.facts.append(Fact(f"case.closed/{key}", f"{closed}|{reason}", closed, body))
+
+    def _unique(self, key: str) -> str:
+        """Return a key, numbered when the record already holds one like it."""
+        number, name = 1, key
+        while name in self._keys:
+            number += 1
+            name = f"{key}#{number}"
+        self._keys.add(name)
+        return name
+
+    def _start(self, part: Part, name: str) -> str | None:
+        found = self._date(part, name)
+        if found is None:
+            self._notes.add("start-date-missing", part.line, name)
+        return found
+
+    def _date(self, part: Part, name: str, *, future: bool = False) -> str | None:
+        text = part.values.get(name)
+        if not text:
+            return None
+        found = iso_date(text)
+        if found is None:
+            self._notes.add("date-unreadable", part.line, name)
+        elif found > self._notes.today and not future:
+            self._notes.add("date-in-future", part.line, name)
+        return found
+
+    def _follows(self, later: str | None, earlier: str | None, name: str, line: int) -> None:
+        if later and earlier and later < earlier:
+            self._notes.add("date-order", line, name)
+
+    def _code(self, part: Part, name: str) -> str | None:
+        code = part.values.get(name)
+        return self._listed(name, code, part.line) if code else None
+
+    def _listed(self, name: str, code: str, line: int) -> str | None:
+        """Return a code; one that is not in its list is noted, and passed on only when it has the form of a code."""
+        if code in CODES[name]:
+            return code
+        self._notes.add("unknown-code", line, name)
+        return code if CODE_FORM.match(code) else None
+
+    def _yes_no(self, part: Part, name: str) -> bool | None:
+        text = part.values.get(name)
+        if not text:
+            return None
+        answer = YES_NO.get(text.lower())
+        if answer is None:
+            self._notes.add("yes-no-unreadable", part.line, name)
+        elif not text.isdigit():
+            self._notes.add("yes-no-form", part.line, name)
+        return answer
+
+
+def _factor(code: str) -> ConcernCode:
+    coded: ConcernCode = {"scheme": "cin-assessment-factor", "code": code, "present": code != NO_FACTOR}
+    if code in ABUSE:
+        coded["abuse"] = ABUSE[code]
+    return coded

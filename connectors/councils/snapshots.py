@@ -1,0 +1,199 @@
+"""Turns returns that show a whole caseload each time into what changed since the return before.
+
+It knows no format: a connector hands it the facts of one child after the other, and learns which are news. What it
+remembers is one short record per child, so that a return of any size is compared in constant memory.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from broker.core.delivery import Memory
+from broker.core.event import Action
+
+_FEW = 5  # at most so many children may lose records before shares are looked at
+_SHARE = 0.02  # of all known children
+_MOST = 0.5
+_STEP = ">"
+
+
+class OnChange(StrEnum):
+    """What a known fact that now says something else means."""
+
+    CORRECTS = "corrects"  # the same matter, told again: an update that supersedes
+    HAPPENS = "happens"  # a state moved on: an event of its own
+    STAYS = "stays"  # said once; what follows is told elsewhere
+
+
+class Fact(NamedTuple):
+    """One thing a return says of a child. `key` begins with its kind; `says` is all of it that can change.
+
+    `silent` facts are remembered without an event, until they change.
+    """
+
+    key: str
+    says: str
+    occurred_at: str | None
+    body: dict[str, Any]
+    on_change: OnChange = OnChange.CORRECTS
+    silent: bool = False
+
+
+class Change(NamedTuple):
+    """A fact that is news. `version` goes into the event's id; `supersedes` is the version it takes the place of."""
+
+    fact: Fact
+    action: Action
+    version: str
+    supersedes: str | None
+    history: bool
+
+
+class Gone(NamedTuple):
+    """A fact that was told and is no longer in the return."""
+
+    child: str
+    who: dict[str, Any]
+    key: str
+    version: str
+    supersedes: str
+
+
+class Missing(NamedTuple):
+    """How many of the known children lost records, and whether that needs a person's word before anything is taken back."""
+
+    children: int
+    known: int
+    held: bool
+
+
+class Snapshot:
+    """One return compared with the last one accepted.
+
+    `year` bounds the comparison: in a new year's first return what is missing has only fallen out of scope, and what is
+    dated before the last return of the old year is history. In the first return of all everything is history.
+    """
+
+    def __init__(self, memory: Memory, prefix: str, *, year: int, taken: str) -> None:
+        self._memory = memory
+        self._prefix = prefix
+        self._year = year
+        self._taken = taken
+        found = memory.get(f"{prefix}/last")
+        self.last: dict[str, Any] | None = json.loads(found) if found else None
+        self.number: int = self.last["number"] + 1 if self.last else 1
+        self.first = self.last is None
+        self._new_year = self.last is not None and self.last["year"] != year
+        self._known = 0
+        self._affected = 0
+
+    def changes(self, child: str, who: dict[str, Any], facts: Iterable[Fact]) -> list[Change]:
+        """Return what is news about one child, and remember what the return says of it."""
+        key = f"{self._prefix}/child/{child}"
+        stored = self._memory.get(key)
+        year, number, elements = _parse(stored) if stored else (self._year, 0, {})
+        again = number == self.number  # the child came before in this very return
+        kept: dict[str, list[Any]] = dict(elements) if again else {}
+        news: list[Change] = []
+        for fact in facts:
+            change, kept[fact.key] = self._compare(fact, elements.get(fact.key))
+            if change:
+                news.append(change)
+        if stored and not again:
+            _keep_missing(elements, kept, in_scope=year == self._year)
+        self._memory.put(key, _pack(self._year, self.number, kept, who))
+        return news
+
+    def missing(self, *, accept: bool, children: int) -> Missing:
+        """Count the children that lost records; `children` is how many the return shows."""
+        known = affected = 0
+        for _, value in self._memory.items(f"{self._prefix}/child/"):
+            year, number, gone, alive = map(int, value.split(b"|", 1)[0].split())
+            if year == self._year and alive + gone:
+                known += 1
+                affected += gone > 0 or number != self.number
+        share = affected / known if known else 0
+        mass = (affected > _FEW and share > _SHARE) or (affected > 1 and share > _MOST) or children == 0
+        return Missing(affected, known, held=bool(affected) and mass and not accept)
+
+    def take_back(self) -> Iterator[Gone]:
+        """Yield what has gone and forget it; call it only when `missing` holds nothing."""
+        for key, value in self._memory.items(f"{self._prefix}/child/"):
+            year, number, gone, _ = map(int, value.split(b"|", 1)[0].split())
+            if year < self._year - 1:
+                self._memory.delete(key)  # no longer needed to know old matters again
+            if year != self._year or (number == self.number and not gone):
+                continue
+            who = json.loads(value.split(b"|", 1)[1])["who"]
+            elements = _parse(value)[2]
+            for name, state in elements.items():
+                if state[1] is not None and (number != self.number or len(state) > 2):
+                    child = key.removeprefix(f"{self._prefix}/child/")
+                    yield from (Gone(child, who, name, f"{told}:gone", told) for told in _told(state))
+                    elements[name] = [state[0], None]
+            self._memory.put(key, _pack(year, number, elements, who))
+
+    def close(self, **more: str) -> None:
+        """Remember this return as the last one accepted."""
+        last = {"number": self.number, "year": self._year, "taken": self._taken, **more}
+        self._memory.put(f"{self._prefix}/last", json.dumps(last).encode())
+
+    def _compare(self, fact: Fact, known: list[Any] | None) -> tuple[Change | None, list[Any]]:
+        if known is None or known[1] is None:
+            count = (known[0] if known else 0) + (not fact.silent)
+            change = Change(fact, Action.NEW, f"{count}:{fact.says}", None, self._is_history(fact))
+            return (None if fact.silent else change), [count, fact.says]
+        count, says = known[0], known[1]
+        now = says.rpartition(_STEP)[2] if fact.on_change is OnChange.HAPPENS else says
+        if now == fact.says or fact.on_change is OnChange.STAYS:
+            return None, [count, says]
+        if fact.on_change is OnChange.HAPPENS:
+            chain = f"{says}{_STEP}{fact.says}"
+            return Change(fact, Action.NEW, f"{count + 1}:{chain}", None, history=False), [count + 1, chain]
+        version, before = f"{count + 1}:{fact.says}", f"{count}:{says}"
+        return Change(fact, Action.UPDATE, version, before, history=False), [count + 1, fact.says]
+
+    def _is_history(self, fact: Fact) -> bool:
+        if not self._new_year or self.last is None:
+            return self.first
+        return (fact.occurred_at or "") <= str(self.last["taken"])
+
+
+def _keep_missing(elements: dict[str, list[Any]], kept: dict[str, list[Any]], *, in_scope: bool) -> None:
+    """Carry on what this return does not show: marked as gone, or without a mark where it was gone already."""
+    for name, state in elements.items():
+        if name in kept:
+            continue
+        if state[1] is None:
+            kept[name] = state
+        elif in_scope:
+            kept[name] = [state[0], state[1], 1]
+
+
+def _told(state: list[Any]) -> list[str]:
+    """Return the versions of a fact that stand as events: the last, or each step of a state that moved on."""
+    count, says = state[0], state[1]
+    if count == 0:
+        return []
+    steps = says.split(_STEP)
+    if len(steps) == 1:
+        return [f"{count}:{says}"]
+    first = count - len(steps) + 1
+    return [f"{first + at}:{_STEP.join(steps[: at + 1])}" for at in range(len(steps)) if first + at > 0]
+
+
+def _pack(year: int, number: int, elements: dict[str, list[Any]], who: dict[str, Any]) -> bytes:
+    gone = alive = 0
+    for state in elements.values():
+        if len(state) > 2:
+            gone += 1
+        elif state[1] is not None:
+            alive += 1
+    return f"{year} {number} {gone} {alive}|{json.dumps({'e': elements, 'who': who})}".encode()
+
+
+def _parse(value: bytes) -> tuple[int, int, dict[str, list[Any]]]:
+    head, _, rest = value.partition(b"|")
+    year, number, _gone, _alive = head.split()
+    return int(year), int(number), json.loads(rest)["e"]
