@@ -22,6 +22,7 @@ class Connection:
     since: Millis
     until: Millis | None = None
     event_id: EventId
+    ended_by: EventId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Status:
     detail: str | None = None
     organisation: str | None = None
     event_id: EventId
+    ended_by: EventId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Protection:
     until: Millis | None = None
     by: str
     event_id: EventId
+    ended_by: EventId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

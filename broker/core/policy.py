@@ -121,7 +121,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """How a role is filled for one child. `filled_by` says from what, `of` which relations or statuses that means.
+    """How a role is filled for one child. `filled_by` says from what, `of` which relations or statuses `involved` means.
 
     `desks` are the roles looked for at the organisation, first found first; empty means the role itself.
     `keep` are obligations that every message to this role carries.
@@ -129,7 +129,7 @@ class Role:
 
     name: RoleName
     title: str
-    filled_by: Literal["connection", "status", "area_hub", "area_duty", "area_team", "event_area_hub", "referrer"]
+    filled_by: Literal["involved", "area_hub", "area_duty", "area_team", "event_area_hub", "referrer"]
     of: tuple[str, ...] = ()
     desks: tuple[RoleName, ...] = ()
     keep: tuple[str, ...] = ()
@@ -146,7 +146,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventKind:
-    """An event type of the catalogue: what it is and what it changes in what is known about the child."""
+    """An event type of the catalogue: what it is and what it changes in what is known about the child.
+
+    `begins` and `ends` are statuses. `connection` says what it does to the tie between the child and an organisation in
+    `relation`. `control` is what a control event sets. `nobody` says why no rule names anybody.
+    """
 
     name: str
     says: str
@@ -154,7 +158,9 @@ class EventKind:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     begins: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
-    control: str | None = None
+    connection: Literal["begins", "ends", "replaces"] | None = None
+    relation: str | None = None
+    control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "retraction"] | None = None
     registers_person: bool = False
     opens_matter: bool = False
     closes_matter: bool = False
@@ -213,3 +219,4 @@ class Policy:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     in_force_from: Millis = Millis(0)
     in_force_to: Millis | None = None
+    memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)  # room for the compiled tables

@@ -61,6 +61,8 @@ class Decision:
     clock: str | None
     short: tuple[Category, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    wanted_by: tuple[RuleId, ...] = ()  # rules that want somebody in this role told, or the hub where nobody fills it
+    statutory: bool = False
 
     @property
     def because(self) -> tuple[str, ...]:

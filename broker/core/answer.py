@@ -1,0 +1,202 @@
+"""From the rules that speak to one recipient's answer: per category disclose, withhold or ask, with every reason.
+
+No order and no priorities: a withhold wins for its categories, nothing matching means withheld, and without existence
+nothing goes at all.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from broker.core.event import Category
+from broker.core.identifiers import RecipientId, RoleName, RuleId
+from broker.core.policy import HUB, REFERRER, Cut, Effect, Policy
+from broker.core.tables import LiveRule, Plan, Values
+from broker.core.verdict import Decision, Outcome, Reason, Voice
+
+NOBODY = RecipientId("")  # stands for a role that nobody fills
+_Member = TypeVar("_Member", Category, Cut)
+
+# Reasons that no rule gives: the policy may not use these names.
+BUILT_IN: Mapping[str, str] = {
+    "nothing-matches": "no rule gives this to these roles here",
+    "no-existence": "it may not be known here that there is anything, so nothing goes",
+    "stale-policy": "the policy in force is past its own end: nothing goes until a new one is released",
+    "unknown-purpose": "the publisher states a purpose that the policy does not know",
+    "retraction": "a retraction goes to those who were told what it takes back, and to nobody else",
+    "retracted": "the publisher took this back before it came",
+    "expired": "the publisher says that this is no longer relevant",
+    "on-hold": "something that protects this child is with a person: until then a person decides on everything",
+    "conflict": "the publisher excludes this recipient for this child: its alternate hears it, or the hub",
+    "subscription": "this recipient asked not to hear this",
+    "overdue": "the rule is past its review date: somebody has to say whether it still holds",
+}
+
+
+@dataclass(slots=True)
+class _Voices:
+    """Which rules speak, and how."""
+
+    grant: list[LiveRule] = field(default_factory=list)
+    ask: list[LiveRule] = field(default_factory=list)
+    withhold: list[LiveRule] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Shares:
+    """What becomes of each category."""
+
+    granted: tuple[Category, ...]
+    asked: tuple[Category, ...]
+    withheld: tuple[Category, ...]
+    unspoken: tuple[Category, ...]
+    built_in: str
+
+
+def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], values: Values, blanket: str) -> Decision:
+    """Answer for one recipient in its roles; `blanket` names a built-in reason that holds whatever the rules say."""
+    voices = _voices(plan.rules, frozenset(roles), values)
+    shares = _under(blanket, _shares(voices))
+    granting = [one for one in voices.grant if not one.rule.categories.isdisjoint(shares.granted)]
+    wanting = granting or [one for one in voices.ask if not one.rule.categories.isdisjoint(shares.asked)]
+    ladder = min(granting, key=_rung, default=None)
+    return Decision(
+        recipient=recipient,
+        role=_role_told(granting or wanting, roles),
+        roles=roles,
+        outcome=Outcome.DISCLOSE if shares.granted else Outcome.ASK if shares.asked else Outcome.WITHHOLD,
+        kind=_kind(shares.granted, roles),
+        granted=shares.granted,
+        withheld=shares.withheld,
+        asked=shares.asked,
+        asked_of=_asked_of(voices, shares, blanket),
+        reasons=tuple(_reasons(voices, shares, blanket)),
+        lawful_basis=ladder.basis.name if ladder and ladder.basis else None,
+        gateway=_gateway(ladder),
+        obligations=_obligations(granting, roles, plan.policy),
+        clock=_shortest(granting, plan.policy),
+        short=_shortened(granting, shares.granted),
+        cuts=_ordered(Cut, {cut for one in voices.withhold for cut in one.rule.cut}),
+        wanted_by=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub"),
+        statutory=any(one.rule.statutory for one in granting),
+    )
+
+
+def _voices(rules: Iterable[LiveRule], roles: frozenset[RoleName], values: Values) -> _Voices:
+    """Sort the rules that speak of these roles. A withhold is silent towards whoever holds a role that it spares."""
+    found = _Voices()
+    for one in rules:
+        rule = one.rule
+        if (rule.to and rule.to.isdisjoint(roles)) or not rule.spare.isdisjoint(roles):
+            continue
+        spoken = one.speaks(values)
+        if rule.effect is Effect.WITHHOLD:
+            if spoken:
+                found.withhold.append(one)
+        elif spoken is not False:
+            (found.grant if spoken else found.ask).append(one)
+    return found
+
+
+def _shares(voices: _Voices) -> _Shares:
+    """Decide each category: withheld wins over granted, granted over asked, and silence withholds."""
+    withheld = _covered(voices.withhold)
+    granted = _covered(voices.grant) - withheld
+    asked = _covered(voices.ask) - withheld - granted
+    built_in = ""
+    if Category.EXISTENCE not in granted:
+        if granted or asked:
+            built_in = "" if Category.EXISTENCE in asked else "no-existence"
+        asked = asked | granted if Category.EXISTENCE in asked else set()
+        granted = set()
+    unspoken = set(Category) - _covered((*voices.withhold, *voices.grant, *voices.ask))
+    return _split(granted, asked, unspoken, built_in)
+
+
+def _under(blanket: str, shares: _Shares) -> _Shares:
+    """Put a built-in reason over everything: on hold a person decides what would go, else nothing goes."""
+    if not blanket:
+        return shares
+    asked = {*shares.granted, *shares.asked} if blanket == "on-hold" else set()
+    return _split(set(), asked, set(shares.unspoken), blanket)
+
+
+def _split(granted: set[Category], asked: set[Category], unspoken: set[Category], built_in: str) -> _Shares:
+    withheld = set(Category) - granted - asked
+    parts = [_ordered(Category, one) for one in (granted, asked, withheld, unspoken)]
+    return _Shares(parts[0], parts[1], parts[2], parts[3], built_in)
+
+
+def _reasons(voices: _Voices, shares: _Shares, blanket: str) -> Iterable[Reason]:
+    """Give every rule that spoke its sentence; one that was overruled whole is only noted."""
+    for one in voices.withhold:
+        yield Reason(one.rule.id, Voice.WITHHOLDS, one.rule.because, _ordered(Category, one.rule.categories))
+    for speakers, voice, reach in ((voices.grant, Voice.GRANTS, shares.granted), (voices.ask, Voice.ASKS, shares.asked)):
+        for one in speakers:
+            said = _ordered(Category, one.rule.categories.intersection(reach))
+            noted = said or _ordered(Category, one.rule.categories)
+            yield Reason(one.rule.id, voice if said else Voice.NOTES, one.rule.because, noted)
+            if one.overdue:
+                yield Reason(RuleId("overdue"), Voice.NOTES, f"`{one.rule.id}`: {BUILT_IN['overdue']}", noted)
+    if shares.built_in:
+        voice = Voice.ASKS if blanket == "on-hold" else Voice.WITHHOLDS
+        yield Reason(RuleId(shares.built_in), voice, BUILT_IN[shares.built_in])
+    if shares.unspoken and not blanket:
+        yield Reason(RuleId("nothing-matches"), Voice.WITHHOLDS, BUILT_IN["nothing-matches"], shares.unspoken)
+
+
+def _asked_of(voices: _Voices, shares: _Shares, blanket: str) -> RoleName | None:
+    if not shares.asked:
+        return None
+    return HUB if blanket == "on-hold" else next((one.rule.ask for one in voices.ask), None)
+
+
+def _role_told(speaking: Sequence[LiveRule], roles: tuple[RoleName, ...]) -> RoleName:
+    return next((role for one in speaking for role in roles if role in one.rule.to), roles[0])
+
+
+def _kind(granted: tuple[Category, ...], roles: tuple[RoleName, ...]) -> str:
+    if roles == (REFERRER,):
+        return "OUTCOME"
+    return "EXISTENCE" if granted == (Category.EXISTENCE,) else "ALERT"
+
+
+def _rung(one: LiveRule) -> tuple[int, RuleId]:
+    return one.basis.rung if one.basis else 99, one.rule.id
+
+
+def _gateway(ladder: LiveRule | None) -> str | None:
+    """The rule's own gateway while its own basis is in force, else that of the basis it stands on until then."""
+    if ladder is None or ladder.basis is None:
+        return None
+    return (ladder.rule.gateway if ladder.basis.name == ladder.rule.basis else None) or ladder.basis.gateway
+
+
+def _obligations(granting: Sequence[LiveRule], roles: tuple[RoleName, ...], policy: Policy) -> tuple[str, ...]:
+    """What the recipient must keep to, in the policy's own order; a role's own hold for its every message (R11)."""
+    if not granting:
+        return ()
+    names = {name for one in granting for name in one.rule.obligations}
+    names.update(name for role in roles for name in policy.roles[role].keep)
+    return tuple(text for name, text in policy.obligations.items() if name in names)
+
+
+def _shortest(granting: Sequence[LiveRule], policy: Policy) -> str | None:
+    """The clock that falls due first: the policy lists its clocks from short to long."""
+    names = {one.rule.clock for one in granting}
+    return next((name for name in policy.clocks if name in names), None)
+
+
+def _shortened(granting: Sequence[LiveRule], granted: tuple[Category, ...]) -> tuple[Category, ...]:
+    """Categories that no rule grants in full."""
+    full = {category for one in granting for category in one.rule.categories - one.rule.short}
+    return tuple(category for category in granted if category not in full)
+
+
+def _covered(rules: Iterable[LiveRule]) -> set[Category]:
+    return {category for one in rules for category in one.rule.categories}
+
+
+def _ordered(of: type[_Member], members: Iterable[_Member]) -> tuple[_Member, ...]:
+    found = set(members)
+    return tuple(one for one in of if one in found)

@@ -1,0 +1,148 @@
+"""What each event changes in what is known about the child; the catalogue says which, this says how.
+
+Facts are values: the next one is made, the old one stays. What is ended keeps its place until a year is over, so that an
+event that ends an involvement still reaches whom it lets go.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from broker.core.controls import control_changes
+from broker.core.dates import instant_of
+from broker.core.event import Action, Event, ToldFamily
+from broker.core.facts import Connection, Facts, Protection, Status
+from broker.core.identifiers import EventId, Millis
+from broker.core.policy import EventKind, Policy
+from broker.core.roles import CLOSED_MATTER, OPEN_MATTER, organisation_of
+
+_KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
+
+_Ending = TypeVar("_Ending", Connection, Status, Protection)
+_Changes = dict[str, Any]
+
+
+def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts:
+    """Return the facts after one event; `version` is one higher and `at` is the instant of the child's line.
+
+    The caller has put aside duplicates. A retraction of an event that has not come yet cancels it: when it comes, it
+    changes nothing. A retraction never takes a protection away, only its lifting does.
+    """
+    header = event.header
+    kind = policy.events.get(header.event_type)
+    facts = replace(facts, version=facts.version + 1, at=at, seen={**facts.seen, header.event_id: header.sequence})
+    if header.action is Action.RETRACT:
+        return _taken_back(facts, header.supersedes)
+    if kind is None or header.event_id in facts.cancelled:
+        return facts
+    if kind.control == "retraction":
+        named = (event.control or {}).get("concerns_event") or header.supersedes
+        return _taken_back(facts, EventId(named) if named else None)
+    if header.action is Action.UPDATE and header.supersedes:
+        facts = replace(facts, **_undone(facts, header.supersedes))
+    changes: _Changes = {}
+    for change in (_person, _statuses, _connections, _told, _matter):
+        changes.update(change(facts, event, at, kind))
+    changes.update(control_changes(facts, event, at, kind))
+    return replace(facts, **changes) if changes else facts
+
+
+def ended(lasting: Sequence[_Ending], which: Sequence[_Ending], at: Millis, by: EventId) -> tuple[_Ending, ...]:
+    """Return them with some of them ended now, and with what ended long ago forgotten."""
+    kept = (one for one in lasting if one.until is None or one.until > at - _KEPT)
+    return tuple(replace(one, until=at, ended_by=by) if one in which else one for one in kept)
+
+
+def _person(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
+    """Take the birth date and the home area from whoever registers people, or where nobody said them before."""
+    found: _Changes = {}
+    born = (event.body.get("identity") or {}).get("birth_date")
+    if born and (kind.registers_person or facts.birth_date is None):
+        found["birth_date"] = born
+    control = event.control or {}
+    if control.get("role") == "home_area" and control.get("organisation"):
+        found["home_area"] = str(control["organisation"]).removeprefix("la:")
+    elif kind.registers_person and facts.home_area is None and event.header.area:
+        found["home_area"] = event.header.area
+    return found
+
+
+def _statuses(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:
+    if not kind.begins and not kind.ends:
+        return {}
+    holder = organisation_of(event.header.producer)
+    which = [one for one in facts.statuses if one.until is None and one.organisation == holder]
+    statuses = ended(facts.statuses, [one for one in which if one.name in kind.ends], at, event.header.event_id)
+    concern = event.body.get("concern") or {}
+    since = min(instant_of(concern.get("starts_on") or event.header.occurred_at) or at, at)
+    for name in kind.begins:
+        if all(one.name != name for one in which):
+            detail = concern.get("category_of_abuse") or concern.get("status")
+            new = Status(name=name, since=since, detail=detail, organisation=holder, event_id=event.header.event_id)
+            statuses = (*statuses, new)
+    return {"statuses": statuses}
+
+
+def _connections(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:
+    """Begin, end or replace the tie between the child and an organisation, as the catalogue says of this event type."""
+    control = event.control or {}
+    relation = control.get("role") or kind.relation
+    organisation = control.get("organisation") or (organisation_of(event.header.producer) if kind.relation else None)
+    if kind.connection is None or not relation or not organisation or relation == "home_area":
+        return {}
+    tie = [one for one in facts.connections if one.relation == relation and one.until is None]
+    same = [one for one in tie if one.organisation == organisation]
+    ends = control.get("state") == "ended" or kind.connection == "ends"
+    if ends:
+        return {"connections": ended(facts.connections, same, at, event.header.event_id)}
+    gone = [one for one in tie if one not in same] if kind.connection == "replaces" else []
+    connections = ended(facts.connections, gone, at, event.header.event_id)
+    if same:
+        return {"connections": connections}
+    since = instant_of(control.get("since")) or at
+    new = Connection(relation=relation, organisation=organisation, since=since, event_id=event.header.event_id)
+    return {"connections": (*connections, new)}
+
+
+def _told(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
+    said = event.header.told_family
+    return {} if said is ToldFamily.NOT_SAID else {"told": {**facts.told, event.header.event_id: said.value}}
+
+
+def _matter(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
+    """Remember who spoke first in the open matter (R22), and let the matter rest when the catalogue says that it closes."""
+    referrers = dict(facts.referrers)
+    if kind.opens_matter and OPEN_MATTER not in referrers:
+        referrers[OPEN_MATTER] = organisation_of(event.header.producer)
+    elif kind.closes_matter and OPEN_MATTER in referrers:
+        referrers[CLOSED_MATTER] = referrers.pop(OPEN_MATTER)
+    else:
+        return {}
+    return {"referrers": referrers}
+
+
+def _taken_back(facts: Facts, event_id: EventId | None) -> Facts:
+    """Undo what an event changed and remember that it is cancelled, in case it comes later."""
+    if event_id is None:
+        return facts
+    return replace(facts, **_undone(facts, event_id), cancelled=facts.cancelled | {event_id})
+
+
+def _undone(facts: Facts, event_id: EventId) -> _Changes:
+    """Everything that one event began is gone, and what it ended lasts again; a protection that it set stays."""
+    return {
+        "connections": _revived([one for one in facts.connections if one.event_id != event_id], event_id),
+        "statuses": _revived([one for one in facts.statuses if one.event_id != event_id], event_id),
+        "protections": _revived(facts.protections, event_id),
+        "findings": tuple(one for one in facts.findings if one.event_id != event_id),
+        "agreements": tuple(one for one in facts.agreements if one.event_id != event_id),
+        "told": _without(facts.told, event_id),
+    }
+
+
+def _revived(lasting: Sequence[_Ending], event_id: EventId) -> tuple[_Ending, ...]:
+    return tuple(replace(one, until=None, ended_by=None) if one.ended_by == event_id else one for one in lasting)
+
+
+def _without(told: Mapping[EventId, str], event_id: EventId) -> Mapping[EventId, str]:
+    return {one: said for one, said in told.items() if one != event_id} if event_id in told else told

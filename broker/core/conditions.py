@@ -1,0 +1,182 @@
+"""The closed list of conditions as functions: each answers yes, no, or None when it cannot be known.
+
+INVARIANT: a condition sees `Known` and nothing else: header fields, facts and which parties are named. Monitoring data and
+free text are not in it, so they cannot be an input to routing (R29).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from broker.core.dates import age_span
+from broker.core.event import Event, Header
+from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Status
+from broker.core.identifiers import Millis
+from broker.core.policy import Attribute, Condition, EventKind, FindingKind, Question
+
+Answer = bool | None
+_UNBORN = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """All that conditions may look at, as it is before or after the event: what it ends still counts for it."""
+
+    header: Header
+    at: Millis
+    identified: bool
+    birth_date: str | None
+    area: str | None
+    relations: frozenset[str]
+    statuses: frozenset[str]
+    protections: frozenset[str]
+    findings: Sequence[Finding]
+    agreements: Sequence[Agreement]
+    wishes: Mapping[str, str]
+    parties: frozenset[str]
+
+
+Test = Callable[[Known], Answer]
+ScopedTest = Callable[[Known, frozenset[str]], Answer]  # the names under which a finding or agreement may mean a recipient
+
+_NONE: frozenset[str] = frozenset()
+_Lasting = TypeVar("_Lasting", Connection, Status, Protection)
+
+
+def know(event: Event, facts: Facts, at: Millis) -> Known:
+    """Gather what conditions may look at; the facts already hold what this event changed."""
+    third_party = event.body.get("third_party")
+    return Known(
+        header=event.header,
+        at=at,
+        identified=bool(facts.child_ref),
+        birth_date=facts.birth_date,
+        area=facts.home_area or event.header.area,
+        relations=frozenset([one.relation for one in current(facts.connections, at)]) if facts.connections else _NONE,
+        statuses=frozenset([one.name for one in current(facts.statuses, at)]) if facts.statuses else _NONE,
+        protections=frozenset([one.kind for one in current(facts.protections, at)]) if facts.protections else _NONE,
+        findings=facts.findings,
+        agreements=facts.agreements,
+        wishes=facts.wishes,
+        parties=frozenset([one["role"] for one in third_party.get("people", ())]) if third_party else _NONE,
+    )
+
+
+def current(lasting: Iterable[_Lasting], at: Millis) -> list[_Lasting]:
+    """Return what lasts at this instant or ends in it, so that whoever is left by an event still hears of it."""
+    return [one for one in lasting if one.since <= at and (one.until is None or one.until >= at)]
+
+
+def all_of(answers: Iterable[Answer]) -> Answer:
+    """Join with AND: no when any is no, else unknown when any is unknown."""
+    unknown = False
+    for one in answers:
+        if one is False:
+            return False
+        unknown = unknown or one is None
+    return None if unknown else True
+
+
+def test_of(condition: Condition, kind: EventKind) -> Test:
+    """Return the test of a condition that is the same for every recipient."""
+    return _MAKERS[condition.about](condition, kind)
+
+
+def scoped_test_of(condition: Condition, findings: Mapping[str, FindingKind]) -> ScopedTest:
+    """Return the test of a finding or an agreement, which may hold for some recipients only."""
+    if condition.about is Question.FINDING:
+        kinds = {name: findings.get(name) or FindingKind(name=name, says=name) for name in condition.values}
+        return lambda known, names: _finding(known, names, kinds)
+    return lambda known, names: _agreement(known, names, condition)
+
+
+def is_scoped(condition: Condition) -> bool:
+    """Tell whether a condition can hold for one recipient and not for another."""
+    return condition.about in (Question.FINDING, Question.AGREEMENT)
+
+
+def _attribute(condition: Condition, attribute: Attribute | None) -> Test:
+    listed = attribute.values if attribute else condition.values
+    absent = attribute.absent if attribute else None
+
+    def test(known: Known) -> Answer:
+        value = known.header.attributes.get(condition.name, absent)
+        return value in condition.values if value in listed else None
+
+    return test
+
+
+def _age(condition: Condition) -> Test:
+    least = -1 if condition.least is None else condition.least
+    most = 200 if condition.most is None else condition.most
+
+    def test(known: Known) -> Answer:
+        header = known.header
+        observed = header.occurred_at or datetime.fromtimestamp(header.recorded_at / 1000, UTC).isoformat()
+        unborn = header.subject_role.value == "UNBORN" and known.birth_date is None
+        span = _UNBORN if unborn else age_span(known.birth_date, observed)
+        if span is None:
+            return None
+        inside = least <= span[0] and span[1] <= most
+        return True if inside else False if span[1] < least or span[0] > most else None
+
+    return test
+
+
+def _finding(known: Known, names: frozenset[str], kinds: Mapping[str, FindingKind]) -> Answer:
+    lapsed = False
+    for one in known.findings:
+        kind = kinds.get(one.kind)
+        if kind is None or (kind.made_by and one.by_role not in kind.made_by) or one.since > known.at:
+            continue
+        if not (one.recipients & names) and (one.recipients or kind.names_recipients):
+            continue
+        if not one.lapsed and (one.until is None or one.until > known.at):
+            return True
+        lapsed = lapsed or kind.on_lapse == "asks"
+    return None if lapsed else False
+
+
+def _agreement(known: Known, names: frozenset[str], condition: Condition) -> Answer:
+    latest: Agreement | None = None
+    for one in known.agreements:
+        reaches = (not one.recipients or one.recipients & names) and (not one.categories or one.categories >= condition.covers)
+        if one.kind == condition.name and reaches and one.since <= known.at:
+            latest = one if latest is None or one.since >= latest.since else latest
+    if latest is None or (latest.until is not None and latest.until <= known.at):
+        return None
+    return latest.state in condition.values
+
+
+def _among(value: str | None, values: frozenset[str]) -> Answer:
+    return None if value is None else value in values
+
+
+def _said(value: str, silence: str, values: frozenset[str]) -> Answer:
+    """A publisher that said nothing leaves it unknown, unless the rule names the silence itself."""
+    return True if value.lower() in values else None if value == silence else False
+
+
+def _publisher(header: Header, values: frozenset[str]) -> bool:
+    return header.sector.value.lower() in values or header.producer in values
+
+
+_Maker = Callable[[Condition, EventKind], Test]
+_MAKERS: Mapping[Question, _Maker] = {
+    Question.ATTRIBUTE: lambda condition, kind: _attribute(condition, kind.attributes.get(condition.name)),
+    Question.AGE: lambda condition, _: _age(condition),
+    Question.WISH: lambda condition, _: lambda known: _among(known.wishes.get(condition.name), condition.values),
+    Question.AREA: lambda condition, _: lambda known: _among(known.area, condition.values),
+    Question.PUBLISHER: lambda condition, _: lambda known: _publisher(known.header, condition.values),
+    Question.ACTION: lambda condition, _: lambda known: known.header.action.value.lower() in condition.values,
+    Question.IDENTITY: lambda condition, _: (
+        lambda known: ("identified" if known.identified else "unidentified") in condition.values
+    ),
+    Question.SUBJECT_ROLE: lambda condition, _: lambda known: _said(known.header.subject_role.value, "UNKNOWN", condition.values),
+    Question.ASSERTION: lambda condition, _: lambda known: _said(known.header.assertion.value, "NOT_SAID", condition.values),
+    Question.CONNECTION: lambda condition, _: lambda known: not condition.values.isdisjoint(known.relations),
+    Question.STATUS: lambda condition, _: lambda known: not condition.values.isdisjoint(known.statuses),
+    Question.PROTECTION: lambda condition, _: lambda known: not condition.values.isdisjoint(known.protections),
+    Question.PARTY: lambda condition, _: lambda known: not condition.values.isdisjoint(known.parties),
+}

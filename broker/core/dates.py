@@ -1,0 +1,38 @@
+"""ISO 8601 dates of any precision, as the sources write them: a year, a month, a day or an instant."""
+
+from datetime import UTC, datetime
+
+from broker.core.identifiers import Millis
+
+
+def instant_of(text: str | None) -> Millis | None:
+    """Return the instant that an ISO day or instant means, a day from its midnight; None when it is neither."""
+    try:
+        stated = datetime.fromisoformat(text) if text and len(text) >= 10 else None
+    except ValueError:
+        return None
+    if stated is None:
+        return None
+    return Millis(round((stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() * 1000))
+
+
+def age_span(birth: str | None, observed: str | None) -> tuple[int, int] | None:
+    """Return the least and the greatest age in whole years that two dates of any precision allow; None when unreadable."""
+    born, seen = _span(birth), _span(observed)
+    if born is None or seen is None:
+        return None
+    return _years(born[1], seen[0]), _years(born[0], seen[1])
+
+
+def _span(text: str | None) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
+    """Return the first and last day that an ISO date of any precision may mean."""
+    try:
+        parts = [int(one) for one in (text or "")[:10].split("-")]
+    except ValueError:
+        return None
+    year, month, day = (*parts, 0, 0)[:3]
+    return (year, month or 1, day or 1), (year, month or 12, day or 31)
+
+
+def _years(born: tuple[int, int, int], seen: tuple[int, int, int]) -> int:
+    return seen[0] - born[0] - (seen[1:] < born[1:])

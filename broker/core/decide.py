@@ -1,0 +1,122 @@
+"""The decision point (PDP): who may need to know of an event, what the least they need is, and on which basis.
+
+Pure: the same event, facts, policy, registers and instant give the same verdict on any machine in any year. It reads the
+header, the facts and which parties are named, never another part of the body, so that nothing withheld can steer it.
+"""
+
+from collections.abc import Callable
+
+from broker.core.answer import NOBODY, answer
+from broker.core.conditions import Known, know
+from broker.core.event import Action, Event
+from broker.core.facts import Facts
+from broker.core.identifiers import Millis, RecipientId, RoleName
+from broker.core.policy import Policy
+from broker.core.registers import Registers
+from broker.core.roles import Seats, hub_of, seats
+from broker.core.tables import Plan, Values, plan_for
+from broker.core.verdict import Decision, Gap, Outcome, Verdict
+
+_GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
+_NOBODY: frozenset[str] = frozenset()
+_UNKNOWN_TYPE = "an event of a type that the policy does not know: ask its publisher"
+
+
+def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at: Millis) -> Verdict:
+    """Decide about one event for every possible recipient, with reasons.
+
+    `facts` must already hold what this event changed (`broker.core.apply.apply_event`): an organisation that it lets go at
+    this very instant still counts as involved, so that a closed case's worker hears of the closing. `at` is the instant of
+    the child's line, never a worker's clock. Nothing is changed and nothing is read from anywhere else.
+    """
+    plan = plan_for(policy, event.header.event_type, at)
+    question = _Question(plan, know(event, facts, at), _blanket(plan, event, facts, at))
+    found = seats(plan.roles, event.header, facts, registers, at)
+    decisions = [question.put(recipient, roles) for recipient, roles in found.filled.items()]
+    for passed_over, why in ((found.conflicts, "conflict"), (found.narrowed, "subscription")):
+        decisions += [question.put(one, roles, why) for one, roles in passed_over.items() if one not in found.filled]
+    decisions.sort(key=_by_recipient)
+    return Verdict(
+        decisions=tuple(decisions),
+        gaps=_gaps(question, found, lambda: hub_of(event.header, facts, registers)),
+        others=plan.others,
+        alarms=plan.alarms,
+        used=tuple(zip(plan.labels, question.values, strict=True)),
+        policy=policy.digest,
+        registers=registers.digest,
+        at=at,
+    )
+
+
+class _Question:
+    """What is asked about one event, with the values of its conditions, for one recipient after the other."""
+
+    __slots__ = ("_blanket", "_known", "_plan", "_scoped", "values")
+
+    def __init__(self, plan: Plan, known: Known, blanket: str) -> None:
+        self._plan = plan
+        self._known = known
+        self._blanket = blanket
+        plain = tuple([test(known) for test in plan.tests])
+        self._scoped = plain if plan.scoped and (known.findings or known.agreements) else None
+        self.values: Values = (*plain, *[test(known, _NOBODY) for test in plan.scoped])
+
+    @property
+    def known(self) -> Known:
+        return self._known
+
+    @property
+    def plan(self) -> Plan:
+        return self._plan
+
+    @property
+    def blanket(self) -> str:
+        return self._blanket
+
+    def put(self, recipient: RecipientId, roles: tuple[RoleName, ...], why: str = "") -> Decision:
+        """Return the decision for one recipient; findings and agreements may mean it by its own name or by a role."""
+        values = self.values
+        if self._scoped is not None:
+            names = frozenset((recipient, *roles))
+            values = (*self._scoped, *[test(self._known, names) for test in self._plan.scoped])
+        key = recipient, roles, values, self._blanket or why
+        return self._plan.memo.get(key) or self._plan.remember(key, answer(self._plan, *key))
+
+
+def _by_recipient(decision: Decision) -> RecipientId:
+    return decision.recipient
+
+
+def _blanket(plan: Plan, event: Event, facts: Facts, at: Millis) -> str:
+    """Return the built-in reason that holds for everybody, or an empty text."""
+    header = event.header
+    if plan.stale:
+        return "stale-policy"
+    if header.purpose not in plan.policy.purposes:
+        return "unknown-purpose"
+    if header.action is Action.RETRACT:
+        return "retraction"
+    if header.event_id in facts.cancelled:
+        return "retracted"
+    if header.expires_at is not None and header.expires_at <= at:
+        return "expired"
+    return "on-hold" if facts.holds else ""
+
+
+def _gaps(question: _Question, found: Seats, hub: Callable[[], RecipientId | None]) -> tuple[Gap, ...]:
+    """Return the roles in which somebody should be told and nobody can be."""
+    if question.blanket:
+        return ()
+    if question.plan.kind is None:
+        return () if question.known.protections else (Gap(RoleName(""), hub(), _UNKNOWN_TYPE, ()),)
+    gaps = []
+    for role in sorted({*found.vacant, *_narrowed_duties(question, found)}):
+        wanted = question.put(NOBODY, (role,))
+        if wanted.outcome is not Outcome.WITHHOLD and wanted.wanted_by:
+            gaps.append(Gap(role, hub(), _GAP.format(role=role), wanted.wanted_by))
+    return tuple(gaps)
+
+
+def _narrowed_duties(question: _Question, found: Seats) -> set[RoleName]:
+    """Roles whose holder asked not to hear what a statute says it must: the hub hears that it does not."""
+    return {role for roles in found.narrowed.values() for role in roles if question.put(NOBODY, (role,)).statutory}

@@ -1,0 +1,153 @@
+"""What a recipient is shown of an event: selected from what its publisher said, never derived, absent where not granted.
+
+INVARIANT: nothing of a category that was not granted, and nothing of monitoring, is in a view. Where the child is
+protected, no place or number is in any view, whatever a rule says (R10, I8).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from broker.core.event import Category, Event, Header
+from broker.core.facts import Facts
+from broker.core.identifiers import Digest, digest
+from broker.core.policy import SHAREABLE, Cut
+from broker.core.verdict import Decision
+
+View = dict[str, Any]  # fields of `schemas/disclosure.avsc`
+_Group = dict[str, Any]
+
+PLACE_PROTECTED = frozenset({"safe_address", "restricted_record", "identity_changed", "protected_person"})
+
+# The publisher's own shorter form of a category: the fields that stay.
+SHORT_FORM: Mapping[Category, frozenset[str]] = {
+    Category.IDENTITY: frozenset({"names", "birth_date", "expected_birth_date"}),
+    Category.LOCATION: frozenset({"location_ref"}),
+    Category.CONCERN: frozenset({"status", "decision", "next_step", "starts_on", "ends_on"}),
+    Category.CLINICAL: frozenset({"setting", "reason_band", "attended_at", "left_at"}),
+    Category.THIRD_PARTY: frozenset({"functional_impact"}),
+    Category.INTELLIGENCE: frozenset({"handling_code", "originator"}),
+}
+
+# Fields that may stay although the child's place must not be betrayed; a field that is not listed goes.
+_PLACELESS: Mapping[Category, frozenset[str]] = {
+    Category.IDENTITY: frozenset({"identifiers", "names", "birth_date", "expected_birth_date", "death_date", "sex"}),
+    Category.CONCERN: frozenset(
+        {"codes", "grade", "child_present", "child_spoken_to", "welfare_check", "category_of_abuse", "status", "reason"}
+        | {"decision", "starts_on", "ends_on", "sessions", "answer_by", "next_step"}
+    ),
+    Category.NARRATIVE: frozenset({"text", "checked", "checked_by_role"}),
+    Category.CLINICAL: frozenset({"setting", "presentation", "reason_band", "findings", "disposition", "attended_at", "left_at"}),
+    Category.INTELLIGENCE: frozenset({"text", "handling_code"}),
+    Category.THIRD_PARTY: frozenset({"people", "functional_impact"}),
+    Category.WISH: frozenset({"words", "heard_by_role", "said_on"}),
+}
+_PLACELESS_PERSON = frozenset({"role", "relation", "contact_level"})
+
+# What people type in their own words, beside the narrative itself.
+_FREE_TEXT: Mapping[Category, frozenset[str]] = {
+    Category.CONCERN: frozenset({"decision", "next_step"}),
+    Category.CLINICAL: frozenset({"presentation", "findings", "disposition"}),
+    Category.INTELLIGENCE: frozenset({"text"}),
+    Category.THIRD_PARTY: frozenset({"functional_impact"}),
+    Category.WISH: frozenset({"words"}),
+}
+_SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
+
+
+def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
+    """Return the fields of a disclosure that this decision grants; absent is whatever is not granted or was not said.
+
+    Of equal granted content the view is equal, whatever else the event holds. `facts` are those that the decision used.
+    """
+    granted = _lawful(decision, facts)
+    if Category.EXISTENCE not in granted:
+        return {}
+    cuts = frozenset(decision.cuts)
+    view = _about(event.header, cuts)
+    for category in SHAREABLE:
+        group = event.body.get(category.value) if category in granted else None
+        if group:
+            kept = _kept(category, dict(cast("_Group", group)), cuts, short=category in decision.short)
+            if kept:
+                view[category.value] = kept
+    return view
+
+
+def view_digest(view: View) -> Digest:
+    """Return the SHA-256 of a view in its canonical form."""
+    return digest(json.dumps(view, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def _lawful(decision: Decision, facts: Facts) -> set[Category]:
+    """The last guard, apart from the policy: a protected child's place and numbers never leave."""
+    granted = set(decision.granted)
+    lasting = (one.kind for one in facts.protections if one.until is None or one.until >= facts.at)
+    if not PLACE_PROTECTED.isdisjoint(lasting):
+        granted -= {Category.LOCATION, Category.CONTACT}
+    return granted
+
+
+def _about(header: Header, cuts: frozenset[Cut]) -> View:
+    view: View = {
+        "occurred_at": header.occurred_at,
+        "subject_role": header.subject_role.value,
+        "assertion": header.assertion.value,
+        "told_family": header.told_family.value,
+    }
+    if Cut.PLACE not in cuts:
+        view["producer"] = header.producer
+        view["contact_point"] = header.contact_point
+    return {name: value for name, value in view.items() if value is not None and value not in _SILENCE}
+
+
+def _kept(category: Category, group: _Group, cuts: frozenset[Cut], *, short: bool) -> _Group:
+    if short:
+        stays = SHORT_FORM.get(category)
+        group = group if stays is None else {name: value for name, value in group.items() if name in stays}
+    for cut in Cut:
+        if cut in cuts:
+            group = _CUTTERS[cut](category, group)
+    return {name: value for name, value in group.items() if value is not None and value != []}
+
+
+def _without_place(category: Category, group: _Group) -> _Group:
+    stays = _PLACELESS.get(category, frozenset())
+    kept = {name: value for name, value in group.items() if name in stays}
+    if "identifiers" in kept:  # local numbers, and who issued them, name a school, a hospital or a council
+        kept["identifiers"] = [{**one, "issuer": None} for one in kept["identifiers"] if one["scheme"] == "nhs_number"]
+    if "people" in kept:
+        kept["people"] = [{name: value for name, value in one.items() if name in _PLACELESS_PERSON} for one in kept["people"]]
+    return kept
+
+
+def _without_free_text(category: Category, group: _Group) -> _Group:
+    if category is Category.NARRATIVE:
+        return group if group.get("checked") is True else {}
+    if category is Category.WISH:
+        return {}
+    return {name: value for name, value in group.items() if name not in _FREE_TEXT.get(category, frozenset())}
+
+
+def _without_referrer(category: Category, group: _Group) -> _Group:
+    if category is Category.CONCERN:
+        return {name: value for name, value in group.items() if name != "referral_source"}
+    if category is Category.THIRD_PARTY and "people" in group:
+        return {**group, "people": [one for one in group["people"] if one.get("role") != "referrer"]}
+    return group
+
+
+def _without_former_identity(category: Category, group: _Group) -> _Group:
+    if category is not Category.IDENTITY:
+        return group
+    names = [one for one in group.get("names", ()) if one.get("kind", "usual") in ("usual", "preferred")]
+    identifiers = [one for one in group.get("identifiers", ()) if not one["scheme"].startswith("former_")]
+    return {**group, "names": names, "identifiers": identifiers}
+
+
+_CUTTERS: Mapping[Cut, Callable[[Category, _Group], _Group]] = {
+    Cut.PLACE: _without_place,
+    Cut.FREE_TEXT: _without_free_text,
+    Cut.REFERRER: _without_referrer,
+    Cut.FORMER_IDENTITY: _without_former_identity,
+}

@@ -1,0 +1,166 @@
+"""Who fills a role for one child: facts say which organisation, the registers say which desk there, conflicts are avoided.
+
+A role that nobody fills is a gap that the area's hub hears, never silence.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from broker.core.conditions import current
+from broker.core.event import Header
+from broker.core.facts import Facts
+from broker.core.identifiers import AgencyId, Millis, RecipientId, RoleName
+from broker.core.policy import Role
+from broker.core.registers import Area, Registers
+
+OPEN_MATTER = "open"  # the matter that is open about a child
+CLOSED_MATTER = "closed"  # the one that closed last
+
+
+@dataclass(slots=True)
+class Seats:
+    """Who is possible here: recipients with their roles, roles that nobody fills, and conflicts with who stands in."""
+
+    filled: dict[RecipientId, tuple[RoleName, ...]] = field(default_factory=dict)
+    vacant: dict[RoleName, None] = field(default_factory=dict)
+    conflicts: dict[RecipientId, tuple[RoleName, ...]] = field(default_factory=dict)
+    narrowed: dict[RecipientId, tuple[RoleName, ...]] = field(default_factory=dict)
+
+
+def seats(roles: Sequence[Role], header: Header, facts: Facts, registers: Registers, at: Millis) -> Seats:
+    """Find who fills the roles that the rules name for this event."""
+    found = Seats()
+    place = _Place(header, facts, registers, at)
+    for role in roles:
+        for recipients in _asked(role, place):
+            if not recipients:
+                found.vacant[role.name] = None
+            for recipient in recipients:
+                _seat(found, role.name, recipient, place)
+    return found
+
+
+def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | None:
+    """Return who hears a gap about this child: the hub of its area, or the hub's alternate when the hub is in conflict."""
+    area = registers.areas.get(_home(header, facts, registers) or "")
+    return None if area is None else _stand_in(area.hub, header, registers)
+
+
+def organisation_of(agency: AgencyId) -> str:
+    """Return an agency as the organisation that connections and statuses name: a council by its code, `la:E…`."""
+    return agency if ":" in agency else f"la:{agency}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where roles are looked for."""
+
+    header: Header
+    facts: Facts
+    registers: Registers
+    at: Millis
+
+    def area(self) -> Area | None:
+        return self.registers.areas.get(_home(self.header, self.facts, self.registers) or "")
+
+    def involved(self, names: tuple[str, ...]) -> dict[str, None]:
+        facts, at = self.facts, self.at
+        found = {one.organisation: None for one in current(facts.connections, at) if one.relation in names}
+        for one in current(facts.statuses, at):
+            if one.name in names and one.organisation:
+                found[one.organisation] = None
+        return found
+
+
+def _home(header: Header, facts: Facts, registers: Registers) -> str | None:
+    if facts.home_area or header.area:
+        return facts.home_area or header.area
+    agency = registers.agencies.get(header.producer)
+    return agency.area if agency else None
+
+
+def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId]]:
+    """Yield for each organisation concerned whom it seats in the role; once nobody when no organisation is concerned."""
+    if role.filled_by in _BY_AREA:
+        yield _BY_AREA[role.filled_by](place.area())
+    elif role.filled_by == "event_area_hub":
+        yield from _elsewhere(place)
+    else:
+        organisations = _organisations(role, place)
+        if not organisations:
+            yield ()
+        for organisation in organisations:
+            yield _desk(role, organisation, place.registers)
+
+
+def _organisations(role: Role, place: _Place) -> Mapping[str, None]:
+    if role.filled_by == "involved":
+        return place.involved(role.of)
+    if role.filled_by == "area_team":
+        area = _home(place.header, place.facts, place.registers)
+        return {f"la:{area}": None} if area else {}
+    referrers = place.facts.referrers
+    spoke = referrers.get(OPEN_MATTER) or referrers.get(CLOSED_MATTER)
+    return {spoke: None} if spoke else {}
+
+
+def _desk(role: Role, organisation: str, registers: Registers) -> tuple[RecipientId, ...]:
+    for name in role.desks or (role.name,):
+        found = registers.filling(name, organisation)
+        if found:
+            return found
+    return ()
+
+
+def _hub(area: Area | None) -> tuple[RecipientId, ...]:
+    return (area.hub,) if area else ()
+
+
+def _duty(area: Area | None) -> tuple[RecipientId, ...]:
+    return (area.out_of_hours,) if area and area.out_of_hours else ()
+
+
+_BY_AREA = {"area_hub": _hub, "area_duty": _duty}
+
+
+def _elsewhere(place: _Place) -> Iterator[Sequence[RecipientId]]:
+    """The hub of the area where it happened, when that is not the child's own; else nobody is wanted in the role."""
+    where = place.header.area
+    if where and where != _home(place.header, place.facts, place.registers):
+        yield _hub(place.registers.areas.get(where))
+
+
+def _seat(found: Seats, role: RoleName, recipient: RecipientId, place: _Place) -> None:
+    told = _stand_in(recipient, place.header, place.registers)
+    if told != recipient:
+        found.conflicts[recipient] = _joined(found.conflicts, recipient, role)
+    if told is None:
+        found.vacant[role] = None
+        return
+    entry = place.registers.recipients.get(told)
+    wants = entry.subscription if entry else None
+    if wants is not None and (
+        (wants.event_types and place.header.event_type not in wants.event_types) or (wants.roles and role not in wants.roles)
+    ):
+        found.narrowed[told] = _joined(found.narrowed, told, role)
+        return
+    found.filled[told] = _joined(found.filled, told, role)
+
+
+def _joined(of: Mapping[RecipientId, tuple[RoleName, ...]], recipient: RecipientId, role: RoleName) -> tuple[RoleName, ...]:
+    roles = of.get(recipient)
+    if roles is None:
+        return (role,)
+    return roles if role in roles else (*roles, role)
+
+
+def _stand_in(recipient: RecipientId, header: Header, registers: Registers) -> RecipientId | None:
+    """Follow alternates past every recipient that the publisher excludes (R11); None when nobody is left."""
+    told: RecipientId | None = recipient
+    tried: set[RecipientId] = set()
+    while told is not None and told in header.excluded:
+        tried.add(told)
+        entry = registers.recipients.get(told)
+        told = entry.alternate if entry else None
+        told = None if told in tried else told
+    return told
