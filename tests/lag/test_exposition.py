@@ -42,7 +42,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -52,14 +52,14 @@ def test_metrics_have_the_names_that_dashboards_know_and_their_figures() -> None
     with serve(0, a_standing(), lambda: (True, "well\n")) as port:
         status, text = get(port, "/metrics")
     found = samples(text)
-    place = ("safeguarding", "g", "events.police.v1", "0")
+    place = ("safeguarding", "g", "0", "events.police.v1")
 
     assert status == 200
     assert found["kafka_consumergroup_group_lag", *place] == 100
     assert found["kafka_consumergroup_group_lag_seconds", *place] == 14 * 60
     assert found["kafka_consumergroup_group_max_lag", "safeguarding", "g"] == 100
     assert found["kafka_consumergroup_group_max_lag_seconds", "safeguarding", "g"] == 14 * 60
-    assert found["kafka_partition_latest_offset", "safeguarding", "events.police.v1", "0"] == 340
+    assert found["kafka_partition_latest_offset", "safeguarding", "0", "events.police.v1"] == 340
     assert found["broker_alerts_at_risk", "urn:100001/dsl"] == 3
     assert found["broker_records_total", "decided"] == 1
     assert found["broker_decisions_total", "withhold"] == 1
