@@ -1,0 +1,1 @@
+"""Connectors against their contract, the public samples and junk."""

@@ -1,0 +1,1 @@
+"""Formats of council case systems."""
