@@ -1,0 +1,67 @@
+"""`broker simulate`: write a synthetic area's native files and what must become of them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from broker.simulate.area import Area
+from broker.simulate.arrival import Dispatch
+from broker.simulate.write import Written, write_area
+
+_EXAMPLE = """\b
+Example:
+  broker simulate --out area --children 2000 --seed 7
+"""
+
+
+@click.command(epilog=_EXAMPLE)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder to write; empty or new.")
+@click.option(
+    "--children", type=click.IntRange(100, 300_000), default=2_000, show_default=True, help="How many children live there."
+)
+@click.option(
+    "--stories", type=click.IntRange(0, 20_000), default=300, show_default=True, help="How many households have a story."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same area, byte for byte.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day of its week.  [default: yesterday]")
+def simulate(out: Path, children: int, stories: int, seed: int, until: datetime | None) -> None:
+    """Write a synthetic area: a week of native files for four sectors, its registers, and the truth of its stories.
+
+    Nobody in it is real: numbers come from ranges given to nobody, names and streets are made up. The stories are
+    written by hand; each says who must hear what, and who must never.
+    """
+    last = until.date() if until else (datetime.now(UTC) - timedelta(days=1)).date()
+    console = Console(stderr=True)
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+    ) as progress:
+        task = progress.add_task("writing", total=None)
+
+        def told(one: Dispatch) -> None:
+            progress.update(task, description=f"writing {one.connector}, {one.agency}")
+
+        written = write_area(Area(seed=seed, children=children, stories=stories, until=last), out, told=told)
+    Console().print(_summary(written, out), highlight=False)
+
+
+def _summary(written: Written, out: Path) -> Table:
+    table = Table(title=f"{written.told} households with a story, in {out}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("native format")
+    table.add_column("deliveries", justify="right")
+    table.add_column("records", justify="right")
+    for name in sorted(written.deliveries):
+        table.add_row(name, f"{written.deliveries[name]:,}", f"{written.records[name]:,}")
+    said = written.truth
+    table.caption = (
+        f"The truth: {said.get('hears', 0):,} times somebody must hear, {said.get('never', 0):,} times somebody must never, "
+        f"{said.get('canary', 0):,} texts that must not leak."
+    )
+    table.caption_justify = "left"
+    return table
+
+
+commands: dict[str, click.Command] = {"simulate": simulate}

@@ -1,0 +1,100 @@
+import json
+
+import pytest
+
+from broker.simulate.compare import Received, compare
+from broker.simulate.truth import Claim, Evidence
+
+EVIDENCE = Evidence(identifiers=("9990000018",), name="Ada O'Ashdale-Marley", born="2016-02-07", at="2026-11-16T22:41:00Z")
+PLACE = {"story": "one", "number": 4, "step": "night", "event_type": "police.encompass.notified", "evidence": EVIDENCE}
+IDENTITY = {"names": [{"given": "ADA", "family": "oashdale marley"}], "birth_date": "2016-02-07"}
+
+
+def hears(recipient: str = "dsl", **said) -> Claim:
+    return Claim(claim="hears", recipient=recipient, by="before school", **{**PLACE, "has": ("identity",), **said})
+
+
+def never(recipient: str) -> Claim:
+    return Claim(claim="never", recipient=recipient, **PLACE)
+
+
+def told(recipient: str = "dsl", which: str = "d1", **said) -> Received:
+    message = {
+        "disclosure_id": which,
+        "event_type": "police.encompass.notified",
+        "kind": "ALERT",
+        "child": "p1",
+        "occurred_at": "2026-11-16T22:41:00Z",
+        "identity": IDENTITY,
+        **said,
+    }
+    return Received(recipient, message, json.dumps(message).encode())
+
+
+def test_what_was_heard_by_who_must_hear_is_good():
+    found = compare([hears(), never("gp")], [told()])
+
+    assert found.is_good
+    assert 1 == found.heard == found.expected
+
+
+def test_what_nobody_told_is_missing_and_names_story_and_step():
+    (fault,) = compare([hears()], []).missing
+
+    assert (fault.story, fault.number, fault.step, fault.recipient) == ("one", 4, "night", "dsl")
+
+
+def test_an_alert_about_another_child_does_not_count():
+    other = {"names": [{"given": "Bea", "family": "Oakmoor"}], "birth_date": "2016-02-07"}
+
+    assert compare([hears()], [told(identity=other)]).missing
+
+
+def test_an_alert_without_what_is_needed_is_missing():
+    (fault,) = compare([hears(has=("identity", "concern"))], [told()]).missing
+
+    assert "without concern" in fault.words
+
+
+def test_whoever_must_never_hear_and_did_is_forbidden():
+    (fault,) = compare([hears(), never("gp")], [told(), told("gp", "d2")]).forbidden
+
+    assert fault.recipient == "gp"
+
+
+def test_a_forbidden_alert_that_says_only_that_there_is_something_is_still_found():
+    assert compare([never("gp")], [told("gp", kind="EXISTENCE", identity=None)]).forbidden
+
+
+def test_a_category_that_must_not_be_there_is_forbidden():
+    assert compare([hears(lacks=("location",))], [told(location={"postcode": "QX1 0AA"})]).forbidden
+
+
+@pytest.mark.parametrize(("reader", "faults"), [("hub", 0), ("dsl", 1)])
+def test_a_secret_text_in_any_byte_is_forbidden_but_for_those_who_may(reader, faults):
+    canary = Claim(claim="canary", story="one", number=4, text="Owl Gate 7", readable_by=("hub",))
+    one = Received(reader, {"disclosure_id": "d"}, b"\x00\x01Owl Gate 7\x02")
+
+    assert faults == len(compare([canary], [one]).forbidden)
+
+
+def test_the_same_disclosure_shown_twice_is_duplicated():
+    assert compare([hears()], [told(), told()]).duplicated
+
+
+def test_one_event_told_under_two_ids_is_duplicated():
+    assert compare([hears()], [told(), told(which="d2")]).duplicated
+
+
+def test_a_retraction_that_names_no_child_is_found_by_what_it_replaces():
+    taken_back = hears(kind="RETRACTION", has=(), step="taken-back", of="night")
+    retraction = told(which="d2", kind="RETRACTION", identity=None, replaces="d1", occurred_at=None, child="?")
+
+    assert compare([hears(), taken_back], [told(), retraction]).is_good
+
+
+def test_a_review_is_heard_as_a_review_only():
+    waiting = Received("hub", {"review_id": "r", **told("hub").message}, b"", review="UNIDENTIFIED")
+
+    assert compare([hears("hub", review="UNIDENTIFIED", has=())], [waiting]).is_good
+    assert compare([hears("hub", review="UNIDENTIFIED", has=())], [told("hub")]).missing
