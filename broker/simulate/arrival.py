@@ -29,6 +29,7 @@ _TRIGGERS = {
     "health.demographics.changed": "A31",
     "identity.merged": "A40",
 }
+_CATEGORIES = {"school.suspension": "SUSP", "school.permanent_exclusion": "PERM"}
 _MESSAGES_PER_FILE = 4_000
 _LATE = 0.01  # of the families without a story, registered on the third day
 _LATE_DAY = 3
@@ -59,11 +60,10 @@ class Week:
         """Write every file."""
         self._patients()
         self._extract()
-        self._rolls()
+        self._rolls(0, REGISTERS)
         for day in range(8):
             self._registered_late(day)
             self._census(day)
-            self._suspensions_and_moves(day)
             self._messages(day)
             self._notices_and_lines(day)
 
@@ -109,24 +109,44 @@ class Week:
     def _cast_children(self) -> Iterator[Child]:
         return (child for cast in self.casts for key, child in cast.children.items() if not _late_on(cast, key))
 
-    def _rolls(self) -> None:
-        """Write each school's roll."""
-        entered = date(self.area.until.year - (self.area.until.month < 9), 9, 3)
+    def _rolls(self, day: int, wave: str, schools: frozenset[str] | None = None) -> None:
+        """Write the rolls of some schools, or of all, as they stand on a day: whole, as a census is each time."""
         sets: dict[str, CensusSet] = {}
-        pupils = chain(
-            (Pupil(child, entered) for child in self._cast_children()),
-            (Pupil(child, entered, tidy=False) for child in self._others() if not self._is_late(child)),
+        for school, pupil in self._pupils(day):
+            if schools is None or school in schools:
+                self._set(sets, wave, school).add([pupil])
+        self._close(sets, wave)
+
+    def _pupils(self, day: int) -> Iterator[tuple[str, Pupil]]:
+        entered = date(self.area.until.year - (self.area.until.month < 9), 9, 3)
+        for cast in self.casts:
+            for key, child in cast.children.items():
+                if _late_on(cast, key) <= day:
+                    yield from self._roll_entries(cast, key, child, day, entered)
+        for child in self._others():
+            if child.school and not (self._is_late(child) and day < _LATE_DAY):
+                yield child.school, Pupil(child, entered, tidy=False)
+
+    def _roll_entries(self, cast: Cast, key: str, child: Child, day: int, entered: date) -> Iterator[tuple[str, Pupil]]:
+        """Yield what the schools of a story's child have of it: the roll, then what the steps so far changed."""
+        steps = [step for step in cast.story.step if step.child == key and step.carried_by == "school-census" and step.day <= day]
+        sent_home = tuple(
+            (on_day(cast, step), _CATEGORIES[step.event], step.native["reason1"], step.native["sessions"])
+            for step in steps
+            if step.event in _CATEGORIES
         )
-        for pupil in pupils:
-            if pupil.child.school:
-                self._set(sets, REGISTERS, pupil.child.school).add([pupil])
-        self._close(sets, REGISTERS)
+        left = next((on_day(cast, step) for step in steps if step.event == "school.pupil.left"), None)
+        if child.school:
+            begun = entered if not _late_on(cast, key) else cast.day(_late_on(cast, key))
+            yield child.school, Pupil(child, begun, left, sent_home)
+        for step in steps:
+            if step.event == "school.pupil.registered":
+                yield cast.speaker(step), Pupil(child, on_day(cast, step), safe_address=step.native.get("address") == "safe")
 
     def _set(self, sets: dict[str, CensusSet], wave: str, school: str) -> CensusSet:
         if school not in sets:
             term = f"{self.area.until.year}_{('spring', 'summer', 'autumn')[(self.area.until.month - 1) // 4]}"
-            folder = _unused(self._path(wave, "school-census", school) / "set")
-            folder.mkdir()
+            folder = self._path(wave, "school-census", school)
             sets[school] = CensusSet(folder, school, term, self.area.seed)
         return sets[school]
 
@@ -135,16 +155,14 @@ class Week:
             self._sent(wave, "school-census", school, census.close(), census.rows)
 
     def _registered_late(self, day: int) -> None:
+        """Write what the hospital's register and the schools learn of new families on a day, and what schools did."""
         late = [child for cast in self.casts for key, child in cast.children.items() if day and _late_on(cast, key) == day]
         if day == _LATE_DAY:
             late += [child for child in self._others() if self._is_late(child)]
         self._admissions(f"{day}", (self._registration(child, day) for child in late))
-        sets: dict[str, CensusSet] = {}
-        for child in late:
-            if child.school:
-                entered = self.area.first_day + timedelta(days=day - 1)
-                self._set(sets, f"{day}", child.school).add([Pupil(child, entered)])
-        self._close(sets, f"{day}")
+        speaking = {cast.speaker(step) for cast, step in self._steps(day) if step.carried_by == "school-census"}
+        if changed := frozenset(speaking | {child.school for child in late if child.school}):
+            self._rolls(day, f"{day}", changed)
 
     def _is_late(self, child: Child) -> bool:
         return Random(f"{self.area.seed}/{child.household}/late").random() < _LATE
@@ -186,20 +204,6 @@ class Week:
 
     def _steps(self, day: int | None = None) -> Iterator[tuple[Cast, Step]]:
         return ((cast, step) for cast in self.casts for step in cast.story.step if day is None or day in (step.day, step.again))
-
-    def _suspensions_and_moves(self, day: int) -> None:
-        sets: dict[str, CensusSet] = {}
-        entered = date(self.area.until.year - (self.area.until.month < 9), 9, 3)
-        for cast, step in self._steps(day):
-            if step.carried_by != "school-census":
-                continue
-            child, on, safe = cast.child(step), on_day(cast, step), step.native.get("address") == "safe"
-            category = {"school.suspension": "SUSP", "school.permanent_exclusion": "PERM"}.get(step.event)
-            sent_home = ((on, category, step.native["reason1"], step.native["sessions"]),) if category else ()
-            left = on if step.event == "school.pupil.left" else None
-            begun = on if step.event == "school.pupil.registered" else entered
-            self._set(sets, f"{day}", cast.speaker(step)).add([Pupil(child, begun, left, sent_home, safe)])
-        self._close(sets, f"{day}")
 
     def _messages(self, day: int) -> None:
         """Write the hospital's messages of a day."""
