@@ -1,0 +1,137 @@
+"""Read dead letters and put them back on their way, as they came, once their cause is mended.
+
+A dead letter that was put back is marked by an empty record under its key. Nothing here shows personal data: of an event
+only what routing reads is told.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from broker import codec
+from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.errors import RejectError, SendFailedError
+from broker.stream.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
+from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.topics import DEAD_LETTERS, EVENTS
+
+REDRIVEN = "sb_redriven"  # header of the mark that a dead letter was put back
+_BROKERS_OWN = frozenset({ORIGIN, CAUSE, ATTEMPT})
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record that could not be taken: where it came from, why, and the record as it came."""
+
+    place: str
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    attempt: int
+    at: int
+    record: Record
+
+    def about(self) -> dict[str, str | int | None]:
+        """Say what can safely be said of it: sizes, schema, and of an event its type, publisher and id; never its content."""
+        value = self.record.value
+        told: dict[str, str | int | None] = {"bytes": len(value or b""), "schema": None}
+        if value is None:
+            return told
+        try:
+            told["schema"] = codec.schema_name(value)
+            if told["schema"] == "event":
+                header = codec.decode_header(value)
+                told |= {"event_type": header.event_type, "producer": header.producer, "event_id": header.event_id}
+        except RejectError:
+            told["schema"] = told["schema"] or "unknown"
+        return told
+
+
+async def open_dead_letters(kafka: str) -> list[DeadLetter]:
+    """Return the dead letters that were not put back, the oldest first; raises KafkaUnavailableError."""
+    found: dict[bytes, DeadLetter] = {}
+    async with open_consumer(kafka) as consumer:
+        async for record in _whole(consumer):
+            if record.value is None:
+                found.pop(record.key or b"", None)
+                continue
+            try:
+                found[record.key or b""] = read_dead_letter(record)
+            except (RejectError, ValueError):
+                continue  # not written by the broker: there is nothing to put back
+    return sorted(found.values(), key=lambda one: (one.at, one.place))
+
+
+def read_dead_letter(record: Record) -> DeadLetter:
+    """Read a record of `dead-letters.v1`; raises RejectError or ValueError when it is none."""
+    content = codec.decode("dead_letter", record.value or b"")
+    headers: Headers = tuple(content["headers"].items())
+    topic, partition, offset = _text(record, TOPIC), int(_text(record, PARTITION)), int(_text(record, OFFSET))
+    return DeadLetter(
+        place=f"{topic}/{partition}@{offset}",
+        reason=_text(record, REASON),
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        attempt=int(_text(record, ATTEMPT) or 1),
+        at=record.timestamp,
+        record=Record(topic, partition, offset, record.timestamp, content["key"], content["value"], headers),
+    )
+
+
+async def redrive(writer: Writer, letters: Iterable[DeadLetter]) -> int:
+    """Put dead letters back where they came from and mark them; return how many.
+
+    Broken off in between, one may be put back a second time: the broker recognises what it had. Raises SendFailedError.
+    """
+    chosen = list(letters)
+    try:
+        await writer.write([back(one) for one in chosen])
+        await writer.write([_mark(one) for one in chosen])
+    except SendFailedError as error:
+        raise SendFailedError(
+            f"kafka did not take all of {len(chosen)} dead letters: redrive again, repeats are recognised"
+        ) from error
+    return len(chosen)
+
+
+def back(letter: DeadLetter) -> Outgoing:
+    """Return the record as it came, counted as one attempt more.
+
+    Between stages it travels on a lane of its own: its old position lies behind what its key has seen since, and would be
+    taken for a repeat. What is older than the child's line by its own sequence is still refused there.
+    """
+    attempt = letter.attempt + 1
+    kept = [header for header in letter.record.headers if header[0] not in _BROKERS_OWN]
+    if letter.topic not in EVENTS.values():
+        origin = letter.record.header(ORIGIN)
+        kept += [(ORIGIN, origin)] if origin else []
+        kept.append((CAUSE, bytes(Position(f"redriven:{letter.place}", attempt))))
+    headers = (*kept, (ATTEMPT, b"%d" % attempt))
+    return Outgoing(letter.topic, letter.record.key, letter.record.value, headers, letter.partition)
+
+
+def _mark(letter: DeadLetter) -> Outgoing:
+    key = bytes(Position(f"{letter.topic}/{letter.partition}", letter.offset))
+    return Outgoing(DEAD_LETTERS, key, None, ((REDRIVEN, b"%d" % (letter.attempt + 1)),))
+
+
+async def _whole(consumer: AIOKafkaConsumer) -> AsyncIterator[Record]:
+    """Read the topic from its beginning to where it ends now."""
+    with kafka_errors("dead letters"):
+        await consumer.topics()
+        places = [TopicPartition(DEAD_LETTERS, one) for one in consumer.partitions_for_topic(DEAD_LETTERS) or ()]
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        await consumer.seek_to_beginning(*places)
+        behind = set(places)
+        while behind := {place for place in behind if await consumer.position(place) < ends[place]}:
+            for records in (await consumer.getmany(*behind, timeout_ms=500)).values():
+                for record in records:
+                    yield to_record(record)
+
+
+def _text(record: Record, header: str) -> str:
+    return (record.header(header) or b"").decode()
