@@ -80,6 +80,12 @@ class StaleVersionError(RejectError):
     reason = "stale_version"
 
 
+class ReviewClosedError(RejectError):
+    """Raised when somebody resolves a review that is not open (any more) where the answer went."""
+
+    reason = "review_not_open"
+
+
 class KafkaUnavailableError(RetryError):
     """Raised when Kafka does not answer."""
 

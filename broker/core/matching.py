@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from broker.core.event import Event, Sector
@@ -56,7 +57,7 @@ class Key:
     issuer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Description:
     """What an event or a register says of who a child is, normalised. Identifiers are opaque to the matcher.
 
@@ -67,6 +68,11 @@ class Description:
     identifiers: Mapping[str, frozenset[str]]
     full_names: frozenset[tuple[str, str]]
     places: frozenset[str]
+
+    @cached_property
+    def every_identifier(self) -> frozenset[str]:
+        """Return the identifiers of every kind together."""
+        return frozenset().union(*self.identifiers.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,8 @@ class ExactMatcher:
 
     def match(self, described: Description, known: Mapping[str, Description]) -> Match:
         """Return the match. An identifier decides alone; where identifiers or names point at several, a person does."""
-        said = _all(described.identifiers)
-        by_identifier = sorted(ref for ref, child in known.items() if said & _all(child.identifiers))
+        said = described.every_identifier
+        by_identifier = sorted(ref for ref, child in known.items() if not said.isdisjoint(child.every_identifier))
         if by_identifier:
             return Match(Strength.SAME if len(by_identifier) == 1 else Strength.UNSURE, tuple(by_identifier), by_identifier=True)
         alike = sorted(ref for ref, child in known.items() if _named_alike(described, child))
@@ -198,7 +204,3 @@ def _rank(key: Key) -> int:
 
 def _named_alike(one: Description, other: Description) -> bool:
     return not one.full_names.isdisjoint(other.full_names) and not one.places.isdisjoint(other.places)
-
-
-def _all(identifiers: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    return frozenset().union(*identifiers.values())
