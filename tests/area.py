@@ -10,13 +10,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aiokafka.admin import NewTopic
+
 from broker.core.event import Assertion, Body, Control, Event, Header, Sector, Source, SubjectRole, ToldFamily
 from broker.core.identifiers import AgencyId, Millis, event_id
 from broker.core.ports import Outgoing
+from broker.registerfile import load_registers
 from broker.sealing.secrets import new_master
 from broker.sealing.signatures import Signer, new_key
 from broker.settings import Settings, load_settings
+from broker.stream.clients import open_admin
 from broker.stream.publish import signed_record
+from broker.stream.topics import declared, recipient_topics
 
 COUNCIL, POLICE, TRUST = AgencyId("E10000030"), AgencyId("police:42"), AgencyId("ods:RXX01")
 HUB = "hub"
@@ -211,3 +216,10 @@ def register_all(children: Iterable[Child]) -> Iterator[Event]:
     for child in children:
         yield on_roll(child)
         yield patient(child)
+
+
+async def create_topics(area: Area) -> None:
+    """Create every declared topic and those of the recipients."""
+    wanted = (*declared(area.partitions), *recipient_topics(load_registers(area.registers_file)))
+    async with open_admin(area.kafka) as admin:
+        await admin.create_topics([NewTopic(one.name, one.partitions, 1, topic_configs=one.config()) for one in wanted])

@@ -87,7 +87,7 @@ def _print_json(report: Report, *, every: bool) -> None:  # noqa: ARG001 - same 
 
 
 def _print_page(report: Report, *, every: bool) -> None:
-    Console().print(page(report, every=every))
+    Console(soft_wrap=True).print(page(report, every=every))
 
 
 def page(report: Report, *, every: bool = False) -> Group:

@@ -14,6 +14,7 @@ from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
 from broker.stream.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
 from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.places import places_of
 from broker.stream.topics import DEAD_LETTERS, EVENTS
 
 REDRIVEN = "sb_redriven"  # header of the mark that a dead letter was put back
@@ -53,7 +54,7 @@ async def open_dead_letters(kafka: str) -> list[DeadLetter]:
     """Return the dead letters that were not put back, the oldest first; raises KafkaUnavailableError."""
     found: dict[bytes, DeadLetter] = {}
     async with open_consumer(kafka) as consumer:
-        async for record in _whole(consumer):
+        async for record in _whole(consumer, await places_of(kafka, [DEAD_LETTERS])):
             if record.value is None:
                 found.pop(record.key or b"", None)
                 continue
@@ -118,11 +119,9 @@ def _mark(letter: DeadLetter) -> Outgoing:
     return Outgoing(DEAD_LETTERS, key, None, ((REDRIVEN, b"%d" % (letter.attempt + 1)),))
 
 
-async def _whole(consumer: AIOKafkaConsumer) -> AsyncIterator[Record]:
+async def _whole(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> AsyncIterator[Record]:
     """Read the topic from its beginning to where it ends now."""
     with kafka_errors("dead letters"):
-        await consumer.topics()
-        places = [TopicPartition(DEAD_LETTERS, one) for one in consumer.partitions_for_topic(DEAD_LETTERS) or ()]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)

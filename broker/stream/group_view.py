@@ -1,16 +1,18 @@
 """See the workers' consumer group from outside: where it stands and who reads what."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from broker.errors import KafkaUnavailableError
+from broker.stream.clients import kafka_errors
 
 Place = tuple[str, int]  # topic, partition
+_PATIENCE, _PAUSE_S = 20, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,25 @@ class GroupView:
 
 async def view_group(admin: AIOKafkaAdminClient, group: str) -> GroupView:
     """Look at a group; one that never was has no members and no offsets. Raises KafkaUnavailableError."""
-    try:
-        offsets = await admin.list_consumer_group_offsets(group)
+    with kafka_errors(f"group `{group}`"):
+        coordinator = await _coordinator(admin, group)
+        offsets = await admin.list_consumer_group_offsets(group, coordinator)
         description = await _describe(admin, group)
-    except KafkaError as error:
-        raise KafkaUnavailableError(f"kafka does not tell about the group `{group}`: {type(error).__name__}") from error
     committed = {(place.topic, place.partition): found.offset for place, found in offsets.items() if found.offset >= 0}
     if description is None:
         return GroupView("Dead", 0, committed, frozenset())
     state, members = description
     return GroupView(state, len(members), committed, _assigned(members))
+
+
+async def _coordinator(admin: AIOKafkaAdminClient, group: str) -> int:
+    """Ask which node keeps the group; a Kafka that never kept any needs a moment to begin."""
+    for _ in range(_PATIENCE):
+        try:
+            return int(await admin.find_coordinator(group))
+        except GroupCoordinatorNotAvailableError:
+            await asyncio.sleep(_PAUSE_S)
+    return int(await admin.find_coordinator(group))
 
 
 async def _describe(admin: AIOKafkaAdminClient, group: str) -> tuple[str, list[bytes]] | None:

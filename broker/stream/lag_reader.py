@@ -13,6 +13,7 @@ from broker.lag.evaluation import Reading, slide
 from broker.lag.measures import silence
 from broker.lag.report import Observation, PartitionLag, Report, SilentFeed, partition_lag
 from broker.stream.group_view import GroupView, view_group
+from broker.stream.places import places_where
 from broker.stream.record_times import RecordTimes
 
 
@@ -51,7 +52,7 @@ class LagReader:
             raise KafkaUnavailableError(f"kafka does not tell how far topics are: {type(error).__name__}") from error
 
     async def _look(self, group: GroupView) -> Report:
-        places = await self._places()
+        places = await places_where(self.admin, {topic for topics in self.plan.inputs.values() for topic in topics}.__contains__)
         begins = await self.consumer.beginning_offsets(places)
         ends = await self.consumer.end_offsets(places)
         at = time.time_ns() // 1_000_000
@@ -89,16 +90,6 @@ class LagReader:
         key = (stage, place.topic, place.partition)
         window = self._windows[key] = slide(self._windows.get(key, ()), reading)
         return window
-
-    async def _places(self) -> list[TopicPartition]:
-        wanted = {topic for topics in self.plan.inputs.values() for topic in topics}
-        found = await self.admin.describe_topics(sorted(wanted))
-        return [
-            TopicPartition(topic["topic"], partition["partition"])
-            for topic in found
-            if not topic["error_code"]
-            for partition in topic["partitions"]
-        ]
 
     async def _silent(self, spans: Mapping[TopicPartition, tuple[int, int]], now: int) -> tuple[SilentFeed, ...]:
         arrivals: dict[str, list[int]] = {}

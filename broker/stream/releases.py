@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from broker.codec import encode
 from broker.core.identifiers import Digest
 from broker.core.ports import Record
 from broker.errors import KafkaUnavailableError, RetryError, SendFailedError
+from broker.stream.places import places_of
 from broker.stream.release_book import Kind, Release, ReleaseBook, encode_release
 from broker.stream.topics import POLICIES, REGISTERS, SUBJECTS
 
@@ -29,14 +30,15 @@ _PAUSE_S = 0.05
 class Releases:
     """Follows both topics from their beginning. `consumer` belongs to no group and serves nothing else."""
 
+    kafka: str
     consumer: AIOKafkaConsumer
     book: ReleaseBook
     _following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read everything released so far, then go on following; raises KafkaUnavailableError."""
+        """Read everything released so far, then go on following; raises KafkaUnavailableError or TopicsError."""
+        places = await places_of(self.kafka, _TOPIC_OF.values())
         try:
-            places = await _places(self.consumer)
             self.consumer.assign(places)
             await self.consumer.seek_to_beginning(*places)
             ends = await self.consumer.end_offsets(places)
@@ -108,14 +110,3 @@ async def release(
     except KafkaError as error:
         raise SendFailedError(f"kafka did not take the release of {of} `{version}`: release it again") from error
     return made
-
-
-async def _places(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-    """Return every partition of both topics; asks until Kafka has told which there are."""
-    places: list[TopicPartition] = []
-    for topic in (POLICIES, REGISTERS):
-        consumer_topics = await consumer.topics()
-        if topic not in consumer_topics:
-            raise KafkaUnavailableError(f"topic `{topic}` is not there: run `broker topics apply`")
-        places.extend(TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ()))
-    return places

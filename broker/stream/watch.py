@@ -52,7 +52,7 @@ async def open_watch(settings: Settings) -> AsyncIterator[Watch]:
         open_consumer(settings.kafka, max_partition_fetch_bytes=64 * 1024) as lag_consumer,
         open_consumer(settings.kafka) as work_consumer,
     ):
-        yield Watch(LagReader(plan_of(settings), lag_consumer, admin), WorkFollower(work_consumer))
+        yield Watch(LagReader(plan_of(settings), lag_consumer, admin), WorkFollower(admin, work_consumer))
 
 
 def with_work(report: Report, work: OpenWork) -> Report:

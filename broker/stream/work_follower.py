@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from broker.codec import decode
 from broker.errors import RejectError
 from broker.lag.open_work import Alert, OpenWork
 from broker.stream.clients import kafka_errors
+from broker.stream.places import places_where
 from broker.stream.topics import DEAD_LETTERS, RECEIPTS, REVIEWS
 
 _DISCLOSURES = "disclosures."  # the shared topic and those of recipients begin so
@@ -18,6 +20,7 @@ _DISCLOSURES = "disclosures."  # the shared topic and those of recipients begin 
 class WorkFollower:
     """Reads from the beginning once and then only what is new. `consumer` belongs to no group and serves nothing else."""
 
+    admin: AIOKafkaAdminClient
     consumer: AIOKafkaConsumer
     work: OpenWork = field(default_factory=OpenWork)
     _places: frozenset[TopicPartition] = frozenset()
@@ -36,14 +39,7 @@ class WorkFollower:
 
     async def _assign(self) -> None:
         """Take in the topics of new recipients without losing the place in the others."""
-        topics = [
-            topic
-            for topic in await self.consumer.topics()
-            if topic.startswith(_DISCLOSURES) or topic in {RECEIPTS, REVIEWS, DEAD_LETTERS}
-        ]
-        places = frozenset(
-            TopicPartition(topic, one) for topic in topics for one in self.consumer.partitions_for_topic(topic) or ()
-        )
+        places = frozenset(await places_where(self.admin, _concerns))
         if places == self._places:
             return
         positions = {place: await self.consumer.position(place) for place in self._places & places}
@@ -83,3 +79,7 @@ class WorkFollower:
             self.work.review_opened(review["review_id"], review["kind"], review["opened_at"])
         else:
             self.work.review_closed(review["review_id"])
+
+
+def _concerns(topic: str) -> bool:
+    return topic.startswith(_DISCLOSURES) or topic in {RECEIPTS, REVIEWS, DEAD_LETTERS}

@@ -1,11 +1,13 @@
 """One real Kafka for the whole run."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 
 import pytest
 
 from broker.stream.kafka_node import EMBEDDED, GivenNode, KafkaNode, why_no_apache_kafka
+from tests.area import Area, create_topics
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +22,18 @@ def kafka() -> Iterator[str]:
         pytest.skip(f"no Apache Kafka here: {reason}")
     node = GivenNode(given) if given and given != EMBEDDED else KafkaNode()
     yield node.start()
+    node.stop()
+
+
+@pytest.fixture(scope="module")
+def area(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Area]:
+    """A small area with its topics on a Kafka of its own: topic names are fixed, so what other tests wrote must not be in it."""
+    reason = why_no_apache_kafka()
+    if reason is not None:
+        pytest.skip(f"no Apache Kafka here: {reason}")
+    node = KafkaNode()
+    made = Area(tmp_path_factory.mktemp("area"), node.start())
+    made.write()
+    asyncio.run(create_topics(made))
+    yield made
     node.stop()

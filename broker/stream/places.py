@@ -1,0 +1,33 @@
+"""Find which partitions topics have: a consumer without a group learns of none by itself."""
+
+from collections.abc import Callable, Iterable
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from broker.errors import TopicsError
+from broker.stream.clients import kafka_errors, open_admin
+
+
+async def places_where(admin: AIOKafkaAdminClient, wanted: Callable[[str], bool]) -> list[TopicPartition]:
+    """Return every partition of the topics whose names are wanted, in order; raises KafkaUnavailableError."""
+    with kafka_errors("topics"):
+        names = sorted(name for name in await admin.list_topics() if wanted(name))
+        found = await admin.describe_topics(names) if names else []
+    return sorted(
+        TopicPartition(topic["topic"], one["partition"])
+        for topic in found
+        if not topic["error_code"]
+        for one in topic["partitions"]
+    )
+
+
+async def places_of(kafka: str, topics: Iterable[str]) -> list[TopicPartition]:
+    """Return every partition of these topics; raises TopicsError when one of them is not there."""
+    names = set(topics)
+    async with open_admin(kafka) as admin:
+        places = await places_where(admin, names.__contains__)
+    missing = names - {place.topic for place in places}
+    if missing:
+        raise TopicsError(f"{', '.join(f'`{one}`' for one in sorted(missing))}: not there: run `broker topics apply`")
+    return places
