@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from broker.simulate.truth import Claim, Evidence
 
 _GROUPS = (
     "identity", "contact", "location", "concern", "narrative", "clinical", "intelligence", "third_party", "wish", "monitoring",
 )  # fmt: skip
+_LOCAL = ZoneInfo("Europe/London")  # of a time that its source wrote without a zone
 _FIRST_WORD = frozenset(("ALERT", "EXISTENCE"))
 
 
@@ -211,4 +213,4 @@ def _instant(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).replace(second=0, microsecond=0)
+    return (at if at.tzinfo else at.replace(tzinfo=_LOCAL)).astimezone(UTC).replace(second=0, microsecond=0)

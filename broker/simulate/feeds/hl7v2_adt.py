@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from broker.simulate import numbers
 from broker.simulate.area import Child
@@ -9,6 +10,8 @@ from broker.simulate.cast import safe_street
 
 _STRUCTURES = {"A28": "ADT_A05", "A31": "ADT_A05", "A40": "ADT_A39", "A04": "ADT_A01", "A01": "ADT_A01", "A03": "ADT_A03"}
 _TRUST_CODE = "RZ901"
+_NUMBER_STATUS = 32  # PID-32 in the ITK profile
+_LOCAL = ZoneInfo("Europe/London")  # hospitals write local time without its zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,9 @@ def _patient(said: Admission) -> str:
     identifiers = f"{child.nhs_number}^^^NHS^NH~{child.record_number}^^^{_TRUST_CODE}^MR"
     name = f"{child.family.upper()}^{child.given.upper()}^^^^^L"
     sex = {"M": "1", "F": "2"}[child.sex]
-    return f"PID|1||{identifiers}||{name}||{child.birth_date:%Y%m%d}|{sex}|||{address}||{child.telephone.replace(' ', '')}"
+    said_so_far = ["PID", "1", "", identifiers, "", name, "", f"{child.birth_date:%Y%m%d}", sex, "", "", address, ""]
+    said_so_far.append(child.telephone.replace(" ", ""))
+    return "|".join([*said_so_far, *[""] * (_NUMBER_STATUS - len(said_so_far)), "NSTS01"])  # number present and verified
 
 
 def _visit(said: Admission) -> list[str]:
@@ -66,4 +71,4 @@ def _visit(said: Admission) -> list[str]:
 
 
 def _stamp(at: datetime) -> str:
-    return f"{at:%Y%m%d%H%M}"
+    return f"{at.astimezone(_LOCAL):%Y%m%d%H%M}"
