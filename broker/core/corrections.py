@@ -77,6 +77,14 @@ def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
     return Corrected((*notices, *gone.notices), gone.retracted, tuple(replaced), tuple(unchanged))
 
 
+def again(facts: Facts, notice: Notice) -> Corrected:
+    """Send a fuller view of an event in place of the one that its recipient may hold already."""
+    before = next((one for one in ledger.standing(facts, notice.event_id) if one.recipient == notice.recipient), None)
+    if before is None:
+        return Corrected((notice,))
+    return Corrected((_in_place_of(before, notice),), replaced=(before.disclosure_id,))
+
+
 def is_of(facts: Facts, event: Event) -> bool:
     """Tell whether an agency corrects its own: nobody can take back or change what another said (I10)."""
     superseded = event.header.supersedes
@@ -85,7 +93,12 @@ def is_of(facts: Facts, event: Event) -> bool:
 
 def _in_place_of(before: Sent, notice: Notice) -> Notice:
     return replace(
-        notice, kind="CORRECTION", replaces=before.disclosure_id, version=before.version + 1, clock=notice.clock or CLOCK
+        notice,
+        kind="CORRECTION",
+        replaces=before.disclosure_id,
+        version=before.version + 1,
+        clock=notice.clock or CLOCK,
+        root=before.root,
     )
 
 

@@ -1,0 +1,267 @@
+"""One child's line: what one record makes of what is known about the child, and what has to be written because of it.
+
+Pure. A turn is a value; `broker.stream.enforce` gives its notices their ids and writes them after the audit entry.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from broker.core import corrections, ledger
+from broker.core.apply import apply_event
+from broker.core.clocks import calendars, due_at
+from broker.core.corrections import Corrected
+from broker.core.decide import decide
+from broker.core.disclose import granted_view, view_digest
+from broker.core.event import Action, Event
+from broker.core.facts import Facts, Sent
+from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName, digest
+from broker.core.notice import Notice
+from broker.core.policy import HOLDER, Policy
+from broker.core.registers import Registers
+from broker.core.roles import hub_of
+from broker.core.verdict import Decision, Gap, Outcome, Verdict
+
+DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
+GAP_BASIS, GAP_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
+_TAKEN_BACK = "it was taken back by its publisher before it came"
+_HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
+_FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
+_SEEN = "the same event was taken before"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is in force where this record stands in the line."""
+
+    policy: Policy
+    registers: Registers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something that a person has to decide: `ASK` about categories for a recipient, `GAP` in a role, `HOLD` of an event."""
+
+    kind: str
+    for_recipient: str
+    about: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one record makes of a child's line. `facts` lack the ledger's lines of `notices`, which have no ids yet."""
+
+    outcome: str
+    facts: Facts
+    others: str = ""
+    verdict: Verdict | None = None
+    notices: tuple[Notice, ...] = ()
+    questions: tuple[Question, ...] = ()
+    unchanged: tuple[Sent, ...] = ()
+    concerns: tuple[str, ...] = ()
+    ended: tuple[DisclosureId, ...] = ()  # their clocks stop: taken back, replaced, or a receipt came
+
+
+def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
+    """Take one event about this child: a duplicate, held, taken back before it came, a correction, or decided."""
+    header = event.header
+    if header.event_id in facts.seen:
+        return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
+    foreign = header.supersedes is not None and not corrections.is_of(facts, event)
+    if facts.holds or foreign:
+        return _hold(facts, event, rules, _FOREIGN if foreign else _HELD)
+    return decide_now(facts, event, rules, at)
+
+
+def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
+    """Apply and decide an event that nothing holds."""
+    header = event.header
+    was_cancelled = header.event_id in facts.cancelled
+    after = replace(apply_event(facts, event, rules.policy, at), at=at)
+    if was_cancelled:
+        return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
+    if header.action is Action.RETRACT:
+        return _correct(after, event, corrections.taken_back(facts, event), rules, None)
+    verdict = decide(event, after, rules.policy, rules.registers, at)
+    granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
+    corrected = corrections.changed(facts, event, granted)
+    covered = corrections.protected(facts, event)
+    both = Corrected(
+        notices=(*corrected.notices, *covered.notices),
+        retracted=(*corrected.retracted, *covered.retracted),
+        replaced=corrected.replaced,
+        unchanged=corrected.unchanged,
+    )
+    return _correct(after, event, both, rules, verdict)
+
+
+def release_held(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
+    """Decide an event that a person has let go on; the control event that held the line is taken off first."""
+    return decide_now(replace(facts, holds=facts.holds - {event.header.event_id}), event, rules, at)
+
+
+def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules) -> Turn:
+    """Give a recipient what a person has now granted; what the policy withholds today stays withheld."""
+    verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
+    asked = next((one for one in verdict.decisions if one.recipient == recipient and one.asked), None)
+    if asked is None:
+        return Turn(
+            outcome=APPLIED, facts=facts, others="granted by a person, but nothing is left that the policy lets a person grant"
+        )
+    granted = replace(
+        asked,
+        outcome=Outcome.DISCLOSE,
+        granted=tuple(sorted({*asked.granted, *asked.asked})),
+        asked=(),
+        asked_of=None,
+        lawful_basis=asked.lawful_basis or "PUBLIC_TASK",
+    )
+    corrected = corrections.again(facts, notice_of(event, granted, facts, rules))
+    only = replace(verdict, decisions=(granted,), gaps=(), others="decided by the person who was asked")
+    return _correct(facts, event, corrected, rules, only)
+
+
+def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
+    """Take over facts and ledger of another reference of the same child; protections of either win."""
+    joined = replace(
+        facts,
+        at=at,
+        birth_date=facts.birth_date or loser.birth_date,
+        home_area=facts.home_area or loser.home_area,
+        connections=_union(facts.connections, loser.connections),
+        statuses=_union(facts.statuses, loser.statuses),
+        protections=_union(facts.protections, loser.protections),
+        findings=_union(facts.findings, loser.findings),
+        agreements=_union(facts.agreements, loser.agreements),
+        told={**loser.told, **facts.told},
+        wishes={**loser.wishes, **facts.wishes},
+        seen={**loser.seen, **facts.seen},
+        cancelled=facts.cancelled | loser.cancelled,
+        referrers={**loser.referrers, **facts.referrers},
+        ledger=ledger.merged(facts, loser),
+        holds=facts.holds | loser.holds,
+    )
+    return Turn(outcome=APPLIED, facts=joined, others="facts and ledger of another reference of the same child were taken over")
+
+
+def hub_for(facts: Facts, event: Event, registers: Registers) -> RecipientId | None:
+    """Return the hub that hears what nobody else can decide."""
+    return hub_of(event.header, facts, registers)
+
+
+def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, verdict: Verdict | None) -> Turn:
+    """Put notices, gaps and questions of an event together; every earlier disclosure that ends is marked in the ledger."""
+    facts = ledger.with_state(after, corrected.retracted, ledger.RETRACTED)
+    facts = ledger.with_state(facts, corrected.replaced, ledger.REPLACED)
+    gaps = verdict.gaps if verdict else ()
+    told = (*corrected.notices, *(_gap_notice(event, one) for one in gaps if one.hub))
+    decided = verdict is not None and (verdict.decisions or gaps)
+    superseded = (event.header.supersedes,) if event.header.supersedes else ()
+    return Turn(
+        outcome=DECIDED if decided or told else APPLIED,
+        facts=facts,
+        verdict=verdict,
+        others=verdict.others if verdict else "",
+        notices=tuple(_with_due(one, after.at, rules) for one in told),
+        questions=(*_asks(event, verdict, facts, rules), *(_gap_question(one) for one in gaps)),
+        unchanged=corrected.unchanged,
+        concerns=(*superseded, *corrected.retracted, *corrected.replaced),
+        ended=(*corrected.retracted, *corrected.replaced),
+    )
+
+
+def _hold(facts: Facts, event: Event, rules: Rules, why: str) -> Turn:
+    """Let people decide; an event that would correct another agency's holds the line until they have."""
+    header = event.header
+    hub = hub_for(facts, event, rules.registers) or ""
+    question = Question(kind="HOLD", for_recipient=hub, about=header.event_id, why=why)
+    held = replace(
+        facts,
+        holds=facts.holds | {header.event_id} if why is _FOREIGN else facts.holds,
+        seen={**facts.seen, header.event_id: header.sequence},
+    )
+    verdict = decide(event, held, rules.policy, rules.registers, facts.at)  # on hold, everything in it is asked of the hub
+    return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
+
+
+def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> Notice:
+    """Return what a decision gives its recipient, as a notice."""
+    view = granted_view(event, decision, facts)
+    clock = rules.policy.clocks.get(decision.clock or "")
+    return Notice(
+        event_id=event.header.event_id,
+        event_type=event.header.event_type,
+        producer=event.header.producer,
+        recipient=decision.recipient,
+        role=decision.role,
+        kind=decision.kind,
+        because=decision.because,
+        lawful_basis=decision.lawful_basis or "",
+        view=view,
+        view_digest=view_digest(view),
+        categories=frozenset(decision.granted),
+        gateway=decision.gateway,
+        rules=tuple(decision.rules),
+        obligations=decision.obligations,
+        clock=decision.clock,
+        stops_on=clock.stops_on if clock else "read",
+    )
+
+
+def _gap_notice(event: Event, gap: Gap) -> Notice:
+    """Tell the hub that nobody could be told in a role: that much and no content."""
+    return Notice(
+        event_id=event.header.event_id,
+        event_type=event.header.event_type,
+        producer=event.header.producer,
+        recipient=RecipientId(gap.hub or ""),
+        role=RoleName("hub"),
+        kind="GAP",
+        because=(gap.because,),
+        lawful_basis=GAP_BASIS,
+        gateway=GAP_GATEWAY,
+        rules=tuple(gap.rules),
+        view_digest=digest(f"gap\x1f{gap.role}".encode()),
+    )
+
+
+def _with_due(notice: Notice, at: Millis, rules: Rules) -> Notice:
+    """Say by when, on the calendars of the recipient."""
+    if notice.clock is None:
+        return notice
+    recipient = rules.registers.recipients.get(notice.recipient)
+    serves: Sequence[str] = sorted(recipient.serves) if recipient else ()
+    own = next((one for one in serves if one in rules.registers.calendars), None)
+    return replace(
+        notice, due_at=due_at(notice.clock, at, calendars(rules.registers, own, recipient.area if recipient else None))
+    )
+
+
+def _asks(event: Event, verdict: Verdict | None, facts: Facts, rules: Rules) -> tuple[Question, ...]:
+    decisions = verdict.decisions if verdict else ()
+    return tuple(
+        Question(
+            kind="ASK",
+            for_recipient=_who_decides(event, one, decisions, facts, rules),
+            about=one.recipient,
+            why=f"may {', '.join(one.asked)} go in the role {one.role}",
+        )
+        for one in decisions
+        if one.asked
+    )
+
+
+def _who_decides(event: Event, asked: Decision, decisions: Sequence[Decision], facts: Facts, rules: Rules) -> str:
+    """Find the named role that is asked: the holder by default, never an open queue."""
+    if asked.asked_of in {None, HOLDER}:
+        return event.header.producer
+    seated = next((one.recipient for one in decisions if asked.asked_of in one.roles), None)
+    return seated or hub_for(facts, event, rules.registers) or event.header.producer
+
+
+def _gap_question(gap: Gap) -> Question:
+    return Question(kind="GAP", for_recipient=gap.hub or "", about=gap.role, why=gap.because)
+
+
+def _union(one: Sequence[object], other: Sequence[object]) -> tuple:  # type: ignore[type-arg]
+    return (*one, *(value for value in other if value not in one))

@@ -1,0 +1,51 @@
+"""Events of one child that wait for a person: sealed under the child's key, put away until the review is resolved.
+
+Nothing else of an event is ever kept; what is resolved is taken off.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broker.core.identifiers import ChildRef
+from broker.sealing.secrets import Secrets
+
+_CONTEXT = b"shelf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One event that waits. `about`: the recipient that an `ASK` is about, or the event that a `HOLD` holds."""
+
+    review_id: str
+    kind: str
+    about: str
+    event: bytes
+    origin: bytes | None = None
+
+
+def shelf_key(child_ref: str) -> bytes:
+    """Return the state key of a child's shelf; no child_ref begins like it."""
+    return f"shelf/{child_ref}".encode()
+
+
+def shelf_to_bytes(waiting: Sequence[Waiting], secrets: Secrets, child_ref: ChildRef) -> bytes:
+    """Seal what waits; an empty shelf is empty bytes."""
+    if not waiting:
+        return b""
+    rows = [
+        [one.review_id, one.kind, one.about, b64encode(one.event).decode(), one.origin.decode() if one.origin else None]
+        for one in waiting
+    ]
+    return secrets.seal(child_ref, _CONTEXT, json.dumps(rows, separators=(",", ":")).encode())
+
+
+def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef) -> tuple[Waiting, ...]:
+    """Open a shelf; raises UnreadableRecordError when the key is another broker's."""
+    if not value:
+        return ()
+    return tuple(
+        Waiting(review_id=review, kind=kind, about=about, event=b64decode(event), origin=origin.encode() if origin else None)
+        for review, kind, about, event, origin in json.loads(secrets.open(child_ref, _CONTEXT, value))
+    )
