@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from broker.core import ledger
-from broker.core.event import Category, Event
+from broker.core.event import Action, Category, Event
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId, RecipientId
 from broker.core.notice import Notice
@@ -18,6 +18,7 @@ BASIS = "LEGAL_OBLIGATION"
 GATEWAY = "UK GDPR Article 19"  # a controller tells each recipient of a rectification or erasure
 RULE = "corrections-follow"
 CLOCK = "1_working_day"
+RETRACTION_TYPE = "control.retraction"
 _PLACE = frozenset({Category.LOCATION, Category.CONTACT})
 # A protection set after the fact -> the categories that those who were told before should stop using (DOMAIN 1.4).
 PROTECTS: Mapping[str, frozenset[Category]] = {
@@ -38,9 +39,20 @@ class Corrected:
     unchanged: tuple[Sent, ...] = ()
 
 
+def superseded_by(event: Event) -> EventId | None:
+    """Return the event that this one takes back or changes."""
+    named = (event.control or {}).get("concerns_event") if event.header.event_type == RETRACTION_TYPE else None
+    return event.header.supersedes or (EventId(named) if named else None)
+
+
+def takes_back(event: Event) -> bool:
+    """Tell whether an event takes another back rather than saying something itself."""
+    return event.header.action is Action.RETRACT or event.header.event_type == RETRACTION_TYPE
+
+
 def taken_back(facts: Facts, event: Event) -> Corrected:
     """Return the retractions to everybody who may still rely on the event that this one takes back."""
-    superseded = event.header.supersedes
+    superseded = superseded_by(event)
     lines = ledger.standing(facts, superseded) if superseded else ()
     return _stop_using(lines, event)
 
@@ -60,7 +72,7 @@ def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
     Who is granted another view gets it in place of the old one; who is granted the same view hears nothing; who is granted
     nothing any more is told to stop using the old one; who is new gets an alert as for any event.
     """
-    superseded = event.header.supersedes
+    superseded = superseded_by(event)
     held = {one.recipient: one for one in ledger.standing(facts, superseded)} if superseded else {}
     root = ledger.root_of(facts, superseded) if superseded else None
     notices, unchanged, replaced = [], [], []
@@ -87,7 +99,7 @@ def again(facts: Facts, notice: Notice) -> Corrected:
 
 def is_of(facts: Facts, event: Event) -> bool:
     """Tell whether an agency corrects its own: nobody can take back or change what another said (I10)."""
-    superseded = event.header.supersedes
+    superseded = superseded_by(event)
     return all(one.producer in {"", event.header.producer} for one in facts.ledger if one.event_id == superseded)
 
 

@@ -12,7 +12,7 @@ from broker.core.clocks import calendars, due_at
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
 from broker.core.disclose import granted_view, view_digest
-from broker.core.event import Action, Event
+from broker.core.event import Event
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName, digest
 from broker.core.notice import Notice
@@ -67,7 +67,7 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     header = event.header
     if header.event_id in facts.seen:
         return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
-    foreign = header.supersedes is not None and not corrections.is_of(facts, event)
+    foreign = not corrections.is_of(facts, event)
     if facts.holds or foreign:
         return _hold(facts, event, rules, _FOREIGN if foreign else _HELD)
     return decide_now(facts, event, rules, at)
@@ -77,10 +77,10 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     """Apply and decide an event that nothing holds."""
     header = event.header
     was_cancelled = header.event_id in facts.cancelled
-    after = replace(apply_event(facts, event, rules.policy, at), at=at)
+    after = apply_event(facts, event, at, rules.policy)
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
-    if header.action is Action.RETRACT:
+    if corrections.takes_back(event):
         return _correct(after, event, corrections.taken_back(facts, event), rules, None)
     verdict = decide(event, after, rules.policy, rules.registers, at)
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
@@ -95,14 +95,16 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     return _correct(after, event, both, rules, verdict)
 
 
-def release_held(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
-    """Decide an event that a person has let go on; the control event that held the line is taken off first."""
-    return decide_now(replace(facts, holds=facts.holds - {event.header.event_id}), event, rules, at)
+def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
+    """Decide a held event that a person let go on; whatever else holds the line goes on holding it."""
+    turn = decide_now(replace(facts, holds=frozenset()), event, rules, facts.at)
+    return replace(turn, facts=replace(turn.facts, holds=facts.holds))
 
 
 def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules) -> Turn:
     """Give a recipient what a person has now granted; what the policy withholds today stays withheld."""
-    verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
+    unheld = replace(facts, holds=frozenset())
+    verdict = decide(event, unheld, rules.policy, rules.registers, facts.at)
     asked = next((one for one in verdict.decisions if one.recipient == recipient and one.asked), None)
     if asked is None:
         return Turn(
@@ -156,7 +158,7 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
     gaps = verdict.gaps if verdict else ()
     told = (*corrected.notices, *(_gap_notice(event, one) for one in gaps if one.hub))
     decided = verdict is not None and (verdict.decisions or gaps)
-    superseded = (event.header.supersedes,) if event.header.supersedes else ()
+    superseded = corrections.superseded_by(event)
     return Turn(
         outcome=DECIDED if decided or told else APPLIED,
         facts=facts,
@@ -165,7 +167,7 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
         notices=tuple(_with_due(one, after.at, rules) for one in told),
         questions=(*_asks(event, verdict, facts, rules), *(_gap_question(one) for one in gaps)),
         unchanged=corrected.unchanged,
-        concerns=(*superseded, *corrected.retracted, *corrected.replaced),
+        concerns=(*((superseded,) if superseded else ()), *corrected.retracted, *corrected.replaced),
         ended=(*corrected.retracted, *corrected.replaced),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from broker import codec
 from broker.core import ledger
 from broker.core.clocks import Clock, clock_id
+from broker.core.event import Header
 from broker.core.facts import Facts
 from broker.core.identifiers import ChildRef, DecisionId, DisclosureId, Millis, RecipientId, digest
 from broker.core.line import Question, Turn
@@ -20,6 +21,7 @@ from broker.core.registers import Registers
 from broker.core.verdict import Decision, Verdict
 from broker.sealing.secrets import Secrets
 from broker.stream.facts_record import request_to_bytes
+from broker.stream.shelf import Waiting
 from broker.stream.topics import AUDIT, DISCLOSURES, REVIEWS, disclosures_topic
 
 REQUEST, REVIEW = b"audit/request", b"review/"  # contexts under which bytes are sealed
@@ -139,6 +141,25 @@ class Enforcer:
         }
         headers = (*headers_of(cause), (OUTCOME, turn.outcome.lower().encode()))
         return Outgoing(AUDIT, facts.child_ref.encode(), codec.encode("audit_entry", message), headers)
+
+
+def closed_review(waiting: Waiting, header: Header, facts: Facts, resolution: Message, cause: Cause) -> Outgoing:
+    """Make the record that closes a review, with what was decided; the event is no longer in it."""
+    message = {
+        "review_id": waiting.review_id,
+        "kind": waiting.kind,
+        "state": "RESOLVED",
+        "for_recipient": "",
+        "opened_at": facts.at,
+        "event_id": header.event_id,
+        "event_type": header.event_type,
+        "producer": header.producer,
+        "why": "a person has decided",
+        "matching_key": "",
+        "child_ref": facts.child_ref,
+        "resolution": resolution,
+    }
+    return Outgoing(REVIEWS, waiting.review_id.encode(), codec.encode("review", message), headers_of(cause))
 
 
 def headers_of(cause: Cause) -> Headers:

@@ -1,0 +1,221 @@
+"""What one record of a child's line makes, collected before anything of it is written."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from broker import codec
+from broker.core import feedback, ledger, line
+from broker.core.clocks import Clock, still_open
+from broker.core.event import Event
+from broker.core.facts import Facts
+from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
+from broker.core.line import Question, Rules, Turn
+from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position, Record
+from broker.errors import UnknownDisclosureError, UnreadableRecordError
+from broker.sealing.secrets import Secrets
+from broker.stream.enforce import Cause, Enforcer, closed_review, review_id
+from broker.stream.facts_record import facts_from_bytes, facts_to_bytes
+from broker.stream.shelf import Waiting
+from broker.stream.topics import SUBJECTS
+
+LINK = "LINK"
+_REJECTED = "a person decided that this does not go on"
+
+Message = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One record on its child's line. `rules` gives what is in force there, or raises that nothing is."""
+
+    secrets: Secrets
+    rules: Callable[[], Rules]
+    record: Record
+    message: Message
+    place: Position
+    facts: Facts
+    shelf: tuple[Waiting, ...]
+    audit: list[Outgoing] = field(default_factory=list)
+    outputs: list[Outgoing] = field(default_factory=list)
+    started: list[Clock] = field(default_factory=list)
+    _ended: set[DisclosureId] = field(default_factory=set)
+    _received: tuple[DisclosureId, str] | None = None
+    _rung: str = ""
+
+    def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:
+        """Return which of the child's clocks this record stops."""
+        running = tuple(clocks)
+        left = still_open(running, *self._received) if self._received else running
+        kept = {one.clock_id for one in left if one.disclosure_id not in self._ended and one.clock_id != self._rung}
+        return frozenset(one.clock_id for one in running if one.clock_id not in kept)
+
+    def take(self) -> None:
+        """Do what this kind of record asks for; raises RejectError when it cannot be taken."""
+        if self.facts.merged_into is not None:
+            self._send_on(self.facts.merged_into, self.message)
+            self.facts = replace(self.facts, version=self.facts.version + 1)
+            return
+        kinds = {
+            "EVENT": self._event,
+            "CLOCK": self._clock,
+            "RECEIPT": self._receipt,
+            "HANDOVER": self._handover,
+            "RESOLUTION": self._resolution,
+        }
+        kinds[self.message["kind"]]()
+
+    def _event(self) -> None:
+        value = self.message["event"]
+        event = codec.decode_event(_there(value))
+        rules = self._begin()
+        self._put(line.take_event(self.facts, event, rules, self.facts.at), self._cause("event", event, value), rules)
+
+    def _receipt(self) -> None:
+        receipt = codec.decode("receipt", _there(self.message["receipt"]))
+        said = _said(receipt)
+        held = ledger.find(self.facts, said.disclosure_id)
+        if held is None or held.recipient != said.recipient:
+            raise UnknownDisclosureError("the child's line holds no such disclosure to this recipient")
+        rules = self._begin()
+        self._received = said.disclosure_id, said.state
+        about = digest(f"{said.disclosure_id}\x1f{said.state}\x1f{said.outcome or ''}".encode())[:32]
+        cause = replace(self._about("receipt", about, f"receipt.{said.state}"), producer=said.recipient)
+        self._put(feedback.take_receipt(self.facts, held, said, rules), cause, rules)
+
+    def _clock(self) -> None:
+        clock = _there(self.message["clock"])
+        held = feedback.watched(self.facts, clock["clock_id"], clock["name"])
+        if held is None:
+            raise UnknownDisclosureError("the child's line holds nothing that this clock could watch")
+        rules = self._begin()
+        self._rung = clock["clock_id"]
+        cause = self._about("clock", clock["clock_id"], f"clock.{clock['name']}")
+        self._put(feedback.take_clock(self.facts, held, clock["name"], rules), cause, rules)
+
+    def _handover(self) -> None:
+        """Give all that is known to another reference of the child, or take it over from one."""
+        given, winner = self.message["handover"], self.message["child_ref"]
+        if given is not None:
+            loser = facts_from_bytes(given)
+            turn = line.merge(self.facts, loser, Millis(max(self.facts.at, loser.at)))
+            self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), None)
+            return
+        waiting = {codec.decode_header(one.event).event_id for one in self.shelf}
+        seen = {one: sequence for one, sequence in self.facts.seen.items() if one not in waiting}
+        handed = facts_to_bytes(replace(self.facts, seen=seen, holds=self.facts.holds - waiting))
+        self._send_on(winner, {"kind": "HANDOVER", "handover": handed})
+        for one in self.shelf:
+            self._send_on(winner, {"kind": "EVENT", "event": one.event}, one.origin)
+        self.shelf = ()
+        self.facts = replace(self.facts, merged_into=winner, version=self.facts.version + 1)
+
+    def _resolution(self) -> None:
+        """Do what a person decided about a question of this line."""
+        resolution = _there(self.message["resolution"])
+        asked = next((one for one in self.shelf if one.review_id == resolution["review_id"]), None)
+        if asked is None:
+            raise UnknownDisclosureError("no question with this id waits on the child's line")
+        rules = self._begin()
+        if asked.kind == "ASK":
+            self._answer(asked, resolution, rules)
+        else:
+            self._let_go(asked, resolution, rules)
+
+    def _answer(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
+        event = codec.decode_event(asked.event)
+        cause = replace(self._cause("resolution", event, asked.event), record_id=asked.review_id)
+        self.shelf = tuple(one for one in self.shelf if one is not asked)
+        if resolution["decision"] == LINK:
+            turn = line.answer_ask(self.facts, event, RecipientId(asked.about), rules)
+        else:
+            turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
+        self._put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
+        self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
+
+    def _let_go(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
+        """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
+        held_by = self.facts.holds
+        self.facts = replace(self.facts, holds=held_by - {EventId(asked.about)})
+        released = [asked]
+        if held_by and not self.facts.holds:
+            released += [one for one in self.shelf if one.kind == "HOLD" and one is not asked]
+        self.shelf = tuple(one for one in self.shelf if one not in released)
+        for one in released:
+            event = codec.decode_event(one.event)
+            cause = replace(self._cause("event", event, one.event), origin=one.origin)
+            if one is asked and resolution["decision"] != LINK:
+                turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
+            else:
+                turn = line.decide_released(self.facts, event, rules)
+            self._put(turn, cause, rules)
+            self.outputs.append(closed_review(one, event.header, self.facts, resolution, cause))
+
+    def _begin(self) -> Rules:
+        """Take note of what is in force here."""
+        rules = self.rules()
+        self.facts = replace(self.facts, policy=rules.policy.digest, registers=rules.registers.digest)
+        return rules
+
+    def _put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
+        """Carry a turn out: its audit entry, what that allows, and the facts that come of it."""
+        registers = rules.registers if rules else None
+        made = Enforcer(self.secrets).carry_out(turn, self.facts, cause, registers)
+        self.facts = made.facts
+        self.audit.append(made.audit)
+        self.outputs.extend(made.outputs)
+        self.started.extend(made.clocks)
+        self._ended.update(turn.ended)
+        if cause.event is not None:
+            waits = [one for one in turn.questions if one.kind != "GAP"]
+            self.shelf = (*self.shelf, *(_waiting(one, cause) for one in waits))
+
+    def _send_on(self, child_ref: str, message: Message, origin: bytes | None = None) -> None:
+        """Put a record into another child's line; its position names this record."""
+        place = Position(f"{self.record.topic}/{self.record.partition}", self.record.offset, len(self.outputs))
+        origin = origin or self.record.header(ORIGIN)
+        headers = (*(((ORIGIN, origin),) if origin else ()), (CAUSE, bytes(place)))
+        value = codec.encode("subject_record", {**message, "child_ref": child_ref})
+        self.outputs.append(Outgoing(SUBJECTS, child_ref.encode(), value, headers))
+
+    def _cause(self, subject: str, event: Event, value: bytes) -> Cause:
+        header = event.header
+        about = self._about(subject, header.event_id, header.event_type)
+        return replace(about, producer=header.producer, event=value)
+
+    def _about(self, subject: str, record_id: str, event_type: str) -> Cause:
+        return Cause(
+            subject=subject,
+            record_id=record_id,
+            event_type=event_type,
+            producer="",
+            place=self.place,
+            origin=self.record.header(ORIGIN),
+        )
+
+
+def _there(value: Any) -> Any:
+    if value is None:
+        raise UnreadableRecordError("record lacks what its kind must carry")
+    return value
+
+
+def _said(receipt: Message) -> feedback.Said:
+    return feedback.Said(
+        disclosure_id=receipt["disclosure_id"],
+        recipient=receipt["recipient"],
+        state=receipt["state"].lower(),
+        said_at=receipt["said_at"],
+        outcome=receipt["outcome"],
+        note=receipt["note"],
+    )
+
+
+def _waiting(question: Question, cause: Cause) -> Waiting:
+    return Waiting(
+        review_id=review_id(question, cause.record_id),
+        kind=question.kind,
+        about=question.about,
+        event=cause.event or b"",
+        origin=cause.origin,
+    )
