@@ -84,6 +84,8 @@ class ReviewClosedError(RejectError):
     """Raised when somebody resolves a review that is not open (any more) where the answer went."""
 
     reason = "review_not_open"
+
+
 class NothingInForceError(RejectError):
     """Raised when a record comes before any policy or registers are in force: release them, then redrive it."""
 

@@ -19,12 +19,13 @@ from broker.core.notice import Notice
 from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
 from broker.core.registers import Registers
 from broker.core.verdict import Decision, Verdict
+from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import Secrets
 from broker.stream.facts_record import request_to_bytes
 from broker.stream.shelf import Waiting
 from broker.stream.topics import AUDIT, DISCLOSURES, REVIEWS, disclosures_topic
 
-REQUEST, REVIEW = b"audit/request", b"review/"  # contexts under which bytes are sealed
+REQUEST = b"audit/request"  # the context under which a request is sealed
 _CE: Headers = (("ce_specversion", b"1.0"), ("ce_source", b"safeguarding-broker"), ("ce_type", b"safeguarding.disclosure"))
 _AVRO: Headers = (("content-type", b"application/avro"),)
 
@@ -101,7 +102,7 @@ class Enforcer:
     def _review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
         """Make the review of a question; the event goes with it sealed, for a reviewer who may open it."""
         made = review_id(question, cause.record_id)
-        sealed = self.secrets.seal(facts.child_ref, REVIEW + made.encode(), cause.event) if cause.event else None
+        sealed = seal_event(self.secrets, made, cause.event) if cause.event and question.kind != "GAP" else None
         message = {
             "review_id": made,
             "kind": question.kind,
@@ -113,7 +114,7 @@ class Enforcer:
             "producer": cause.producer,
             "why": question.why,
             "matching_key": "",
-            "sealed_event": sealed if question.kind != "GAP" else None,
+            "sealed_event": sealed,
             "child_ref": facts.child_ref,
         }
         return Outgoing(REVIEWS, made.encode(), codec.encode("review", message), headers_of(cause))
