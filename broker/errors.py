@@ -144,3 +144,7 @@ class NotFoundError(StopError):
 
 class InputError(StopError):
     """Raised when a command's input cannot be taken; the message names file and line."""
+
+
+class ChunkSkippedError(RetryError):
+    """Raised when a chunk was passed over between Kafka and a stage; the worker starts again from what is committed."""
