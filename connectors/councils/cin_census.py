@@ -74,7 +74,7 @@ class CinCensus:
         snapshot = Snapshot(memory, _FORMAT, year=header.year, taken=header.taken)
         _check_follows(header, snapshot)
         yield from findings
-        maker = _Maker(delivery, header)
+        maker = _Maker(delivery, header, snapshot.number)
         notes = Notes(_day(delivery.received_at))
         children = 0
         for element in elements:
@@ -91,11 +91,12 @@ class CinCensus:
 class _Maker:
     """Makes the events of one return."""
 
-    def __init__(self, delivery: Delivery, header: _Return) -> None:
+    def __init__(self, delivery: Delivery, header: _Return, number: int) -> None:
         self.delivery = delivery
         self._return = header
         self._agency = delivery.agency
         self._system = f"{_FORMAT}:{delivery.agency.id}"
+        self._number = number
         self._digest = delivery.pieces[0].digest
 
     def events(self, child: ChildRecord, snapshot: Snapshot, quality: tuple[QualityFinding, ...]) -> Iterator[Event]:
@@ -121,7 +122,7 @@ class _Maker:
             area=self._agency.area,
             occurred_at=self._return.taken,
             recorded_at=self._return.recorded_at,
-            sequence=self._return.recorded_at,
+            sequence=self._return.recorded_at + self._number,
             assertion=Assertion.FACT,
             source=self._source("no longer in the return"),
         )
@@ -142,7 +143,7 @@ class _Maker:
             area=self._agency.area,
             occurred_at=occurred_at,
             recorded_at=self._return.recorded_at,
-            sequence=self._return.recorded_at,
+            sequence=self._return.recorded_at + self._number,
             subject_role=child.role,
             assertion=Assertion.FACT,
             attributes=_HISTORY if change.history else {},
