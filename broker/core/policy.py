@@ -123,7 +123,8 @@ class Rule:
 class Role:
     """How a role is filled for one child. `filled_by` says from what, `of` which relations or statuses `involved` means.
 
-    `desks` are the roles looked for at the organisation, first found first; empty means the role itself.
+    `desks` are the roles looked for at the organisation, first found first; empty means the role itself. `or_area_team`:
+    the team of the child's area where no organisation is involved.
     `keep` are obligations that every message to this role carries.
     """
 
@@ -132,6 +133,7 @@ class Role:
     filled_by: Literal["involved", "area_hub", "area_duty", "area_team", "event_area_hub", "referrer"]
     of: tuple[str, ...] = ()
     desks: tuple[RoleName, ...] = ()
+    or_area_team: bool = False
     keep: tuple[str, ...] = ()
 
 

@@ -95,8 +95,10 @@ def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId]]:
 
 def _organisations(role: Role, place: _Place) -> Mapping[str, None]:
     if role.filled_by == "involved":
-        return place.involved(role.of)
-    if role.filled_by == "area_team":
+        involved = place.involved(role.of)
+        if involved or not role.or_area_team:
+            return involved
+    if role.filled_by != "referrer":
         area = _home(place.header, place.facts, place.registers)
         return {f"la:{area}": None} if area else {}
     referrers = place.facts.referrers

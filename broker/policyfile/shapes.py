@@ -1,0 +1,186 @@
+"""The shape of the policy files: which tables there are, which keys each has, and of what kind the values are.
+
+Names are plain texts here; whether they mean something is checked afterwards, so that every fault is told at once.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Names = Annotated[tuple[Text, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Ages(_Shape):
+    """Years of age, both inclusive, as they were when it happened."""
+
+    least: int | None = Field(None, alias="from", ge=-1, le=25)
+    most: int | None = Field(None, alias="to", ge=-1, le=25)
+
+
+class When(_Shape):
+    """The closed list of conditions; all that are given must hold, of a list any one."""
+
+    event: Names = ()
+    action: Names = ()
+    attribute: dict[Text, Names] = {}
+    identity: Names = ()
+    publisher: Names = ()
+    age: Ages | None = None
+    subject_role: Names = ()
+    connection: Names = ()
+    assertion: Names = ()
+    status: Names = ()
+    protection: Names = ()
+    finding: Names = ()
+    agreement: dict[Text, Names] = {}
+    wish: dict[Text, Names] = {}
+    party: Names = ()
+    area: Names = ()
+
+
+class RuleShape(_Shape):
+    """`[[rule]]`."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+    effect: Literal["disclose", "withhold"]
+    because: Text
+    to: Names = ()
+    when: When
+    unless: tuple[When, ...] = ()
+    spare: Names = ()
+    share: Names = ()
+    categories: Names = ()
+    short: Names = ()
+    cut: Names = ()
+    basis: Text | None = None
+    gateway: Text | None = None
+    obligations: Names = ()
+    clock: Text | None = None
+    ask: Text = "holder"
+    if_nobody: Literal["hub", "nothing"] = "hub"
+    owner: Text
+    source: Text
+    verified: bool
+    statutory: bool = False
+    in_force_from: date
+    in_force_to: date | None = None
+    review_by: date | None = None
+
+
+class AttributeShape(_Shape):
+    """`[[attribute]]`, or `event.attributes`: a coded fact in the header, and what a publisher's silence means."""
+
+    name: Text
+    values: Names
+    absent: Text | None = None
+    says: Text = "as its name says"
+
+
+class EventShape(_Shape):
+    """`[[event]]`."""
+
+    name: Text
+    says: Text
+    domain: int | None = None
+    attributes: tuple[AttributeShape, ...] = ()
+    begins: Names = ()
+    ends: Names = ()
+    connection: Literal["begins", "ends", "replaces"] | None = None
+    relation: Text | None = None
+    control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "retraction"] | None = None
+    registers_person: bool = False
+    opens_matter: bool = False
+    closes_matter: bool = False
+    nobody: Text | None = None
+
+
+class RoleShape(_Shape):
+    """`[[role]]`."""
+
+    name: Text
+    title: Text
+    filled_by: Literal["involved", "area_hub", "area_duty", "area_team", "event_area_hub", "referrer"]
+    of: Names = ()
+    desks: Names = ()
+    or_area_team: bool = False
+    keep: Names = ()
+    later: Text | None = None
+
+
+class FindingShape(_Shape):
+    """`[[finding]]`."""
+
+    name: Text
+    says: Text
+    made_by: Names = ()
+    on_lapse: Literal["asks", "ends"] = "asks"
+    names_recipients: bool = False
+
+
+class BasisShape(_Shape):
+    """`[[basis]]`."""
+
+    name: Text
+    rung: int = Field(ge=0)
+    says: Text
+    gateway: Text | None = None
+    in_force_from: date | None = None
+    until_then: Text | None = None
+
+
+class ClockShape(_Shape):
+    """`[[clock]]`."""
+
+    name: Text
+    says: Text
+    stops_on: Literal["delivered", "read", "acted", "outcome"] = "read"
+    source: Text = "local"
+    verified: bool = False
+
+
+class NamedShape(_Shape):
+    """`[[protection]]`, `[[obligation]]`, `[[outcome]]`: a name and what it means in plain words."""
+
+    name: Text
+    says: Text
+
+
+class WishShape(_Shape):
+    """`[[wish]]`: something the child may wish, and the answers there are."""
+
+    name: Text
+    values: Names
+    says: Text
+
+
+class HeadShape(_Shape):
+    """`[policy]`: which policy this is, for which purposes, and for how long."""
+
+    name: Text
+    version: Text
+    purposes: Names
+    in_force_from: date
+    in_force_to: date | None = None
+
+
+class PolicyShape(_Shape):
+    """All policy files of a folder together."""
+
+    policy: HeadShape
+    rule: tuple[RuleShape, ...]
+    event: tuple[EventShape, ...]
+    attribute: tuple[AttributeShape, ...] = ()
+    role: tuple[RoleShape, ...]
+    finding: tuple[FindingShape, ...] = ()
+    basis: tuple[BasisShape, ...]
+    clock: tuple[ClockShape, ...] = ()
+    protection: tuple[NamedShape, ...] = ()
+    wish: tuple[WishShape, ...] = ()
+    obligation: tuple[NamedShape, ...] = ()
+    outcome: tuple[NamedShape, ...] = ()
