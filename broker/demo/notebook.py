@@ -1,0 +1,128 @@
+"""What somebody who watches every topic writes down: what came, how it ended, who was told, how long it took.
+
+Pure: it is handed records. Everything on the results page is counted here.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.codec import decode
+from broker.core.ports import ORIGIN, OUTCOME, Position, Record
+from broker.errors import RejectError
+from broker.simulate.compare import Received
+from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, REVIEWS
+
+_EVENT_TOPICS = frozenset(EVENTS.values())
+_TYPE_HEADER = "ce_type"
+
+Place = tuple[str, int]  # lane of an events topic, offset
+
+
+@dataclass(slots=True)
+class Notebook:
+    """Notes of one run. `told` is called for each disclosure that is new, when it is first seen."""
+
+    told: Callable[[Received], None] = lambda _: None
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic, type
+    outcomes: Counter[str] = field(default_factory=Counter)
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)  # outcome, reason
+    received: list[Received] = field(default_factory=list)
+    reviews: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    ended: set[Place] = field(default_factory=set)
+    event_ids: dict[str, str] = field(default_factory=dict)  # disclosure -> event
+    _published: dict[Place, int] = field(default_factory=dict)
+    _origins: dict[str, Place] = field(default_factory=dict)  # disclosure -> event
+    _seen_at: dict[str, int] = field(default_factory=dict)  # disclosure -> when a reader saw it
+    _shown: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def published(self) -> int:
+        """How many records stand in the events topics."""
+        return len(self._published)
+
+    @property
+    def waiting(self) -> int:
+        """How many of them have not ended in any way yet."""
+        return len(self._published.keys() - self.ended)
+
+    def note(self, record: Record, now: int) -> None:
+        """Write one record down; `now` is when a reader had it in hand, milliseconds since 1970."""
+        if record.topic in _EVENT_TOPICS:
+            self._published[f"{record.topic}/{record.partition}", record.offset] = record.timestamp
+            self.events[record.topic, (record.header(_TYPE_HEADER) or b"?").decode()] += 1
+        elif record.topic == AUDIT:
+            self._audited(record)
+        elif record.topic == DEAD_LETTERS:
+            self._end(record)
+            self.dead_letters[(record.header("sb_reason") or b"unknown").decode()] += 1
+        elif record.topic == REVIEWS:
+            self._review(record)
+        elif record.value is not None:
+            self._disclosed(record, now)
+
+    def latencies(self) -> list[int]:
+        """Return, for each disclosure, the milliseconds from the event's arrival in Kafka to its reader, in order of size."""
+        pairs = ((self._published.get(self._origins[one]), seen) for one, seen in self._seen_at.items() if one in self._origins)
+        return sorted(max(0, seen - begun) for begun, seen in pairs if begun is not None)
+
+    def by_recipient(self) -> Mapping[str, Counter[str]]:
+        """Return what each recipient was told, by kind."""
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for one in self.received:
+            if one.review is None:
+                found[one.recipient][str(one.message["kind"])] += 1
+        return found
+
+    def in_hand(self) -> list[Received]:
+        """Return everything that a recipient could read: disclosures, and each review that was ever put to it."""
+        return self.received
+
+    def _end(self, record: Record) -> None:
+        if origin := record.header(ORIGIN):
+            position = Position.parse(origin)
+            self.ended.add((position.lane, position.offset))
+
+    def _audited(self, record: Record) -> None:
+        self._end(record)
+        self.outcomes[(record.header(OUTCOME) or b"").decode()] += 1
+        entry = decode("audit_entry", record.value or b"")
+        origin = Position.parse(record.header(ORIGIN) or b"?/0@0+0")
+        for decision in entry["decisions"]:
+            reasons = decision["reasons"]
+            self.decisions[decision["outcome"], reasons[0]["because"] if reasons else "no rule speaks of it"] += 1
+            if shown := decision["disclosure_id"]:
+                self._origins.setdefault(shown, (origin.lane, origin.offset))
+                self.event_ids.setdefault(shown, entry["event_id"])
+
+    def _review(self, record: Record) -> None:
+        self._end(record)
+        if record.value is None:
+            return
+        review = decode("review", record.value)
+        first = review["review_id"] not in self.reviews
+        self.reviews[review["review_id"]] = review
+        if first:
+            shown = {name: value for name, value in review.items() if name != "sealed_event"}
+            self.received.append(Received(review["for_recipient"], shown, record.value, review=review["kind"]))
+
+    def _disclosed(self, record: Record, now: int) -> None:
+        try:
+            message = decode("disclosure", record.value or b"")
+        except RejectError:
+            return
+        raw = (record.key or b"") + (record.value or b"") + b"".join(value for _, value in record.headers)
+        one = Received(message["recipient"], message, raw, at=now)
+        shown = (one.recipient, one.id)
+        self._seen_at.setdefault(one.id, now)
+        if shown not in self._shown:  # as every subscriber does: the id is what is new
+            self._shown.add(shown)
+            self.received.append(one)
+            self.told(one)
+
+
+def percentile(ordered: list[int], share: float) -> int | None:
+    """Return the value below which this share of the ordered values lies; None when there is none."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None

@@ -1,0 +1,74 @@
+"""Follows every topic that the demo has to see, from the start, and writes it into the notebook as it comes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from broker.demo.notebook import Notebook
+from broker.errors import RetryError
+from broker.stream.clients import kafka_errors, open_consumer, to_record
+
+_PATIENCE_S = 60.0
+_QUIET_S = 0.3
+
+
+class Observer:
+    """Reads along while the demo runs."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, notebook: Notebook) -> None:
+        self._consumer = consumer
+        self._notebook = notebook
+        self._last_news = time.monotonic()
+
+    async def follow(self) -> None:
+        """Read until cancelled."""
+        while True:
+            with kafka_errors("the demo's own reading"):
+                batches = await self._consumer.getmany(timeout_ms=50)
+            now = time.time_ns() // 1_000_000
+            for records in batches.values():
+                self._last_news = time.monotonic()
+                for record in records:
+                    self._notebook.note(to_record(record), now)
+
+    async def settle(self, published: int, alive: asyncio.Event) -> None:
+        """Wait until as many events are in the log, every one has ended, and nothing new comes for a moment.
+
+        Raises RetryError when that takes too long, or when `alive` is cleared because a worker is gone.
+        """
+        until = time.monotonic() + _PATIENCE_S
+        while not self._settled(published):
+            if time.monotonic() > until:
+                waiting = self._notebook.waiting
+                raise RetryError(f"{waiting} of {self._notebook.published} events have not ended after {_PATIENCE_S:.0f} s")
+            if not alive.is_set():
+                raise RetryError("a worker ended while it should run: its log says why")
+            await asyncio.sleep(0.02)
+
+    def _settled(self, published: int) -> bool:
+        quiet = time.monotonic() - self._last_news > _QUIET_S
+        return quiet and self._notebook.published >= published and not self._notebook.waiting
+
+
+@asynccontextmanager
+async def open_observer(kafka: str, topics: Collection[str], notebook: Notebook) -> AsyncIterator[Observer]:
+    """Follow topics from their beginning while the context is open; raises KafkaUnavailableError."""
+    async with open_consumer(kafka, fetch_max_wait_ms=20, max_poll_records=2_000) as consumer:
+        with kafka_errors("the demo's own reading"):
+            known = await consumer.topics()
+            places = [
+                TopicPartition(topic, one) for topic in topics if topic in known for one in consumer.partitions_for_topic(topic) or ()
+            ]
+            consumer.assign(places)
+            await consumer.seek_to_beginning(*places)
+        observer = Observer(consumer, notebook)
+        following = asyncio.create_task(observer.follow())
+        try:
+            yield observer
+        finally:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following

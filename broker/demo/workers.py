@@ -1,0 +1,50 @@
+"""Worker processes of the demo: `broker run`, as an operator would start them, each with its log in the folder."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from broker.errors import RetryError
+from broker.stream.child_process import ChildProcess
+
+_LAST_LINES = 12
+
+
+class Workers:
+    """Some workers that live no longer than the demo."""
+
+    def __init__(self, count: int, settings_file: Path, logs: Path) -> None:
+        self._logs = [logs / f"worker-{number}.log" for number in range(1, count + 1)]
+        command = [sys.executable, "-m", "broker", "run", "--settings", str(settings_file)]
+        self._processes = [ChildProcess(command, log) for log in self._logs]
+
+    def start(self) -> None:
+        """Start them all."""
+        for log in self._logs:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.unlink(missing_ok=True)
+        for process in self._processes:
+            process.start()
+
+    def stop(self) -> None:
+        """Ask all of them to end, then wait for each."""
+        for process in self._processes:
+            process.stop(6)
+
+    async def watch(self, alive: asyncio.Event) -> None:
+        """Clear `alive` when one of them ends by itself."""
+        alive.set()
+        while all(process.exit_status is None for process in self._processes):
+            await asyncio.sleep(0.2)
+        alive.clear()
+
+    def check(self) -> None:
+        """Raise RetryError with a worker's last words when one has ended."""
+        for process, log in zip(self._processes, self._logs, strict=True):
+            if process.exit_status is not None:
+                raise RetryError(f"a worker ended with status {process.exit_status}: `{log}`: {_last_words(log)}")
+
+
+def _last_words(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return " | ".join(lines[-_LAST_LINES:]) or "it said nothing"
