@@ -1,0 +1,244 @@
+"""How the demo looks: what it is doing, the alerts as they arrive, and the page of results."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from broker.core.registers import Registers
+from broker.demo.notebook import Notebook, percentile
+from broker.demo.outcome import Outcome
+from broker.lag.words import spark
+from broker.simulate.compare import Fault, Received
+
+_SECTOR_COLOURS = {"police": "blue", "school": "green", "health": "magenta", "council": "yellow", "control": "cyan", "identity": "cyan"}
+_ALERTS_A_DAY = 6  # shown one by one; the rest is counted
+_ROWS = 12
+_EVENTS = {
+    "police.encompass.notified": "a child was in a home where police came to a domestic abuse incident",
+    "police.protection.used": "police took a child to safety",
+    "police.missing.reported": "a child is missing",
+    "police.missing.found": "a missing child was found",
+    "police.intelligence.held": "police hold restricted information about a child",
+    "school.concern.raised": "a school is worried about a child",
+    "school.absence.reported": "a pupil has been away for ten days",
+    "school.suspension": "a pupil was suspended",
+    "school.permanent_exclusion": "a pupil was permanently excluded",
+    "health.ed.attended": "a child came to the emergency department",
+    "health.injury.suspected": "a child may have been hurt by somebody",
+    "council.referral.received": "the council received a referral",
+    "council.referral.decided": "the council decided about a referral",
+    "council.referral.outcome": "a referral has an outcome",
+    "council.cp_plan.started": "a child protection plan began",
+    "council.care.started": "a child came into care",
+}
+
+
+class Screen:
+    """Where the demo tells what happens. Without a terminal the words are the same, without colours and movement."""
+
+    def __init__(self, console: Console, registers: Registers) -> None:
+        self._console = console
+        self._registers = registers
+        self._shown: set[str] = set()
+        self._left_today = 0
+        self._more = 0
+
+    def day(self, title: str) -> None:
+        """Begin a day."""
+        self.close_day()
+        self._left_today = _ALERTS_A_DAY
+        self._console.print()
+        self._console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
+
+    def close_day(self) -> None:
+        """Say how many alerts of the day were not shown one by one."""
+        if self._more:
+            self._console.print(Text(f"  … and {self._more} more alerts", style="dim"))
+        self._more = 0
+
+    def told(self, one: Received) -> None:
+        """Show an alert: first each kind of event and recipient once, then only count."""
+        kind = f"{one.message['event_type']}/{one.message['role']}/{one.message['kind']}"
+        if self._left_today and kind not in self._shown:
+            self._shown.add(kind)
+            self._left_today -= 1
+            self._console.print(self._alert(one))
+        else:
+            self._more += 1
+
+    def _alert(self, one: Received) -> RenderableType:
+        said = one.message
+        colour = _SECTOR_COLOURS.get(str(said["event_type"]).partition(".")[0], "white")
+        line = Text("  ● ", style=colour)
+        line.append(self.name(one.recipient), style="bold")
+        line.append(f"  {_kind_words(said)}", style=colour)
+        parts: list[RenderableType] = [line]
+        parts.extend(
+            Padding(Text.assemble((f"{label:<6} ", "dim"), words), (0, 0, 0, 4))
+            for label, words in self._details(one)
+            if words
+        )
+        return Group(*parts)
+
+    def _details(self, one: Received) -> Sequence[tuple[str, str]]:
+        said = one.message
+        because = said["because"][0] if said["because"] else ""
+        basis = " · ".join(str(part) for part in (said["lawful_basis"], said.get("gateway")) if part)
+        speaker = self._registers.agencies.get(str(said.get("producer")))  # type: ignore[call-overload]  # a mapping of ids
+        what = _what(said) + (f", says {speaker.name}" if speaker else "")
+        return (("who", _who(said)), ("what", what), ("why", because), ("basis", basis))
+
+    def name(self, recipient: str) -> str:
+        """Return the name of a recipient."""
+        found = self._registers.recipients.get(recipient)  # type: ignore[call-overload]  # a mapping of ids
+        return found.name if found else recipient
+
+
+def opening() -> Panel:
+    """Say what is about to be shown."""
+    text = Text.assemble(
+        ("A week in an invented county.", "bold"),
+        " Police, schools, a hospital and the council drop their own systems' files. The broker decides, for everybody\n"
+        "who might need to know, whether they do, what the least is that they need, and on which basis; and tells them.\n"
+        "Nobody in it is real. Each family's story says by hand who must hear what, and who must never.",
+    )
+    return Panel(text, title="safeguarding broker", title_align="left", border_style="cyan", padding=(0, 2))
+
+
+def day_title(first_day: date, day: int) -> str:
+    """Return the heading of a day of the week."""
+    on = date.fromordinal(first_day.toordinal() + day - 1)
+    return "before the week" if day == 0 else f"{on:%A} {on.day} {on:%B}"
+
+
+def _who(said: Mapping[str, Any]) -> str:
+    identity = said.get("identity") or {}
+    names = identity.get("names") or ()
+    born = identity.get("birth_date")
+    if not names and not born:
+        return "a child, by this desk's own pseudonym"
+    name = f"{names[0]['given']} {names[0]['family']}".title() if names else "a child known by number"
+    return f"{name}, born {born}" if born else name
+
+
+def _what(said: Mapping[str, Any]) -> str:
+    return _EVENTS.get(str(said["event_type"]), str(said["event_type"]))
+
+
+def _kind_words(said: Mapping[str, Any]) -> str:
+    words = {"ALERT": "is told", "EXISTENCE": "is told only that there is something", "CORRECTION": "is told again, put right"}
+    words |= {"RETRACTION": "is told to forget it", "OUTCOME": "hears what came of it", "GAP": "hears of a gap"}
+    return words.get(str(said["kind"]), str(said["kind"]).lower())
+
+
+def results(outcome: Outcome, screen: Screen) -> Group:
+    """Return the page of results."""
+    book = outcome.notebook
+    parts: list[RenderableType] = [Text(), Rule(Text("results", style="bold"), align="left", style="cyan"), Text()]
+    parts.append(_side_by_side(_events(book), _decisions(book)))
+    parts += [Text(), _recipients(book, screen), Text(), _flow(outcome), Text(), _truth(outcome, screen)]
+    return Group(*parts)
+
+
+def _side_by_side(left: RenderableType, right: RenderableType) -> Table:
+    table = Table.grid(padding=(0, 4))
+    table.add_row(left, right)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for at, column in enumerate(columns):
+        table.add_column(column, justify="left" if at == 0 else "right", no_wrap=at != 0)
+    return table
+
+
+def _events(book: Notebook) -> Table:
+    table = _table("events published", "sector and type", "")
+    for topic in sorted({topic for topic, _ in book.events}):
+        of_topic = {kind: count for (where, kind), count in book.events.items() if where == topic}
+        table.add_row(Text(topic.split(".")[1], style="bold"), f"{sum(of_topic.values()):,}")
+        for kind, count in sorted(of_topic.items(), key=lambda pair: -pair[1]):
+            table.add_row(f"  {kind}", f"{count:,}")
+    return table
+
+
+def _decisions(book: Notebook) -> Table:
+    table = _table("decisions, by outcome and reason", "", "")
+    for outcome in ("DISCLOSE", "WITHHOLD", "ASK"):
+        reasons = Counter({reason: count for (said, reason), count in book.decisions.items() if said == outcome})
+        table.add_row(Text(outcome.lower(), style="bold"), f"{sum(reasons.values()):,}")
+        for reason, count in reasons.most_common(_ROWS):
+            table.add_row(f"  {_short(reason, 70)}", f"{count:,}")
+        if len(reasons) > _ROWS:
+            table.add_row(Text(f"  {len(reasons) - _ROWS} more reasons", style="dim"), "")
+    return table
+
+
+def _recipients(book: Notebook, screen: Screen) -> Table:
+    told = book.by_recipient()
+    table = _table("disclosures, by recipient", "", "told", "corrected", "taken back")
+    busiest = sorted(told, key=lambda one: (-sum(told[one].values()), one))
+    for recipient in busiest[:_ROWS]:
+        kinds = told[recipient]
+        first = sum(kinds.values()) - kinds["CORRECTION"] - kinds["RETRACTION"]
+        table.add_row(screen.name(recipient), f"{first:,}", f"{kinds['CORRECTION']:,}", f"{kinds['RETRACTION']:,}")
+    if rest := busiest[_ROWS:]:
+        table.add_row(Text(f"{len(rest)} more desks", style="dim"), f"{sum(sum(told[one].values()) for one in rest):,}", "", "")
+    return table
+
+
+def _flow(outcome: Outcome) -> Table:
+    book, latencies = outcome.notebook, outcome.notebook.latencies()
+    table = Table.grid(padding=(0, 2))
+    waiting = Counter(str(one["kind"]) for one in book.reviews.values() if one["state"] == "OPEN")
+    people = ", ".join(f"{count} {kind.lower().replace('_', ' ')}" for kind, count in sorted(waiting.items())) or "nothing"
+    table.add_row(Text("for people", "bold"), f"{sum(waiting.values()):,} open reviews: {people}")
+    dead = ", ".join(f"{count} {reason}" for reason, count in book.dead_letters.items())
+    table.add_row(Text("dead letters", "bold"), f"{sum(book.dead_letters.values())}" + (f": {dead}" if dead else ""))
+    table.add_row(Text("lag", "bold"), f"now {outcome.lag_now} records; at worst {outcome.lag_worst:,}  {spark(outcome.lag_history)}")
+    p50, p99 = percentile(latencies, 0.50), percentile(latencies, 0.99)
+    spoken = f"p50 {p50:,} ms, p99 {p99:,} ms, over {len(latencies):,} disclosures" if p50 is not None else "nobody was told"
+    table.add_row(Text("latency", "bold"), f"published to visible: {spoken}")
+    table.add_row(Text("nothing vanishes", "bold"), _equation(outcome.equation))
+    return table
+
+
+def _equation(counts: Mapping[str, int]) -> Text:
+    terms = [name for name in counts if name not in ("accepted", "nowhere")]
+    right = " + ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in terms)
+    good = not counts.get("nowhere") and counts["accepted"] == sum(counts[name] for name in terms)
+    return Text(f"{counts['accepted']:,} accepted = {right}" + ("" if good else "  DOES NOT BALANCE"), style="green" if good else "red")
+
+
+def _truth(outcome: Outcome, screen: Screen) -> Group:
+    found = outcome.comparison
+    line = Text.assemble(("held against the truth  ", "bold"), f"{found.heard:,} of {found.expected:,} had to hear and did;  ")
+    for label, faults in (("missing", found.missing), ("forbidden", found.forbidden), ("duplicated", found.duplicated)):
+        line.append(f"{label} {len(faults)}   ", style="bold green" if not faults else "bold red")
+    parts: list[RenderableType] = [line]
+    for label, faults in (("missing", found.missing), ("forbidden", found.forbidden), ("duplicated", found.duplicated)):
+        parts += [_fault(label, fault, screen) for fault in _distinct(faults)]
+    return Group(*parts)
+
+
+def _distinct(faults: Sequence[Fault]) -> list[Fault]:
+    """Return one fault for each story, step and wording."""
+    return list({(one.story, one.step, one.words): one for one in faults}.values())[:_ROWS]
+
+
+def _fault(label: str, fault: Fault, screen: Screen) -> Text:
+    where = f"story {fault.story} {fault.number}, {fault.step}: " if fault.story else ""
+    return Text(f"  {label}: {where}{screen.name(fault.recipient)} {fault.words}", style="red")
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
