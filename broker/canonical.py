@@ -154,9 +154,9 @@ def _type_of(schema: Any, name: str, made: dict[str, Any]) -> Any:
     if isinstance(schema, str):
         return _plain(schema.removeprefix("safeguarding."), name, made)
     if schema["type"] == "array":
-        return list[_type_of(schema["items"], name, made)]  # type: ignore[misc]
+        return list[_type_of(schema["items"], name, made)]  # type: ignore[misc]  # a type made of a value
     if schema["type"] == "map":
-        return dict[str, _type_of(schema["values"], name, made)]  # type: ignore[misc]
+        return dict[str, _type_of(schema["values"], name, made)]  # type: ignore[misc]  # a type made of a value
     if schema["type"] == "enum":
         made[schema["name"]] = Literal[tuple(schema["symbols"])]
         return made[schema["name"]]

@@ -149,7 +149,7 @@ def content_of(file: _File) -> bytes:
     """Return the canonical form: entries in the order of their ids, lists that are sets sorted."""
     tables = file.model_dump(mode="json")
     for name, key in (("area", "id"), ("agency", "id"), ("key", "id"), ("recipient", "id"), ("calendar", "of")):
-        tables[name] = sorted((_sorted(entry) for entry in tables[name]), key=lambda entry, key=key: str(entry[key]))  # type: ignore[misc]
+        tables[name] = sorted((_sorted(entry) for entry in tables[name]), key=lambda entry, key=key: str(entry[key]))  # type: ignore[misc]  # the loop variable is bound as a default
     return json.dumps(tables, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

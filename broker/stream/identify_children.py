@@ -117,11 +117,11 @@ class Children:
         return next((w for w in self.waiting if w.review and review_id(w.producer, w.event_id) == review), None)
 
     def _settle(self) -> None:
-        """Try every waiting event again until none of them moves."""
+        """Try every waiting event again until none of them moves; registrations first, for they say who is to be told."""
         moved = True
         while moved:
             moved = False
-            for one in tuple(self.waiting):
+            for one in sorted(self.waiting, key=lambda w: not w.opens):
                 said = said_by(decode_event(one.event), self.turn.secrets)
                 outcome = self._outcome(one, said)
                 self._carry_out(one, said, outcome)

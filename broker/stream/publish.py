@@ -54,7 +54,7 @@ class Publisher:
     async def _send(self, records: list[Outgoing]) -> None:
         try:
             sent = [
-                await self._kafka_producer.send(one.topic, one.value, one.key, headers=list(one.headers))  # type: ignore[arg-type]
+                await self._kafka_producer.send(one.topic, one.value, one.key, headers=list(one.headers))  # type: ignore[arg-type]  # aiokafka wants a list
                 for one in records
             ]
             await asyncio.gather(*sent)
