@@ -60,7 +60,10 @@ async def open_observer(kafka: str, topics: Collection[str], notebook: Notebook)
         with kafka_errors("the demo's own reading"):
             known = await consumer.topics()
             places = [
-                TopicPartition(topic, one) for topic in topics if topic in known for one in consumer.partitions_for_topic(topic) or ()
+                TopicPartition(topic, one)
+                for topic in topics
+                if topic in known
+                for one in consumer.partitions_for_topic(topic) or ()
             ]
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)

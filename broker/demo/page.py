@@ -18,7 +18,14 @@ from broker.demo.outcome import Outcome
 from broker.lag.words import spark
 from broker.simulate.compare import Fault, Received
 
-_SECTOR_COLOURS = {"police": "blue", "school": "green", "health": "magenta", "council": "yellow", "control": "cyan", "identity": "cyan"}
+_SECTOR_COLOURS = {
+    "police": "blue",
+    "school": "green",
+    "health": "magenta",
+    "council": "yellow",
+    "control": "cyan",
+    "identity": "cyan",
+}
 _ALERTS_A_DAY = 6  # shown one by one; the rest is counted
 _ROWS = 12
 _EVENTS = {
@@ -82,9 +89,7 @@ class Screen:
         line.append(f"  {_kind_words(said)}", style=colour)
         parts: list[RenderableType] = [line]
         parts.extend(
-            Padding(Text.assemble((f"{label:<6} ", "dim"), words), (0, 0, 0, 4))
-            for label, words in self._details(one)
-            if words
+            Padding(Text.assemble((f"{label:<6} ", "dim"), words), (0, 0, 0, 4)) for label, words in self._details(one) if words
         )
         return Group(*parts)
 
@@ -204,7 +209,9 @@ def _flow(outcome: Outcome) -> Table:
     table.add_row(Text("for people", "bold"), f"{sum(waiting.values()):,} open reviews: {people}")
     dead = ", ".join(f"{count} {reason}" for reason, count in book.dead_letters.items())
     table.add_row(Text("dead letters", "bold"), f"{sum(book.dead_letters.values())}" + (f": {dead}" if dead else ""))
-    table.add_row(Text("lag", "bold"), f"now {outcome.lag_now} records; at worst {outcome.lag_worst:,}  {spark(outcome.lag_history)}")
+    table.add_row(
+        Text("lag", "bold"), f"now {outcome.lag_now} records; at worst {outcome.lag_worst:,}  {spark(outcome.lag_history)}"
+    )
     p50, p99 = percentile(latencies, 0.50), percentile(latencies, 0.99)
     spoken = f"p50 {p50:,} ms, p99 {p99:,} ms, over {len(latencies):,} disclosures" if p50 is not None else "nobody was told"
     table.add_row(Text("latency", "bold"), f"published to visible: {spoken}")
@@ -216,7 +223,9 @@ def _equation(counts: Mapping[str, int]) -> Text:
     terms = [name for name in counts if name not in ("accepted", "nowhere")]
     right = " + ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in terms)
     good = not counts.get("nowhere") and counts["accepted"] == sum(counts[name] for name in terms)
-    return Text(f"{counts['accepted']:,} accepted = {right}" + ("" if good else "  DOES NOT BALANCE"), style="green" if good else "red")
+    return Text(
+        f"{counts['accepted']:,} accepted = {right}" + ("" if good else "  DOES NOT BALANCE"), style="green" if good else "red"
+    )
 
 
 def _truth(outcome: Outcome, screen: Screen) -> Group:

@@ -14,7 +14,16 @@ from broker.settings import Settings, load_settings
 from broker.simulate.area import Area
 from broker.simulate.arrival import Dispatch
 from broker.simulate.truth import Claim
-from broker.simulate.write import ABOUT, REGISTERS_FILE, SETTINGS_FILE, Written, read_arrivals, read_truth, settings_text, write_area
+from broker.simulate.write import (
+    ABOUT,
+    REGISTERS_FILE,
+    SETTINGS_FILE,
+    Written,
+    read_arrivals,
+    read_truth,
+    settings_text,
+    write_area,
+)
 
 
 @dataclass(frozen=True)
