@@ -12,7 +12,7 @@ from broker.core.clocks import calendars, due_at
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
 from broker.core.disclose import granted_view, view_digest
-from broker.core.event import Event
+from broker.core.event import Action, Event
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName, digest
 from broker.core.notice import Notice
@@ -20,8 +20,10 @@ from broker.core.policy import HOLDER, Policy
 from broker.core.registers import Registers
 from broker.core.roles import hub_of
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
+from broker.errors import StaleVersionError
 
 DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
+OVERTAKEN = -1  # in `seen`: a later version came before this event did
 GAP_BASIS, GAP_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
 _TAKEN_BACK = "it was taken back by its publisher before it came"
 _HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
@@ -63,9 +65,14 @@ class Turn:
 
 
 def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
-    """Take one event about this child: a duplicate, held, taken back before it came, a correction, or decided."""
-    header = event.header
-    if header.event_id in facts.seen:
+    """Take one event about this child: a duplicate, held, taken back before it came, a correction, or decided.
+
+    Raises StaleVersionError when a later version of the same record was taken before.
+    """
+    known = facts.seen.get(event.header.event_id)
+    if known == OVERTAKEN:
+        raise StaleVersionError("a later version of this record was taken before: nothing to do")
+    if known is not None:
         return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
     foreign = not corrections.is_of(facts, event)
     if facts.holds or foreign:
@@ -77,7 +84,7 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     """Apply and decide an event that nothing holds."""
     header = event.header
     was_cancelled = header.event_id in facts.cancelled
-    after = apply_event(facts, event, at, rules.policy)
+    after = _overtaken(apply_event(facts, event, at, rules.policy), event)
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
     if corrections.takes_back(event):
@@ -149,6 +156,14 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
 def hub_for(facts: Facts, event: Event, registers: Registers) -> RecipientId | None:
     """Return the hub that hears what nobody else can decide."""
     return hub_of(event.header, facts, registers)
+
+
+def _overtaken(facts: Facts, event: Event) -> Facts:
+    """Remember an earlier version that did not come yet: when it does, it must not overwrite this one."""
+    earlier = event.header.supersedes
+    if event.header.action is not Action.UPDATE or earlier is None or earlier in facts.seen:
+        return facts
+    return replace(facts, seen={**facts.seen, earlier: OVERTAKEN})
 
 
 def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, verdict: Verdict | None) -> Turn:

@@ -1,0 +1,111 @@
+"""A disclosure in words that somebody can act on at three in the morning: who, what, why, on which basis, by when.
+
+Only what is in the disclosure is said; what was not granted is not mentioned.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from broker.core.explain import instant_in_words
+
+HEADINGS = {
+    "ALERT": "ALERT",
+    "EXISTENCE": "THERE IS SOMETHING",
+    "CORRECTION": "CORRECTION",
+    "RETRACTION": "TAKEN BACK",
+    "OUTCOME": "OUTCOME",
+    "ESCALATION": "NOT CONFIRMED IN TIME",
+    "GAP": "NOBODY TOLD",
+}
+# Groups of a disclosure in the order in which they are said; identity comes first, as who.
+_GROUPS = (
+    ("concern", "what"),
+    ("narrative", "account"),
+    ("clinical", "health"),
+    ("wish", "child says"),
+    ("third_party", "others"),
+    ("intelligence", "police"),
+    ("location", "where"),
+    ("contact", "reach"),
+)
+
+Disclosure = Mapping[str, Any]  # as its schema has it, decoded
+Line = tuple[str, str]  # a label and what is said
+
+
+def heading(disclosure: Disclosure) -> str:
+    """Return the first line: what kind of message, about what."""
+    return f"{HEADINGS[disclosure['kind']]}  {disclosure['event_type']}"
+
+
+def tell(disclosure: Disclosure) -> list[Line]:
+    """Return the lines of a disclosure, each with its label."""
+    return [(label, text) for label, text in _lines(disclosure) if text]
+
+
+def _lines(one: Disclosure) -> Iterator[Line]:
+    yield "child", _who(one)
+    if one["replaces"]:
+        yield "instead of", one["replaces"]
+    for group, label in _GROUPS:
+        yield label, _said(one[group])
+    yield "when", one["occurred_at"] or ""
+    yield "said by", _source(one)
+    yield "ask", one["contact_point"] or ""
+    yield "why you", " ".join(one["because"])
+    yield "basis", one["lawful_basis"] + (f", by {one['gateway']}" if one["gateway"] else "")
+    yield (
+        "family told",
+        {"YES": "yes", "NOT_SAFE": "no, it is not safe", "NOT_PRACTICABLE": "no", "NOT_YET": "not yet"}.get(
+            one["told_family"] or "", ""
+        ),
+    )
+    for obligation in one["obligations"]:
+        yield "keep to", obligation
+    yield "by", instant_in_words(one["due_at"]) if one["due_at"] else ""
+    yield "relevant to", instant_in_words(one["expires_at"]) if one["expires_at"] else ""
+    yield "your role", one["role"].replace("_", " ")
+
+
+def _who(one: Disclosure) -> str:
+    """Say who the child is as far as that was granted; else only the recipient's own reference."""
+    identity = one["identity"] or {}
+    names = [f"{name['given']} {name['family']}".strip() for name in identity.get("names") or ()]
+    born = f"born {identity['birth_date']}" if identity.get("birth_date") else ""
+    numbers = [f"{number['scheme'].replace('_', ' ')} {number['value']}" for number in identity.get("identifiers") or ()]
+    part = f"as {one['subject_role'].lower()}" if one["subject_role"] not in {None, "SUBJECT", "UNKNOWN"} else ""
+    return ", ".join(text for text in (*names[:1], born, *numbers, part, one["child"]) if text)
+
+
+def _source(one: Disclosure) -> str:
+    kind = {"FACT": "as fact", "OPINION": "as opinion", "THIRD_PARTY": "as somebody's report", "INTELLIGENCE": "as intelligence"}
+    return ", ".join(text for text in (one["producer"] or "", kind.get(one["assertion"] or "", "")) if text)
+
+
+def _said(group: Mapping[str, Any] | None) -> str:
+    return "; ".join(_pairs(group)) if group else ""
+
+
+def _pairs(group: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in group.items():
+        if value in (None, [], ""):
+            continue
+        if name in {"text", "words"}:
+            yield f"“{value}”"
+        elif name == "codes":
+            yield ", ".join(_code(code) for code in value)
+        else:
+            yield f"{name.replace('_', ' ')} {_plain(value)}"
+
+
+def _code(code: Mapping[str, Any]) -> str:
+    named = f"{code['scheme']} {code['code']}" + (f" ({code['abuse'].lower()})" if code.get("abuse") else "")
+    return named if code.get("present", True) else f"not {named}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(str(one) for one in value.values() if one)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_plain(one) for one in value)
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)

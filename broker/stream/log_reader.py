@@ -1,0 +1,59 @@
+"""Read topics from given offsets to where they end now, as records; belongs to no group and commits nothing."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from broker.core.ports import Record
+from broker.errors import DataLossError
+from broker.stream.clients import kafka_errors, open_consumer, to_record
+
+_WAIT_MS = 500
+
+
+class LogReader:
+    """Reads some partitions; one at a time uses it."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def starts(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the first offset that each partition still holds."""
+        with kafka_errors("log starts"):
+            return dict(await self._consumer.beginning_offsets(places)) if places else {}
+
+    async def ends(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset at which each partition ends now."""
+        with kafka_errors("log ends"):
+            return dict(await self._consumer.end_offsets(places)) if places else {}
+
+    async def between(
+        self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> AsyncIterator[list[Record]]:
+        """Read from given offsets, or where the log now begins, up to and without given ends, in batches."""
+        behind = {place for place in starts if starts[place] < ends[place]}
+        if not behind:
+            return
+        with kafka_errors("reading the log"):
+            self._consumer.assign(list(behind))
+            for place in behind:
+                self._consumer.seek(place, starts[place])
+            while behind := {place for place in behind if await self._consumer.position(place) < ends[place]}:
+                for place, records in (await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=5_000)).items():
+                    yield [to_record(record) for record in records if record.offset < ends[place]]
+
+    async def one(self, topic: str, partition: int, offset: int) -> Record:
+        """Read the record at one place; raises DataLossError when the log no longer holds it."""
+        place = TopicPartition(topic, partition)
+        async for records in self.between({place: offset}, {place: offset + 1}):
+            for record in records:
+                return record
+        raise DataLossError(f"`{topic}` partition {partition} no longer holds offset {offset}")
+
+
+@asynccontextmanager
+async def open_log(kafka: str) -> AsyncIterator[LogReader]:
+    """Open a reader; raises KafkaUnavailableError."""
+    async with open_consumer(kafka, max_poll_records=5_000) as consumer:
+        yield LogReader(consumer)
