@@ -140,6 +140,14 @@ class _Reading:
             yield Finding(
                 "warning", "encoding", message.place, "not UTF-8, and MSH-18 does not say so: read as Windows-1252", "set MSH-18"
             )
+        if (stamped := millis(message.text("EVN", 2) or message.text("MSH", 7))) and stamped > self._received_at:
+            yield Finding(
+                "warning",
+                "time_in_future",
+                message.place,
+                "recorded later than received: taken as recorded when received",
+                "set the clock",
+            )
         if message.trigger not in TRIGGERS:
             self._not_told[f"of a kind that nothing follows from ({message.trigger or 'without MSH-9'})"] += 1
             return
@@ -166,7 +174,7 @@ class _Reading:
             segments=segments,
             trigger=trigger,
             control_id=control,
-            recorded_at=millis(recorded) or millis(msh.text(7)) or self._received_at,
+            recorded_at=min(millis(recorded) or millis(msh.text(7)) or self._received_at, self._received_at),
             occurred_at=iso_time(happened) or iso_time(recorded),
         )
 
@@ -283,16 +291,15 @@ class _Reading:
     ) -> Event:
         message = case.message
         msh = message.segments[0]
-        content = digest(message.content)
         system = f"{msh.text(3)}/{msh.text(4)}"
-        record = f"{message.control_id or content}/{message.trigger}/{event_type}/{case.number}"
+        record = f"{message.control_id or digest(message.content)}/{message.trigger}/{event_type}/{case.number}"
         header = Header(
             event_id=event_id(f"{FORMAT}/{self._agency.id}/{system}", record, msh.text(7)),
             event_type=event_type,
             producer=self._agency.id,
             sector=self._agency.sector,
             recorded_at=message.recorded_at,
-            source=Source(system, FORMAT, msh.text(12), content, message.place),
+            source=Source(system, FORMAT, msh.text(12), self._piece.digest, message.place),
             action=Action.RETRACT if retracts else Action.NEW,
             supersedes=retracts,
             occurred_at=message.occurred_at,

@@ -14,7 +14,7 @@ import hl7
 
 from broker.core.identifiers import Millis
 
-LOCAL = ZoneInfo("Europe/London")
+_LOCAL = "Europe/London"
 _STAMP = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?(\d\d)?(?:\.\d{1,6})?)?)?)?([+-]\d{4})?")
 _NAMES = {"8859/1": "latin-1", "8859/15": "iso8859-15", "WINDOWS-1252": "cp1252"}
 
@@ -143,7 +143,7 @@ def _instant(found: re.Match[str]) -> datetime | None:
     year, month, day, hour, minute, second, zone = found.groups()
     with suppress(ValueError):
         local = datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=LOCAL
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=ZoneInfo(_LOCAL)
         )
         if not zone:
             return local.astimezone(UTC)

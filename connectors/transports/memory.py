@@ -1,0 +1,85 @@
+"""What a connector remembers, kept in one SQLite file: it lasts only when it is committed, after publication."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from broker.core.identifiers import Digest
+from broker.errors import StopError
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS delivered (digest TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_LAST = chr(0x10FFFF)
+_PAGE = 500
+
+
+class SqliteMemory:
+    """The memory of one agency's deliveries in one format. Only one process can hold it: a second one is told so.
+
+    Everything between `begin` and `commit` is one transaction; a crash in between leaves what was committed before.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Open or make the file; raises StopError when another process holds it or it is no such file."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._database = sqlite3.connect(file, isolation_level=None, timeout=1)
+            self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise StopError(
+                f"memory `{file}`: {error}: stop the other connector that works for this agency, or put a sound copy back"
+            ) from error
+
+    def begin(self) -> None:
+        """Begin what is to last together, and drop what was begun and not committed."""
+        self.rollback()
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def rollback(self) -> None:
+        """Drop what was not committed."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+
+    def commit(self) -> None:
+        """Make it last, on disk."""
+        self._database.execute("COMMIT")
+
+    def close(self) -> None:
+        """Drop what was not committed and let go of the file."""
+        self.rollback()
+        self._database.close()
+
+    def delivered(self, digest: Digest) -> int | None:
+        """Return when these very files were delivered, in milliseconds since 1970, or None."""
+        row = self._database.execute("SELECT at FROM delivered WHERE digest = ?", (digest,)).fetchone()
+        return int(row[0]) if row else None
+
+    def note_delivered(self, digest: Digest, at: int) -> None:
+        """Remember that these very files were delivered."""
+        self._database.execute("INSERT OR REPLACE INTO delivered VALUES (?, ?)", (digest, at))
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was put under a key, or None."""
+        row = self._database.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Remember a value."""
+        self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
+
+    def delete(self, key: str) -> None:
+        """Forget a key."""
+        self._database.execute("DELETE FROM kept WHERE key = ?", (key,))
+
+    def items(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield all keys that start with a prefix, in their order; what was yielded may be changed meanwhile."""
+        query = "SELECT key, value FROM kept WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
+        after = prefix
+        while page := self._database.execute(query, (after, prefix + _LAST, _PAGE)).fetchall():
+            for key, value in page:
+                yield str(key), bytes(value)
+            after = f"{page[-1][0]}\x00"

@@ -1,0 +1,89 @@
+"""The report beside a file: in plain words what was published, what was wrong and where, and what to do. No personal data."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from broker.core.delivery import Delivery, Finding
+from broker.core.event import Action, Event
+
+SHOWN = 20  # places named of one kind of finding; of the rest, how many
+_ACTIONS = {Action.NEW: "", Action.UPDATE: ", corrected", Action.RETRACT: ", taken back"}
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of a delivery, counted as it is read; it does not grow with the delivery."""
+
+    events: Counter[str] = field(default_factory=Counter)
+    findings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    shown: list[Finding] = field(default_factory=list)
+
+    def count(self, one: Event | Finding) -> None:
+        """Add an event or a finding."""
+        if isinstance(one, Event):
+            self.events[one.header.event_type + _ACTIONS[one.header.action]] += 1
+            return
+        kind = (one.severity, one.rule)
+        self.findings[kind] += 1
+        if self.findings[kind] <= SHOWN:
+            self.shown.append(one)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a delivery. `reason` says why it was rejected, or why there was nothing to publish."""
+
+    files: tuple[str, ...]
+    accepted: bool
+    tally: Tally
+    reason: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for a machine."""
+        return {
+            "files": list(self.files),
+            "accepted": self.accepted,
+            "reason": self.reason or None,
+            "published": dict(sorted(self.tally.events.items())),
+            "findings": {f"{severity}:{rule}": count for (severity, rule), count in sorted(self.tally.findings.items())},
+        }
+
+
+def moment(at: int) -> str:
+    """Return an instant as a person reads it, from milliseconds since 1970."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def write_report(outcome: Outcome, delivery: Delivery, format_name: str) -> str:
+    """Return the report of a delivery as text."""
+    lines = [
+        f"{', '.join(outcome.files)}",
+        f"received {moment(delivery.received_at)} from agency {delivery.agency.id}, read as {format_name}",
+        "",
+        *_fate(outcome),
+    ]
+    wrong = sorted(outcome.tally.shown, key=lambda one: (_ORDER[one.severity], one.rule))
+    if wrong:
+        lines += ["", "What was wrong:"]
+    for number, finding in enumerate(wrong):
+        lines += ["", f"  {finding.severity}: {finding.place}", f"    {finding.message}", f"    what to do: {finding.remedy}"]
+        kind = (finding.severity, finding.rule)
+        last = number + 1 == len(wrong) or (wrong[number + 1].severity, wrong[number + 1].rule) != kind
+        if last and outcome.tally.findings[kind] > SHOWN:
+            lines += ["", f"  and {outcome.tally.findings[kind] - SHOWN} more of the same kind ({finding.rule})"]
+    return "\n".join((*lines, ""))
+
+
+def _fate(outcome: Outcome) -> list[str]:
+    if not outcome.accepted:
+        return [f"REJECTED, nothing was published: {outcome.reason}"]
+    if not outcome.tally.events:
+        return [f"Accepted; nothing was published: {outcome.reason or 'the delivery says nothing new'}"]
+    total = sum(outcome.tally.events.values())
+    width = max(len(name) for name in outcome.tally.events)
+    return [
+        f"Accepted; {total} events were published:",
+        *(f"  {name.ljust(width)}  {n}" for name, n in sorted(outcome.tally.events.items())),
+    ]
