@@ -17,7 +17,7 @@ _GROUPS = (
     "identity", "contact", "location", "concern", "narrative", "clinical", "intelligence", "third_party", "wish", "monitoring",
 )  # fmt: skip
 _LOCAL = ZoneInfo("Europe/London")  # of a time that its source wrote without a zone
-_FIRST_WORD = frozenset(("ALERT", "EXISTENCE"))
+_FIRST_WORD = frozenset(("ALERT", "EXISTENCE", "OUTCOME"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,10 @@ class _Desk:
         ordered = sorted((pair for pair in sure if pair[0] > 0), key=lambda pair: (-pair[0], pair[1].id))
         return [one for _, one in ordered]
 
+    def reviews(self, claim: Claim) -> list[Received]:
+        """Return the reviews of this kind about such events that were put to the recipient; they do not say about which child."""
+        return [one for one in self._by_place[claim.recipient, claim.event_type] if one.review == claim.review]
+
     def replacing(self, claim: Claim, earlier: str) -> list[Received]:
         """Return what this recipient was sent to take the place of an earlier disclosure."""
         return [
@@ -124,7 +128,7 @@ class _Desk:
 def _hears(claim: Claim, desk: _Desk, met: dict[tuple[str, int, str, str], Received], found: Comparison) -> None:
     found.expected += 1
     if claim.review:
-        candidates = [one for one in desk.about(claim) if one.review == claim.review]
+        candidates = desk.reviews(claim)
     else:
         kinds = frozenset((claim.kind,)) if claim.kind else _FIRST_WORD
         candidates = [one for one in desk.about(claim) if one.review is None and str(one.message.get("kind")) in kinds]
