@@ -1,0 +1,64 @@
+"""`broker keys`: the keys of agencies, recipients and the broker. Private keys stay in their folder, public halves are shown."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from broker.cli.options import settings_option
+from broker.sealing.secrets import new_master
+from broker.sealing.signatures import Signer, key_file, new_key
+from broker.settings import load_settings
+
+_folder_option: Callable[[Callable[..., None]], Callable[..., None]] = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to keep it; else the folder `keys` of the settings. An agency needs no settings of the broker.",
+)
+
+
+@click.group("keys")
+def group() -> None:
+    """Make the keys of an agency, a recipient or the broker.
+
+    Example: broker keys new urn:100001 --folder keys
+    """
+
+
+@group.command("new")
+@click.argument("holder")
+@_folder_option
+@settings_option
+def new(holder: str, folder: Path | None, settings_file: Path | None) -> None:
+    """Make the signing key of HOLDER, an agency or a recipient, and print the entry for the registers.
+
+    Only the public half is printed. An existing key is never replaced.
+
+    Example: broker keys new E10000030 --folder keys
+    """
+    place = folder or load_settings(settings_file).keys
+    signer = new_key(place, holder)
+    click.echo(f"# The private key is in {key_file(place, holder)}: whoever has it can speak as {holder}.")
+    click.echo("# Paste this entry into the registers file, then: broker registers release FILE")
+    click.echo(_entry(signer), nl=False)
+
+
+@group.command("broker")
+@_folder_option
+@settings_option
+def broker(folder: Path | None, settings_file: Path | None) -> None:
+    """Make the broker's master key. Everything that is hashed or sealed derives from it: keep a copy in a safe place.
+
+    Example: broker keys broker --folder keys
+    """
+    file = new_master(folder or load_settings(settings_file).keys)
+    click.echo(f"made {file}: without it no child is found again and no review opens, so keep a copy in a safe place")
+
+
+def _entry(signer: Signer) -> str:
+    public = base64.b64encode(signer.public_key).decode()
+    return f'[[key]]\nid = "{signer.key_id}"\nholder = "{signer.holder}"\npublic_key = "{public}"\n'
+
+
+commands: dict[str, click.Command] = {"keys": group}

@@ -1,0 +1,55 @@
+"""Topics on a real Kafka: created as declared, mended where that is harmless, refused where it is not."""
+
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from broker.cli import cli
+from broker.errors import TopicsError
+from broker.stream.topic_admin import apply, compare
+from broker.stream.topics import Topic
+from tests.area import Area
+
+pytestmark = pytest.mark.kafka
+WANTED = (Topic("topics-test.one", 2, retention_ms=86_400_000), Topic("topics-test.two", 3, cleanup="compact"))
+
+
+async def test_missing_topics_are_shown_then_created_then_as_declared(kafka: str) -> None:
+    missing = await compare(kafka, WANTED)
+    await apply(kafka, WANTED)
+
+    assert [one.missing for one in missing] == [True, True]
+    assert await compare(kafka, WANTED) == ()
+
+
+async def test_a_changed_setting_is_mended_and_a_changed_partition_count_refused(kafka: str) -> None:
+    mine = tuple(replace(one, name=f"{one.name}.changed") for one in WANTED)
+    await apply(kafka, mine)
+    longer = (replace(mine[0], retention_ms=2 * 86_400_000), mine[1])
+
+    [found] = await compare(kafka, longer)
+    assert dict(found.settings or {}) == {"retention.ms": ("86400000", "172800000")}
+
+    with pytest.raises(TopicsError, match="never changes"):
+        await apply(kafka, (longer[0], replace(mine[1], partitions=5)))
+    assert len(await compare(kafka, longer)) == 1
+
+    await apply(kafka, longer)
+    assert await compare(kafka, longer) == ()
+
+
+def test_the_command_shows_the_difference_and_changes_nothing_without_yes(area: Area) -> None:
+    settings = ["--settings", str(area.settings_file), "--registers", str(area.registers_file)]
+    more = area.registers_file.read_text().replace("own_topic = false\n", "own_topic = true\n", 1)
+    changed = area.folder / "more.toml"
+    changed.write_text(more)
+
+    first = CliRunner().invoke(cli, ["topics", "apply", *settings])
+    shown = CliRunner().invoke(cli, ["topics", "apply", *settings[:3], str(changed)])
+    done = CliRunner().invoke(cli, ["topics", "apply", *settings[:3], str(changed), "--yes"])
+    after = CliRunner().invoke(cli, ["topics", "apply", *settings[:3], str(changed)])
+
+    assert (first.exit_code, shown.exit_code, done.exit_code, after.exit_code) == (0, 1, 0, 0), first.output + shown.output
+    assert "create `disclosures.duty.v1`: 1 partition(s)" in shown.output
+    assert "nothing was changed" in shown.output
