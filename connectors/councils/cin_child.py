@@ -245,11 +245,12 @@ class ChildRecord:
         own = self._unique(f"{key}/{start}/cp_plan")
         first = self._code(part, "InitialCategoryOfAbuse")
         latest = self._code(part, "LatestCategoryOfAbuse")
-        before = part.values.get("NumberOfPreviousCPP", "")
+        number = part.values.get("NumberOfPreviousCPP", "")
+        before = number if number.isascii() and number.isdigit() and len(number) <= 4 else ""
         concern: dict[str, Any] = {"status": "cp_plan", "starts_on": start}
         if first:
             concern["category_of_abuse"] = first
-        if before.isascii() and before.isdigit() and len(before) <= 4:
+        if before:
             concern["codes"] = [{"scheme": "cin-previous-cp-plans", "code": before, "present": int(before) > 0}]
         self.facts.append(Fact(f"cp_plan.started/{own}", f"{first}|{before}", start, {"concern": concern}))
         if latest:

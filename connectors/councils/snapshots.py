@@ -15,7 +15,8 @@ from broker.core.event import Action
 _FEW = 5  # at most so many children may lose records before shares are looked at
 _SHARE = 0.02  # of all known children
 _MOST = 0.5
-_STEP = ">"
+_STEP = ">"  # between the states that a fact went through
+_UNTOLD = "~"  # before a first state that was remembered without an event
 
 
 class OnChange(StrEnum):
@@ -143,9 +144,9 @@ class Snapshot:
         if known is None or known[1] is None:
             count = (known[0] if known else 0) + (not fact.silent)
             change = Change(fact, Action.NEW, f"{count}:{fact.says}", None, self._is_history(fact))
-            return (None if fact.silent else change), [count, fact.says]
+            return (None, [count, f"{_UNTOLD}{fact.says}"]) if fact.silent else (change, [count, fact.says])
         count, says = known[0], known[1]
-        now = says.rpartition(_STEP)[2] if fact.on_change is OnChange.HAPPENS else says
+        now = says.rpartition(_STEP)[2].removeprefix(_UNTOLD) if fact.on_change is OnChange.HAPPENS else says
         if now == fact.says or fact.on_change is OnChange.STAYS:
             return None, [count, says]
         if fact.on_change is OnChange.HAPPENS:
@@ -173,14 +174,10 @@ def _keep_missing(elements: dict[str, list[Any]], kept: dict[str, list[Any]], *,
 
 def _told(state: list[Any]) -> list[str]:
     """Return the versions of a fact that stand as events: the last, or each step of a state that moved on."""
-    count, says = state[0], state[1]
-    if count == 0:
-        return []
-    steps = says.split(_STEP)
-    if len(steps) == 1:
-        return [f"{count}:{says}"]
-    first = count - len(steps) + 1
-    return [f"{first + at}:{_STEP.join(steps[: at + 1])}" for at in range(len(steps)) if first + at > 0]
+    count, steps = state[0], state[1].split(_STEP)
+    untold = steps[0].startswith(_UNTOLD)
+    first = count - len(steps) + untold + 1
+    return [f"{first + at - untold}:{_STEP.join(steps[: at + 1])}" for at in range(untold, len(steps))]
 
 
 def _pack(year: int, number: int, elements: dict[str, list[Any]], who: dict[str, Any]) -> bytes:

@@ -1,0 +1,312 @@
+"""The children in need census: single returns, the public samples and what is wrong in them."""
+
+import gzip
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from broker.core.event import Action, SubjectRole
+from broker.errors import DeliveryError
+from connectors.councils.cin_census import CinCensus
+from tests.connectors import contract
+from tests.connectors.contract import Case, MemoryInHand
+from tests.connectors.councils.cin_files import a_child, a_plan, a_return, an_episode, group
+
+ASSESSMENT = group(
+    "Assessments",
+    group("FactorsIdentifiedAtAssessment", "<AssessmentFactors>3A</AssessmentFactors><AssessmentFactors>16A</AssessmentFactors>"),
+    AssessmentActualStartDate="2025-06-05",
+    AssessmentAuthorisationDate="2025-07-10",
+)
+ENQUIRY = group(
+    "Section47",
+    S47ActualStartDate="2025-06-06",
+    InitialCPCtarget="2025-06-27",
+    DateOfInitialCPC="2025-06-25",
+    ICPCnotRequired="0",
+)
+CIN_PLAN = group("CINPlanDates", CINPlanStartDate="2025-08-01", CINPlanEndDate="2025-09-01")
+PLAN = a_plan(group("Reviews", CPPreviewDate="2025-09-20"), start="2025-06-25", CPPendDate="2025-12-01")
+FULL = a_return(
+    a_child(
+        "Q-77",
+        an_episode(ASSESSMENT + ENQUIRY + CIN_PLAN + PLAN, CINclosureDate="2025-12-20", ReasonForClosure="RC7"),
+        UPN="A950000178301",
+        UPNunknown="",
+    ),
+    a_child("Q-78", an_episode(referred="2025-10-01", ReferralSource="2A", ReferralNFA="1"), PersonBirthDate="2012-12-31"),
+)
+DAMAGED = FULL.replace(b"<LAchildID>Q-77</LAchildID>", b"<LAchildID></LAchildID>")
+CASE = Case(
+    CinCensus(), {"cin.xml": FULL}, {"cin.xml": DAMAGED}, 1, ("Q-77", "Q-78", "A950000178301", "2016-04-02", "2012-12-31")
+)
+
+
+def read(*returns: bytes, memory: MemoryInHand | None = None) -> tuple[Counter[str], Counter[str]]:
+    """Event types and rules of the last of some returns, read one after the other."""
+    kept = memory or MemoryInHand()
+    for one in returns:
+        events, findings = CASE.read({"cin.xml": one}, kept)
+    return Counter(event.header.event_type for event in events), Counter(finding.rule for finding in findings)
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=contract.name_of)
+def test_it_keeps_the_contract(check: contract.Check) -> None:
+    check(CASE)
+
+
+def test_each_element_of_an_episode_becomes_its_event() -> None:
+    events = CASE.read()[0]
+    seen = [(event.header.event_type, event.header.occurred_at) for event in events]
+
+    assert seen == [
+        ("council.referral.received", "2025-06-02"),
+        ("council.case.opened", "2025-06-02"),
+        ("council.assessment.started", "2025-06-05"),
+        ("council.s47.started", "2025-06-06"),
+        ("council.icpc.held", "2025-06-25"),
+        ("council.cp_plan.started", "2025-06-25"),
+        ("council.assessment.authorised", "2025-07-10"),
+        ("council.cin_plan.started", "2025-08-01"),
+        ("council.cin_plan.ended", "2025-09-01"),
+        ("council.cp_plan.reviewed", "2025-09-20"),
+        ("council.cp_plan.ended", "2025-12-01"),
+        ("council.case.closed", "2025-12-20"),
+        ("council.referral.received", "2025-10-01"),  # the second child: no further action, so no case opens
+    ]
+
+
+def test_events_carry_what_the_census_says_and_no_more() -> None:
+    by_type = {event.header.event_type: event for event in reversed(CASE.read()[0])}
+
+    referral = by_type["council.referral.received"].body
+    assert referral["identity"] == {
+        "identifiers": [
+            {"scheme": "la_child_id", "value": "Q-77", "issuer": "E10000099"},
+            {"scheme": "upn", "value": "A950000178301", "check_ok": True},
+        ],
+        "birth_date": "2016-04-02",
+        "sex": "F",
+        "sex_as_recorded": "F",
+    }
+    assert referral["concern"] == {"referral_source": "6", "codes": [{"scheme": "cin-primary-need", "code": "N1"}]}
+    assert referral["monitoring"] == {"ethnicity": "WBRI"}
+    assert by_type["council.assessment.authorised"].body["concern"]["codes"] == [
+        {"scheme": "cin-assessment-factor", "code": "3A", "present": True},
+        {"scheme": "cin-assessment-factor", "code": "16A", "present": True, "abuse": "NEG"},
+    ]
+    assert by_type["council.cp_plan.started"].body["concern"]["category_of_abuse"] == "NEG"
+    assert by_type["council.case.closed"].body["concern"] == {"reason": "RC7", "ends_on": "2025-12-20"}
+    assert by_type["council.case.opened"].control == {
+        "role": "social_care",
+        "organisation": "la:E10000099",
+        "state": "begun",
+        "since": "2025-06-02",
+    }
+
+
+def test_an_unborn_child_has_an_expected_birth_date() -> None:
+    file = a_return(a_child("U1", an_episode(), PersonBirthDate="", ExpectedPersonBirthDate="2026-11-01"))
+    events, findings = CASE.read({"cin.xml": file})
+
+    assert events[0].header.subject_role is SubjectRole.UNBORN
+    assert events[0].body["identity"]["expected_birth_date"] == "2026-11-01"
+    assert [finding.rule for finding in findings] == ["first-snapshot"]
+
+
+@pytest.mark.parametrize(
+    ("child", "rule", "why"),
+    [
+        (a_child("C", an_episode(), UPN="R247962919251", UPNunknown=""), "upn-check", "the check letter is wrong"),
+        (a_child("C", an_episode(), UPN="A950000178301"), "upn-both", "a UPN and a reason for none"),
+        (a_child("C", an_episode(), PersonBirthDate=""), "birth-date-missing", "no birth date at all"),
+        (a_child("C", an_episode(), PersonBirthDate="2016-02-30"), "date-unreadable", "no such day"),
+        (a_child("C", an_episode(), PersonBirthDate="20160230"), "date-unreadable", "not a date of XML Schema"),
+        (
+            a_child("C", an_episode(CINclosureDate="2026-12-24", ReasonForClosure="RC1")),
+            "date-in-future",
+            "after it was received",
+        ),
+        (a_child("C", an_episode(CINclosureDate="2024-12-24", ReasonForClosure="RC1")), "date-order", "closed before referred"),
+        (a_child("C", an_episode(CINclosureDate="2025-12-24")), "closure-reason-missing", "closed for no reason"),
+        (a_child("C", an_episode(), Sex="", GenderCurrent="2"), "sex-element-year", "GenderCurrent ended with 2024"),
+        (a_child("C", an_episode(), Sex="2"), "sex-code", "Sex has letters"),
+        (a_child("C", an_episode(ReferralSource="11")), "unknown-code", "no such source"),
+        (a_child("C", an_episode(ReferralNFA="false")), "yes-no-form", "the XSD has 0 and 1"),
+        (a_child("C", an_episode(ReferralNFA="perhaps")), "yes-no-unreadable", "neither"),
+        (a_child("C", an_episode(a_plan(), ReferralNFA="1")), "no-action-but-work", "a plan cannot follow no action"),
+        (a_child("C", an_episode(referred="")), "referral-date-missing", "an episode needs its date"),
+        (a_child("C", an_episode(a_plan(start="soon"))), "start-date-missing", "a plan needs its date"),
+        (
+            a_child(
+                "C", an_episode(group("Assessments", "<FactorsIdentifiedAtAssessment/>", AssessmentActualStartDate="2025-07-01"))
+            ),
+            "factors-empty",
+            "an empty list",
+        ),
+    ],
+)
+def test_what_is_wrong_is_found(child: str, rule: str, why: str) -> None:
+    events, findings = CASE.read({"cin.xml": a_return(child, a_child("D", an_episode()))})
+
+    assert rule in {finding.rule for finding in findings}, why
+    assert {event.body["identity"]["identifiers"][0]["value"] for event in events} == {"C", "D"}
+
+
+def test_free_text_in_place_of_a_code_is_not_passed_on() -> None:
+    events, _ = CASE.read({"cin.xml": a_return(a_child("C", an_episode(ReferralSource="Mrs Jones next door")))})
+
+    assert "referral_source" not in events[0].body["concern"]
+
+
+def test_a_namespace_other_order_comments_and_stray_text_do_not_matter() -> None:
+    odd = FULL.replace(b"<Message>", b'<Message xmlns="urn:other">').replace(b"<LAchildID>", b"stray <!-- note --><LAchildID>")
+
+    assert read(odd)[0] == read(FULL)[0]
+
+
+def test_utf_16_is_read_by_its_mark() -> None:
+    assert read(FULL.decode().encode("utf-16"))[0] == read(FULL)[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "why"),
+    [
+        (b"", "empty", "nothing in it"),
+        (FULL[:900], "breaks off", "cut in the middle"),
+        (FULL.replace(b"Caseload", b"Case\xe9"), "encoding", "Latin letters in UTF-8"),
+        (gzip.compress(FULL), "gzip", "compressed"),
+        (b"PK\x03\x04" + FULL, "zip", "an archive"),
+        (b"child,dob\n1,2016-04-02\n", "not well-formed XML", "a CSV file"),
+        (b"<EXPSSDA903><CHILD/></EXPSSDA903>", "no census return", "the other return"),
+        (FULL.replace(b"<Collection>CIN", b"<Collection>SC"), "another return", "a school census"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]>' + FULL, "document type", "the way of entity bombs"),
+        (b"<Message><Children/></Message>", "collection year", "no header"),
+    ],
+)
+def test_a_file_that_is_no_census_is_refused_in_words(content: bytes, words: str, why: str) -> None:
+    with pytest.raises(DeliveryError, match=words):
+        CASE.read({"cin.xml": content})
+
+
+def test_an_entity_bomb_does_no_harm() -> None:
+    bomb = b'<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">' + b"".join(
+        b'<!ENTITY a%d "%s">' % (level, b"&a%d;" % (level - 1) * 10 if level else b"&a;" * 10) for level in range(12)
+    )
+
+    with pytest.raises(DeliveryError, match="document type"):
+        CASE.read({"cin.xml": bomb + b"]><Message>&a11;</Message>"})
+
+
+# --- the public samples: counted by ElementTree here, or by hand in comments ---------------------------------------
+
+
+def test_sample_of_one_child_by_hand(samples: Path) -> None:
+    # One child, one episode: referral with further action (so a case opens), one assessment with both dates, a plan for a
+    # child in need with both dates, one enquiry, two conference dates (1970-02-06 and 1970-02-11), one protection plan with
+    # start, one review, end and the same category twice; closed; died.
+    events, findings = read((samples / "councils/cin_census/BAR_cin_2022.xml").read_bytes())
+
+    assert events == {
+        "council.referral.received": 1,
+        "council.case.opened": 1,
+        "council.assessment.started": 1,
+        "council.assessment.authorised": 1,
+        "council.cin_plan.started": 1,
+        "council.cin_plan.ended": 1,
+        "council.s47.started": 1,
+        "council.icpc.held": 2,
+        "council.cp_plan.started": 1,
+        "council.cp_plan.reviewed": 1,
+        "council.cp_plan.ended": 1,
+        "council.case.closed": 1,
+        "council.child.died": 1,
+    }
+    # Both UPNs fail, one stands beside UN3; false for 0 (said once); the protection plan began before the referral.
+    assert findings == {"first-snapshot": 1, "upn-check": 2, "upn-both": 1, "yes-no-form": 1, "date-order": 1}
+
+
+def test_sample_with_deliberate_faults_by_hand(samples: Path) -> None:
+    # First child as above without death; second child: referral, assessment with both dates, closure.
+    events, findings = read((samples / "councils/cin_census/CIN_Census_2024.xml").read_bytes())
+
+    assert events == {
+        "council.referral.received": 2,
+        "council.case.opened": 2,
+        "council.assessment.started": 2,
+        "council.assessment.authorised": 2,
+        "council.cin_plan.started": 1,
+        "council.cin_plan.ended": 1,
+        "council.s47.started": 1,
+        "council.icpc.held": 2,  # 2022-12-06 in the episode, 2022-06-17 in the enquiry
+        "council.cp_plan.started": 1,
+        "council.cp_plan.reviewed": 1,
+        "council.cp_plan.ended": 1,
+        "council.case.closed": 2,
+    }
+    # Year 2023 with a reference date in 2024; Sex in a 2023 return (once) with code 1; factor RB; an assessment begun in 2028
+    # and authorised in 2020; a protection plan before its referral; an empty list of factors; false for 0 (once).
+    assert findings == {
+        "first-snapshot": 1,
+        "year-reference-date": 1,
+        "upn-check": 2,
+        "upn-both": 1,
+        "sex-element-year": 1,
+        "sex-code": 1,
+        "unknown-code": 1,
+        "date-in-future": 1,
+        "date-order": 2,
+        "factors-empty": 1,
+        "yes-no-form": 1,
+    }
+
+
+def test_large_sample_by_an_independent_count(samples: Path) -> None:
+    path = samples / "councils/cin_census/fake_CIN_data.xml"
+    root = ET.parse(path).getroot()
+    letters = "ABCDEFGHJKLMNPQRTUVWXYZ"
+    upns = [element.text or "" for element in root.iter("UPN")]
+    wrong = [upn for upn in upns if letters[sum(int(upn[at]) * (at + 1) for at in range(1, 13)) % 23] != upn[0]]
+    received = "2026-09-21"
+    names = ("CINreferralDate", "DateOfInitialCPC", "CINclosureDate", "PersonDeathDate", "PersonBirthDate")
+    future = sum((element.text or "") > received for name in names for element in root.iter(name))
+    events, findings = read(path.read_bytes())
+
+    assert events == {
+        "council.referral.received": len(list(root.iter("CINdetails"))),
+        "council.icpc.held": len(list(root.iter("DateOfInitialCPC"))),
+        "council.case.closed": len(list(root.iter("CINclosureDate"))),
+        "council.child.died": len(list(root.iter("PersonDeathDate"))),
+    }
+    orders = sum(
+        (episode.findtext("CINclosureDate") or "9999") < (episode.findtext("CINreferralDate") or "")
+        for episode in root.iter("CINdetails")
+    ) + sum(
+        (one.findtext("PersonDeathDate") or "9999") < (one.findtext("PersonBirthDate") or "")
+        for one in root.iter("ChildIdentifiers")
+    )
+    expected = {"first-snapshot": 1, "yes-no-form": 1, "upn-check": len(wrong), "date-in-future": future, "date-order": orders}
+    assert findings == {rule: count for rule, count in expected.items() if count}
+
+
+def test_another_councils_file_is_refused() -> None:
+    memory = MemoryInHand()
+    read(FULL, memory=memory)
+
+    with pytest.raises(DeliveryError, match="council 302"):
+        read(FULL.replace(b"<LEA>301", b"<LEA>302"), memory=memory)
+
+
+def test_an_older_return_is_refused() -> None:
+    memory = MemoryInHand()
+    read(FULL, memory=memory)
+
+    with pytest.raises(DeliveryError, match="older"):
+        read(FULL.replace(b"2026-01-10T09", b"2026-01-09T09"), memory=memory)
+
+
+def test_everything_in_a_first_return_is_history() -> None:
+    assert all(event.header.attributes == {"history": "yes"} for event in CASE.read()[0])
+    assert all(event.header.action is Action.NEW for event in CASE.read()[0])
