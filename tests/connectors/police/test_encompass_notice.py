@@ -1,0 +1,284 @@
+"""Operation Encompass notices, in and out, in the text form that the module documents."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.core.delivery import Finding
+from broker.core.event import Action, Event, ToldFamily
+from broker.errors import DeliveryError
+from connectors.police.encompass_notice import EncompassNotice
+from tests.connectors import contract
+from tests.connectors.contract import Case, MemoryInHand
+
+NOTICE = """OPERATION ENCOMPASS NOTICE
+Police reference: 99/0001/26
+Incident: 2026-09-20 21:40
+Place: the family's flat
+Child first name: Ottilie
+Child surname: Quill
+Date of birth: 2016-04-02
+Sex: female
+UPN: A950000178301
+Home postcode: ab1 2cd
+School URN: 100001
+Child present: yes
+Child spoken to: Alone
+Welfare check: no
+Grade: medium
+Voice of the child: "I hid in the cupboard."
+Circumstances: Neighbours called.
+  An adult was arrested.
+
+  OPERATION ENCOMPASS NOTICE is not what this line begins.
+Account checked by: sergeant
+Family told: No, not safe
+Contact: Safeguarding desk, 101
+END OF NOTICE
+"""
+SECOND = NOTICE.replace("Ottilie", "Ben").replace("2016-04-02", "02/04/2012").replace("A950000178301", "H243278544154")
+TWO = (NOTICE + "\n\n" + SECOND).encode()
+DAMAGED = TWO.replace(b"99/0001/26\nIncident", b"\nIncident", 1)
+PRIVATE = ("Ottilie", "Quill", "2016-04-02", "A950000178301", "cupboard", "Neighbours", "AB1 2CD", "99/0001/26")
+CASE = Case(EncompassNotice(), {"night.txt": TWO}, {"night.txt": DAMAGED}, 1, PRIVATE)
+
+
+def read(text: str, memory: MemoryInHand | None = None) -> tuple[list[Event], list[Finding]]:
+    return CASE.read({"night.txt": text.encode()}, memory)
+
+
+def a_disclosure(event: Event, **more: Any) -> dict[str, Any]:
+    """Everything in an event, as if all of it had been granted."""
+    header = event.header
+    said = {"occurred_at": header.occurred_at, "told_family": header.told_family.value, "contact_point": header.contact_point}
+    return {"kind": "ALERT", "disclosure_id": "d-1", "replaces": None, **said, **event.body, **more}
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=contract.name_of)
+def test_it_keeps_the_contract(check: contract.Check) -> None:
+    check(CASE)
+
+
+def test_a_notice_becomes_an_event() -> None:
+    (event,), findings = read(NOTICE)
+
+    assert (event.header.event_type, event.header.occurred_at) == ("police.encompass.notified", "2026-09-20T21:40")
+    assert event.header.told_family is ToldFamily.NOT_SAFE
+    assert event.header.contact_point == "Safeguarding desk, 101"
+    assert event.body == {
+        "identity": {
+            "identifiers": [{"scheme": "upn", "value": "A950000178301", "check_ok": True}],
+            "names": [{"given": "Ottilie", "family": "Quill"}],
+            "birth_date": "2016-04-02",
+            "sex": "F",
+        },
+        "location": {"place": "the family's flat", "postcode": "AB1 2CD", "organisation": "urn:100001"},
+        "concern": {
+            "reference": "99/0001/26",
+            "child_present": "yes",
+            "child_spoken_to": "alone",
+            "welfare_check": "no",
+            "grade": "medium",
+        },
+        "wish": {"words": '"I hid in the cupboard."'},
+        "narrative": {
+            "text": "Neighbours called.\nAn adult was arrested.\n\nOPERATION ENCOMPASS NOTICE is not what this line begins.",
+            "checked": True,
+            "checked_by_role": "sergeant",
+        },
+    }
+    assert not findings
+
+
+def test_several_notices_in_one_file_are_several_events() -> None:
+    events, findings = CASE.read()
+
+    assert [event.header.source.location for event in events] == ["line 1", "line 27"]
+    assert [event.body["identity"]["birth_date"] for event in events] == ["2016-04-02", "2012-04-02"]
+    assert not findings
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda text: text.replace("\n", "\r\n"), "line ends of Windows"),
+        (lambda text: "\ufeff" + text, "a byte-order mark"),
+        (lambda text: text.replace("\n", "   \n"), "trailing blanks"),
+        (lambda text: text.replace(": ", " :  "), "blanks around the colon"),
+        (lambda text: text.replace("Child present", "CHILD PRESENT").replace("END OF", "End  of"), "other case"),
+        (lambda text: "\n\n" + text + "\n\n\n", "empty lines around"),
+    ],
+)
+def test_carriers_may_change_what_does_not_matter(spoil: Any, why: str) -> None:
+    (event,), findings = read(spoil(NOTICE))
+
+    assert event.body == read(NOTICE)[0][0].body, why
+    assert not findings, why
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "line", "events", "why"),
+    [
+        ("Child present: yes", "Child present: maybe", "unreadable", 12, 1, "an answer that is none"),
+        ("Incident: 2026-09-20 21:40", "Incident: last night", "unreadable", 3, 1, "a date that is none"),
+        ("School URN: 100001", "School URN: St Anne's", "unreadable", 11, 1, "a name for a number"),
+        ("Grade: medium", "Suspect: A. Person", "unknown-label", 15, 1, "what a notice does not hold"),
+        ("Grade: medium", "Sex: female", "label-twice", 15, 1, "one label twice"),
+        ("UPN: A950000178301", "UPN: A950000178302", "check-digit", 1, 1, "a wrong check letter"),
+        ("Date of birth: 2016-04-02\n", "", "birth-date-missing", 1, 1, "matching will be weak"),
+        ("END OF NOTICE\n", "", "no-end", 23, 1, "it may have been cut"),
+        ("Police reference: 99/0001/26\n", "", "no-reference", 1, 0, "which matter?"),
+        (
+            "Child first name: Ottilie\nChild surname: Quill\n",
+            "Grade: high\nx: y\n",
+            "label-twice",
+            15,
+            1,
+            "only a pupil number is left",
+        ),
+    ],
+)
+def test_what_is_wrong_names_its_line(old: str, new: str, rule: str, line: int, events: int, why: str) -> None:  # noqa: PLR0917 - a table
+    taken, findings = read(NOTICE.replace(old, new))
+
+    assert (rule, f"line {line}") in {(finding.rule, finding.place) for finding in findings}, why
+    assert len(taken) == events, why
+
+
+def test_a_notice_about_nobody_is_not_taken_and_the_next_one_is() -> None:
+    nobody = "\n".join(line for line in NOTICE.splitlines() if not line.startswith(("Child first", "Child sur", "UPN")))
+    events, findings = read(nobody + "\n" + SECOND)
+
+    assert len(events) == 1
+    assert [(finding.rule, finding.place) for finding in findings] == [("nobody", "line 1")]
+
+
+def test_a_file_without_a_notice_is_refused() -> None:
+    with pytest.raises(DeliveryError, match="no notice"):
+        read("Dear school, FIRST NAME has been identified as being in a household.\n")
+
+
+def test_an_endless_notice_costs_itself_only() -> None:
+    events, findings = read(
+        "OPERATION ENCOMPASS NOTICE\n" + "Circumstances: x\n" + "  more\n" * 60_000 + "END OF NOTICE\n" + SECOND
+    )
+
+    assert len(events) == 1
+    assert "too-long" in {finding.rule for finding in findings}
+
+
+def test_other_words_about_the_same_child_and_matter_are_an_update() -> None:
+    memory = MemoryInHand()
+    (first,), _ = read(NOTICE, memory)
+    (same,), _ = read(NOTICE, memory)
+    (other,), _ = read(NOTICE.replace("Welfare check: no", "Welfare check: yes"), memory)
+
+    assert same.header.event_id == first.header.event_id
+    assert (other.header.action, other.header.supersedes) == (Action.UPDATE, first.header.event_id)
+    assert other.header.sequence > first.header.sequence
+
+
+def test_a_withdrawn_notice_is_a_retraction_without_its_content() -> None:
+    memory = MemoryInHand()
+    (first,), _ = read(NOTICE, memory)
+    (taken_back,), _ = read(NOTICE.replace("Grade: medium", "Standing: withdrawn"), memory)
+    (again,), _ = read(NOTICE, memory)
+
+    assert (taken_back.header.action, taken_back.header.supersedes) == (Action.RETRACT, first.header.event_id)
+    assert set(taken_back.body) == {"identity"}
+    assert (again.header.action, again.header.supersedes) == (Action.NEW, None)
+    assert again.header.event_id != first.header.event_id
+
+
+def test_withdrawing_what_was_never_sent_is_a_finding() -> None:
+    events, findings = read(NOTICE.replace("Grade: medium", "Standing: withdrawn"))
+
+    assert not events
+    assert [finding.rule for finding in findings] == ["nothing-to-withdraw"]
+
+
+def test_what_is_written_reads_back_as_it_was() -> None:
+    for event in CASE.read()[0]:
+        (back,), findings = read(EncompassNotice().write(a_disclosure(event)))
+
+        assert (back.body, back.header.occurred_at, back.header.told_family) == (
+            event.body,
+            event.header.occurred_at,
+            event.header.told_family,
+        )
+        assert not findings
+
+
+def test_only_what_was_granted_is_written() -> None:
+    (event,), _ = read(NOTICE)
+    granted = {
+        "kind": "ALERT",
+        "disclosure_id": "d-1",
+        "identity": event.body["identity"],
+        "concern": None,
+        "wish": {"words": None},
+    }
+
+    assert EncompassNotice().write(granted) == (
+        "OPERATION ENCOMPASS NOTICE\n"
+        "Child first name: Ottilie\n"
+        "Child surname: Quill\n"
+        "Date of birth: 2016-04-02\n"
+        "Sex: F\n"
+        "UPN: A950000178301\n"
+        "Standing: new\n"
+        "Notice id: d-1\n"
+        "END OF NOTICE\n"
+    )
+
+
+def test_a_withheld_group_changes_no_other_line() -> None:
+    (event,), _ = read(NOTICE)
+    whole = EncompassNotice().write(a_disclosure(event)).splitlines()
+    without = EncompassNotice().write({**a_disclosure(event), "location": None}).splitlines()
+
+    assert without == [line for line in whole if not line.startswith(("Place", "Home postcode", "School URN"))]
+
+
+def test_a_retraction_and_its_reasons_are_written() -> None:
+    said = {
+        "kind": "RETRACTION",
+        "disclosure_id": "d-2",
+        "replaces": "d-1",
+        "because": ["It was sent in error.", "Stop using it."],
+    }
+
+    assert EncompassNotice().write(said).splitlines() == [
+        "OPERATION ENCOMPASS NOTICE",
+        "Standing: withdrawn",
+        "Notice id: d-2",
+        "Replaces notice: d-1",
+        "Why you are told: It was sent in error.",
+        "  Stop using it.",
+        "END OF NOTICE",
+    ]
+
+
+LINES = st.lists(
+    st.one_of(
+        st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=20),
+        st.sampled_from(["END OF NOTICE", "OPERATION ENCOMPASS NOTICE", "Grade: high", "Standing: withdrawn", "a b"]),
+    ),
+    min_size=1,
+    max_size=5,
+).map("\n".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=LINES, words=LINES)
+def test_any_account_survives_the_way_out_and_in(text: str, words: str) -> None:
+    """Whatever stands in free text, it can neither end its notice nor pass for another line."""
+    (event,), _ = read(NOTICE)
+    sent = a_disclosure(event) | {"narrative": {"text": text, "checked": False}, "wish": {"words": words}}
+    (back,), findings = read(EncompassNotice().write(sent))
+
+    assert (back.body["narrative"]["text"], back.body["wish"]["words"]) == (text, words)
+    assert back.body["concern"] == event.body["concern"]
+    assert not findings
