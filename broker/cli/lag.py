@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 
 import click
@@ -21,6 +21,7 @@ from broker.stream.watch import open_watch
 EXIT_SLOW = 1
 EXIT_NEEDS_HELP = 4
 _WATCH_EVERY_S = 2.0
+_WIDE = 110
 _WAITING = "something waits: looking whether it moves (Ctrl-C to stop, --for 0 to skip)"
 _COLOURS = {Status.OK: "green", Status.SILENT: "yellow", Status.WARN: "yellow"}
 
@@ -77,7 +78,7 @@ async def _watch(settings: Settings, *, every: bool, as_json: bool) -> Report:
                 if as_json:
                     _print_json(report, every=every)
                 else:
-                    live.update(page(report, every=every), refresh=True)
+                    live.update(page(report, every=every, width=live.console.width), refresh=True)
                 await asyncio.sleep(_WATCH_EVERY_S)
 
 
@@ -87,16 +88,17 @@ def _print_json(report: Report, *, every: bool) -> None:  # noqa: ARG001 - same 
 
 
 def _print_page(report: Report, *, every: bool) -> None:
-    Console(soft_wrap=True).print(page(report, every=every))
+    console = Console(soft_wrap=True)
+    console.print(page(report, every=every, width=console.width))
 
 
-def page(report: Report, *, every: bool = False) -> Group:
+def page(report: Report, *, every: bool = False, width: int = 120) -> Group:
     """Return the report as a person reads it: the sentences first, then the figures."""
     colour = _COLOURS.get(report.status, "red")
     parts: list[Text | Table] = [
         Text(f"• {sentence}", style=colour if not at else "") for at, sentence in enumerate(sentences(report))
     ]
-    parts.append(_table(report, every=every))
+    parts.append(_table(report, every=every, wide=width >= _WIDE))
     if report.undelivered:
         parts.append(_undelivered(report))
     workers = f"{report.members} worker{'' if report.members == 1 else 's'} in group `{report.group}`"
@@ -104,56 +106,89 @@ def page(report: Report, *, every: bool = False) -> Group:
     return Group(*parts)
 
 
-def _table(report: Report, *, every: bool) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (("stage", "left"), ("topic", "left"), ("part.", "right"), ("read up to", "right"), ("end", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich's Literal, from a tuple
-    for name in ("waiting", "behind", "drained in", "deleted in"):
-        table.add_column(name, justify="right")
-    table.add_column("lately")
-    table.add_column("status")
+def _table(report: Report, *, every: bool, wide: bool) -> Table:
+    rows: list[_Row] = []
     for (stage, topic), group in groupby(report.partitions, key=lambda one: (one.stage, one.topic)):
         lags = tuple(group)
-        table.add_row(*_topic_row(stage, topic, lags))
-        for one in lags:
-            if every or (one.lag and len(lags) > 1):
-                table.add_row(*_partition_row(one), style="dim" if one.status is Status.OK else "")
+        rows.append(_topic_row(stage, topic, lags))
+        rows += [_partition_row(one) for one in lags if every or (one.lag and len(lags) > 1)]
+    return _drawn(rows, wide=wide)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of the table, in words."""
+
+    stage: str
+    topic: str
+    part: str
+    read: int
+    end: int
+    waiting: int
+    behind: str
+    drained: str
+    deleted: str
+    lately: str
+    status: Text
+
+
+def _drawn(rows: list[_Row], *, wide: bool) -> Table:
+    """Draw the rows; a narrow terminal does without offsets and bars."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("stage", "topic"):
+        table.add_column(name, no_wrap=True)
+    for name in (
+        "part.",
+        *(("read up to", "end") if wide else ()),
+        "waiting",
+        "behind",
+        "drained in",
+        *(("deleted in",) if wide else ()),
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in (*(("lately",) if wide else ()), "status"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        offsets = (f"{row.read:,}", f"{row.end:,}") if wide else ()
+        lately = (row.deleted, row.lately) if wide else ()
+        waiting = f"{row.waiting:,}" if row.waiting else "·"
+        table.add_row(
+            row.stage, row.topic, row.part, *offsets, waiting, row.behind, row.drained, *lately, row.status
+        )  # fmt: skip
     return table
 
 
-def _topic_row(stage: str, topic: str, lags: tuple[PartitionLag, ...]) -> Iterable[str | Text]:
+def _topic_row(stage: str, topic: str, lags: tuple[PartitionLag, ...]) -> _Row:
     worst = max(lags, key=lambda one: (one.status.rank, one.seconds))
-    history = [sum(values) for values in zip(*(one.history for one in lags), strict=False)]
     waiting = sum(one.lag for one in lags)
-    drains = [one.drain_seconds for one in lags if one.lag]
-    return (
-        stage,
-        topic,
-        str(len(lags)),
-        f"{sum(one.committed for one in lags):,}",
-        f"{sum(one.end for one in lags):,}",
-        f"{waiting:,}",
-        duration(max(one.seconds for one in lags)) if waiting else "",
-        _drain(drains),
-        _headroom(lags),
-        spark(history),
-        _status(worst),
+    return _Row(
+        stage=stage,
+        topic=topic,
+        part=str(len(lags)),
+        read=sum(one.committed for one in lags),
+        end=sum(one.end for one in lags),
+        waiting=waiting,
+        behind=duration(max(one.seconds for one in lags)) if waiting else "",
+        drained=_drain([one.drain_seconds for one in lags if one.lag]),
+        deleted=_headroom(lags),
+        lately=spark(sum(values) for values in zip(*(one.history for one in lags), strict=False)),
+        status=_status(worst),
     )
 
 
-def _partition_row(one: PartitionLag) -> Iterable[str | Text]:
-    return (
-        "",
-        "",
-        f"#{one.partition}",
-        f"{one.committed:,}",
-        f"{one.end:,}",
-        f"{one.lag:,}",
-        duration(one.seconds) if one.lag else "",
-        _drain([one.drain_seconds] if one.lag else []),
-        _headroom((one,)),
-        spark(one.history),
-        _status(one),
+def _partition_row(one: PartitionLag) -> _Row:
+    return _Row(
+        stage="",
+        topic="",
+        part=f"#{one.partition}",
+        read=one.committed,
+        end=one.end,
+        waiting=one.lag,
+        behind=duration(one.seconds) if one.lag else "",
+        drained=_drain([one.drain_seconds] if one.lag else []),
+        deleted=_headroom((one,)),
+        lately=spark(one.history),
+        status=_status(one),
     )
 
 
@@ -170,8 +205,7 @@ def _headroom(lags: tuple[PartitionLag, ...]) -> str:
 
 
 def _status(one: PartitionLag) -> Text:
-    name = STATUS_WORDS[one.status][0]
-    return Text(f"{name}: {one.reason}" if one.lag or one.status is not Status.OK else name, _COLOURS.get(one.status, "red"))
+    return Text(STATUS_WORDS[one.status][0], _COLOURS.get(one.status, "red"))
 
 
 def _undelivered(report: Report) -> Table:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from broker.lag.evaluation import PATIENCE_MS, Status
 from broker.lag.open_work import OpenWork
 from broker.lag.report import PartitionLag, Report
+from broker.lag.tally import Tally
 from broker.settings import Settings
 from broker.stream.clients import open_admin, open_consumer
 from broker.stream.lag_plan import plan_of
@@ -45,14 +46,14 @@ class Watch:
 
 
 @asynccontextmanager
-async def open_watch(settings: Settings) -> AsyncIterator[Watch]:
-    """Open the clients that a watch needs; raises KafkaUnavailableError."""
+async def open_watch(settings: Settings, tally: Tally | None = None) -> AsyncIterator[Watch]:
+    """Open the clients that a watch needs, and count into a tally; raises KafkaUnavailableError."""
     async with (
         open_admin(settings.kafka) as admin,
         open_consumer(settings.kafka, max_partition_fetch_bytes=64 * 1024) as lag_consumer,
         open_consumer(settings.kafka) as work_consumer,
     ):
-        yield Watch(LagReader(plan_of(settings), lag_consumer, admin), WorkFollower(admin, work_consumer))
+        yield Watch(LagReader(plan_of(settings), lag_consumer, admin), WorkFollower(admin, work_consumer, tally=tally or Tally()))
 
 
 def with_work(report: Report, work: OpenWork) -> Report:

@@ -9,6 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from broker.codec import decode
 from broker.errors import RejectError
 from broker.lag.open_work import Alert, OpenWork
+from broker.lag.tally import Tally
+from broker.stream.chunk import REASON
 from broker.stream.clients import kafka_errors
 from broker.stream.places import places_where
 from broker.stream.topics import DEAD_LETTERS, RECEIPTS, REVIEWS
@@ -23,6 +25,7 @@ class WorkFollower:
     admin: AIOKafkaAdminClient
     consumer: AIOKafkaConsumer
     work: OpenWork = field(default_factory=OpenWork)
+    tally: Tally = field(default_factory=Tally)
     _places: frozenset[TopicPartition] = frozenset()
 
     async def catch_up(self) -> OpenWork:
@@ -64,6 +67,7 @@ class WorkFollower:
                 self.work.redriven(place)
             else:
                 self.work.dead_lettered(place, record.timestamp)
+                self.tally.dead_lettered(dict(record.headers).get(REASON, b"").decode(errors="replace"))
         elif record.value is None:
             return
         elif topic == RECEIPTS:
@@ -76,6 +80,7 @@ class WorkFollower:
 
     def _note_review(self, review: dict[str, Any]) -> None:
         if review["state"] == "OPEN":
+            self.tally.review_opened(review["kind"])
             self.work.review_opened(review["review_id"], review["kind"], review["opened_at"])
         else:
             self.work.review_closed(review["review_id"])
