@@ -116,6 +116,18 @@ class Books:
         if sheet is not None:
             sheet.mark(origin.offset, end)
 
+    def review(self, origin: Position, *, is_open: bool) -> None:
+        """Note a review, in the order of the log: an open one holds its record, a closed one holds it no more."""
+        topic, _, partition = origin.lane.rpartition("/")
+        sheet = self._sheets.get((topic, int(partition)))
+        place = origin.offset - sheet.first if sheet is not None else -1
+        if sheet is None or not 0 <= place < len(sheet.ends):
+            return
+        if is_open:
+            sheet.mark(origin.offset, End.IN_REVIEW)
+        elif sheet.ends[place] == End.IN_REVIEW:
+            sheet.ends[place] = End.NOWHERE
+
     def unread(self, topic: str, partition: int, committed: int) -> None:
         """Note that the first stage has read up to here: what lies behind is in flight."""
         sheet = self._sheets.get((topic, partition))

@@ -108,3 +108,17 @@ def test_whatever_happens_the_terms_add_up_and_each_loss_is_named(ends: list[End
 
     assert balance.accepted == len(ends)
     assert [fault.offset for fault in balance.faults] == [offset for offset, end in enumerate(ends) if end is End.NOWHERE]
+
+
+def test_a_closed_review_holds_its_record_no_more() -> None:
+    log = books(3)
+    for offset in range(3):
+        log.review(Position(LANE, offset), is_open=True)
+    log.review(Position(LANE, 1), is_open=False)
+    log.review(Position(LANE, 2), is_open=False)
+    log.end(Position(LANE, 2), End.IN_FLIGHT)
+
+    (balance,) = log.balance()
+
+    assert (balance.counts["in_review"], balance.counts["in_flight"]) == (1, 1)
+    assert [fault.offset for fault in balance.faults] == [1]

@@ -1,0 +1,84 @@
+"""`broker acknowledge`, `act` and `outcome`: what a recipient says of a disclosure, signed with its own key."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from broker.cli.options import json_option, with_settings
+from broker.sealing.signatures import Signer, load_signer
+from broker.settings import Settings
+from broker.stream.clients import Writer, open_producer
+from broker.stream.inbox import Inbox
+from broker.stream.receipt import Answer, signed_receipt
+
+_WORDS = {"READ": "read", "ACTED": "acted on", "OUTCOME": "answered with its outcome"}
+
+
+def _about(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the recipient and the disclosure that it is about."""
+    for option in (json_option, click.argument("disclosure"), click.argument("recipient")):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_about
+@with_settings
+def acknowledge(settings: Settings, *, recipient: str, disclosure: str, as_json: bool) -> None:
+    """Say that RECIPIENT has read DISCLOSURE; the first letters of its id are enough.
+
+    Example: broker acknowledge oak-dsl d-4ftk2q
+    """
+    _say(settings, recipient, disclosure, {"state": "READ"}, as_json=as_json)
+
+
+@click.command()
+@_about
+@with_settings
+def act(settings: Settings, *, recipient: str, disclosure: str, as_json: bool) -> None:
+    """Say that RECIPIENT has acted on DISCLOSURE.
+
+    Example: broker act oak-dsl d-4ftk2q
+    """
+    _say(settings, recipient, disclosure, {"state": "ACTED"}, as_json=as_json)
+
+
+@click.command()
+@_about
+@click.argument("what")
+@click.option("--note", help="A short note for whoever spoke first in the matter; it goes only where the policy lets it.")
+@with_settings
+def outcome(settings: Settings, *, recipient: str, disclosure: str, as_json: bool, **said: str | None) -> None:
+    """Say what came of DISCLOSURE: WHAT is one of the policy's outcomes. Whoever spoke first in the matter hears it.
+
+    Example: broker outcome north-hub d-4ftk2q assessment_started --note "first visit on Thursday"
+    """
+    _say(settings, recipient, disclosure, {"state": "OUTCOME", "outcome": said["what"], "note": said["note"]}, as_json=as_json)
+
+
+def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, Any], *, as_json: bool) -> None:
+    signer = load_signer(settings.keys, recipient)
+    inbox = Inbox(settings.data, recipient)
+    try:
+        shown = inbox.find(disclosure)
+        answer = Answer(disclosure_id=shown.id, token=shown.token, said_at=time.time_ns() // 1_000_000, **what)
+        asyncio.run(_send(settings, signer, answer))
+        inbox.mark([shown.id], answer.state.lower())
+    finally:
+        inbox.close()
+    if as_json:
+        click.echo(json.dumps({"disclosure_id": shown.id, "event_type": shown.event_type, "state": answer.state}))
+    else:
+        click.echo(f"{shown.event_type} {shown.id}: {_WORDS[answer.state]}")
+
+
+async def _send(settings: Settings, signer: Signer, answer: Answer) -> None:
+    async with open_producer(settings.kafka) as producer:
+        await Writer(producer).write([signed_receipt(signer, answer)])
+
+
+commands = {"acknowledge": acknowledge, "act": act, "outcome": outcome}

@@ -1,0 +1,81 @@
+"""`broker reconcile`: prove from the log that every accepted record is accounted for."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+
+import click
+from rich.console import Console
+
+from broker.audit.reconcile import Balance, names, total
+from broker.cli.options import json_option, with_settings
+from broker.settings import Settings
+from broker.stream.reconcile_reader import reconcile as read_balances
+
+_SHOWN = 20
+
+
+@click.command()
+@json_option
+@with_settings
+def reconcile(settings: Settings, *, as_json: bool) -> None:
+    """Prove that nothing vanished: accepted = decided + applied + duplicate + in review + dead-lettered + in flight.
+
+    Reads the log's headers, per partition and offset range, and names the offset of anything that does not add up.
+    Ends with exit code 1 when it does not balance.
+
+    Example: broker reconcile --json
+    """
+    balances = asyncio.run(_balances(settings))
+    faults = sum(one.faults_in_all for one in balances)
+    if as_json:
+        click.echo(json.dumps(_plain(balances)))
+    else:
+        _print(balances, faults)
+    sys.exit(1 if faults else 0)
+
+
+async def _balances(settings: Settings) -> list[Balance]:
+    with Console(stderr=True).status("reading the log") as status:
+        return await read_balances(
+            settings, lambda topic, done, in_all: status.update(f"reading the log: {topic}, {done:,} of {in_all:,}")
+        )
+
+
+def _plain(balances: list[Balance]) -> dict[str, object]:
+    partitions = [
+        {
+            "topic": one.topic,
+            "partition": one.partition,
+            "first": one.first,
+            "end": one.end,
+            "accepted": one.accepted,
+            **one.counts,
+            "faults": [{"offset": fault.offset, "problem": fault.problem} for fault in one.faults],
+        }
+        for one in balances
+    ]
+    return {"balances": all(one.balances for one in balances), "total": total(balances), "partitions": partitions}
+
+
+def _print(balances: list[Balance], faults: int) -> None:
+    for one in balances:
+        if one.accepted or one.faults:
+            click.echo(f"{one.topic} partition {one.partition}, offsets {one.first} to {one.end - 1}: {equation(one.counts)}")
+    click.echo(f"in all: {equation(total(balances))}")
+    for fault in [fault for one in balances for fault in one.faults][:_SHOWN]:
+        click.echo(f"{fault.topic} partition {fault.partition} offset {fault.offset}: {fault.problem}")
+    if faults > _SHOWN:
+        click.echo(f"and {faults - _SHOWN} more: see broker reconcile --json")
+    click.echo("it does not balance" if faults else "it balances: nothing vanished")
+
+
+def equation(counts: Mapping[str, int]) -> str:
+    """Write the equation out."""
+    accepted = counts.get("accepted", sum(counts.values()))
+    terms = [f"{counts[name]:,} {name.replace('_', ' ')}" for name in names() if counts[name] or name != "nowhere"]
+    return f"{accepted:,} accepted = {' + '.join(terms)}"
+
+
+commands = {"reconcile": reconcile}

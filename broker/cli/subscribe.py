@@ -1,0 +1,127 @@
+"""`broker subscribe`: follow what a recipient is told, and say for it that it was delivered."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from aiokafka import AIOKafkaProducer
+from rich.console import Console
+from rich.text import Text
+
+from broker.cli.options import json_option, with_settings
+from broker.core.explain import instant_in_words
+from broker.core.tell import heading, tell
+from broker.sealing.signatures import Signer, load_signer
+from broker.settings import Settings
+from broker.stream.clients import Writer, open_producer
+from broker.stream.inbox import Inbox, Shown
+from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.subscribe import BEGINNING, From, follow
+
+_COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
+_LABEL = 12
+
+Disclosure = dict[str, Any]
+
+
+class _Instant(click.ParamType):
+    """The beginning, or an ISO 8601 time; one without a zone is local time in England."""
+
+    name = "beginning|time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value == "beginning":
+            return BEGINNING
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"`{value}` is neither `beginning` nor a time such as 2026-11-03T08:15", param, ctx)
+        return int((at if at.tzinfo else at.replace(tzinfo=ZoneInfo("Europe/London"))).timestamp() * 1000)
+
+
+@click.command()
+@click.argument("recipient")
+@click.option("--from", "start", type=_Instant(), help="Begin at `beginning` or a time; else where this machine ended last.")
+@click.option("--again", is_flag=True, help="Show also what was shown on this machine before.")
+@click.option("--until-now", is_flag=True, help="Stop at what is there now instead of waiting for more.")
+@click.option("--no-receipt", is_flag=True, help="Do not say that anything was delivered.")
+@json_option
+@with_settings
+def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) -> None:
+    """Follow what RECIPIENT is told. Each disclosure is shown once, also after a restart.
+
+    What was shown is confirmed as delivered with the recipient's own key, from the folder of keys in the settings.
+
+    Example: broker subscribe oak-dsl --from 2026-11-03T08:00
+    """
+    signer = None if how["no_receipt"] else load_signer(settings.keys, recipient)
+    inbox = Inbox(settings.data, recipient)
+    desk = _Desk(inbox, signer, again=how["again"], as_json=as_json)
+    try:
+        asyncio.run(desk.sit(settings, From(at=how["start"], until_now=how["until_now"])))
+    finally:
+        inbox.close()
+
+
+class _Desk:
+    """Shows what comes, remembers it, and confirms it, in this order: a crash may show a message again, never lose it."""
+
+    def __init__(self, inbox: Inbox, signer: Signer | None, *, again: bool, as_json: bool) -> None:
+        self._inbox = inbox
+        self._signer = signer
+        self._again = again
+        self._as_json = as_json
+        self._console = Console(highlight=False, soft_wrap=False)
+        self._this_run: set[str] = set()
+
+    async def sit(self, settings: Settings, start: From) -> None:
+        """Follow until told to stop."""
+        async with open_producer(settings.kafka) as producer:
+            await self._confirm(producer, self._inbox.unconfirmed())
+            async for batch in follow(settings.kafka, self._inbox, start):
+                await self._confirm(producer, [shown for one in batch.disclosures if (shown := self._show(one))])
+                self._inbox.read_up_to(batch.read_up_to)
+
+    def _show(self, one: Disclosure) -> Shown | None:
+        made = one["disclosure_id"]
+        before = self._inbox.was_shown(made)
+        if made in self._this_run or (before and not self._again):
+            return None
+        self._this_run.add(made)
+        if self._as_json:
+            click.echo(json.dumps({name: value for name, value in one.items() if value is not None}, default=bytes.hex))
+        else:
+            print_disclosure(self._console, one)
+        shown = Shown(made, one["token"], one["event_type"], one["kind"])
+        self._inbox.show(shown)
+        return None if before else shown
+
+    async def _confirm(self, producer: AIOKafkaProducer, shown: Sequence[Shown]) -> None:
+        """Say that some disclosures were delivered."""
+        if self._signer is None or not shown:
+            return
+        now = time.time_ns() // 1_000_000
+        answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
+        await Writer(producer).write([signed_receipt(self._signer, one) for one in answers])
+        self._inbox.mark((one.id for one in shown), "delivered")
+
+
+def print_disclosure(console: Console, one: Disclosure) -> None:
+    """Print one disclosure, in colour where there is a terminal."""
+    title = Text(heading(one), style=_COLOURS.get(one["kind"], "bold"))
+    console.print(title, Text(f"  {instant_in_words(one['issued_at'])}", style="dim"), sep="")
+    for label, text in tell(one):
+        line = Text(f"  {label:<{_LABEL}}", style="dim")
+        line.append(text, style="not dim")
+        console.print(line)
+    console.print(Text(f"  {'then':<{_LABEL}}broker acknowledge {one['recipient']} {one['disclosure_id']}\n", style="dim"))
+
+
+commands = {"subscribe": subscribe}

@@ -1,0 +1,60 @@
+"""A disclosure in words: short, only what was granted, and what to do."""
+
+from typing import Any
+
+from broker import codec
+from broker.core.tell import heading, tell
+from tests.stream.lines import GP, SCHOOL, ALine, a_retraction, an_event, at_practice, on_roll
+
+IDENTITY: dict[str, Any] = {
+    "names": [{"given": "Jo", "family": "Example"}],
+    "birth_date": "2015-03-02",
+    "identifiers": [{"scheme": "nhs_number", "value": "9434765919"}],
+}
+
+
+def told(recipient: str) -> dict[str, Any]:
+    event = an_event(
+        body={"concern": {"grade": "high", "codes": [{"scheme": "cin", "code": "4", "abuse": "NEGLECT"}]}, "identity": IDENTITY}
+    )
+    return ALine().take(on_roll(), at_practice(), event).disclosures(recipient)[0]
+
+
+def test_it_says_who_what_why_on_which_basis_and_by_when() -> None:
+    lines = dict(tell(told(SCHOOL)))
+
+    assert lines["child"].startswith("Jo Example, born 2015-03-02, nhs number 9434765919, p-")
+    assert lines["what"] == "cin 4 (neglect); grade high"
+    assert lines["why you"] == "The dsl needs to know."
+    assert lines["basis"] == "LEGAL"
+    assert lines["said by"] == "police:42"
+    assert "at 17:00" in lines["by"]
+
+
+def test_what_was_not_granted_is_not_mentioned() -> None:
+    text = str(tell(told(GP)))
+
+    assert "Jo" not in text
+    assert "where" not in dict(tell(told(GP)))
+
+
+def test_a_retraction_says_what_to_do_and_names_the_earlier_message() -> None:
+    line = ALine().take(on_roll(), an_event(), a_retraction("e1"))
+    first, second = line.disclosures(SCHOOL)
+
+    assert heading(second) == "TAKEN BACK  police.encompass.notified"
+    assert dict(tell(second))["instead of"] == first["disclosure_id"]
+    assert dict(tell(second))["why you"] == "Stop using this and ask the source."
+
+
+def test_every_field_of_every_group_can_be_said() -> None:
+    message = {
+        "disclosure_id": "d", "recipient": "r", "role": "dsl", "child": "p", "kind": "ALERT", "event_type": "t", "issued_at": 1,
+        "lawful_basis": "b", "token": b"", "narrative": {"text": "He said so.", "checked": True},
+        "third_party": {"people": [{"role": "parent", "given": "Sam"}]}, "wish": {"words": "I want to go home."},
+    }  # fmt: skip
+    lines = dict(tell(codec.decode("disclosure", codec.encode("disclosure", message))))
+
+    assert lines["account"].startswith("“He said so.”")
+    assert "parent" in lines["others"]
+    assert lines["child says"] == "“I want to go home.”"
