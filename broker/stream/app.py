@@ -180,7 +180,11 @@ class _Round:
         self._app.agent(topic, name=f"{self._settings.group}.{stage.name}")(agent)
 
     def _assign(self, assigned: set[TP]) -> None:
-        """Open a line for every stage and partition that is new here; it loads its state and looks at its timers at once."""
+        """Open a line for every stage and partition that is new here; it loads its state and looks at its timers at once.
+
+        INVARIANT: the position was found before the state is read. A position that was read later could be ahead of the
+        state, and what lies between would be decided from a state that does not know it.
+        """
         assert self._around is not None
         places = {(stage.name, tp.partition): stage for stage in self._stages for tp in assigned if tp.topic in stage.inputs}
         for place in sorted(places.keys() - self._lines.keys()):

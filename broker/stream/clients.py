@@ -169,18 +169,15 @@ class Writer:
             raise min(failures, key=lambda error: isinstance(error, SendFailedError))
 
     async def _send(self, lane: Lane, records: Sequence[Outgoing]) -> None:
+        """Send to one partition, batch after batch.
+
+        INVARIANT: a later batch leaves only once the earlier one is acknowledged. If it could arrive while the earlier one
+        failed, the reader would count the earlier records as duplicates when they come again.
+        """
         topic, partition = lane
-        futures: list[asyncio.Future[Any]] = []
         with _send_errors(lane):
-            try:
-                for builder in self._builders(records):
-                    futures.append(await self._producer.send_batch(builder, topic, partition=partition))  # noqa: PERF401 - kept on error
-            finally:
-                # Also what went out before a failure is waited for: nobody may act while it could still arrive.
-                results = await asyncio.gather(*futures, return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
+            for builder in self._builders(records):
+                await (await self._producer.send_batch(builder, topic, partition=partition))
 
     def _builders(self, records: Sequence[Outgoing]) -> Iterator[Any]:
         builder = self._producer.create_batch()

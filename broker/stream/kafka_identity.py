@@ -115,7 +115,7 @@ async def read_identity(kafka: str) -> KafkaIdentity | None:
             client: Any = admin._client  # noqa: SLF001 - aiokafka has no public way to send this request
             try:
                 answer = await client.send(client.get_random_node(), _MetadataRequest())
-            except NotImplementedError:  # aiokafka's word for: no version of this request that both sides know
+            except RuntimeError:  # aiokafka's way of saying that no version of this request is known to both sides
                 return None
     ids = {topic: str(UUID(bytes=number)) for _, topic, number, internal, *_ in answer.topics if not internal}
     return KafkaIdentity(answer.cluster_id, ids)

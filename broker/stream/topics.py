@@ -42,8 +42,13 @@ class Topic:
     max_message_bytes: int = _ROOMY
 
     def config(self) -> dict[str, str]:
-        """Return its settings in Kafka's words. Time stamps are Kafka's own, never a client's: they order decisions."""
-        return {
+        """Return its settings in Kafka's words. Time stamps are Kafka's own, never a client's: they order decisions.
+
+        State is not compacted for a day: as long a worker may be down after a late record of a dead one was written over
+        newer state; the newer record is still in the log then and wins.
+        """
+        lag = {"min.compaction.lag.ms": str(_DAY)} if self.cleanup == "compact" else {}
+        return lag | {
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),

@@ -1,0 +1,92 @@
+"""State is what its highest version says, whatever order records come in, and the log is put right when it says otherwise."""
+
+import random
+
+from broker.core.ports import STATE_VERSION, Effects, Outgoing, Record
+from broker.stream.table import StateTable
+
+
+def a_state(version: int, value: bytes | None = None, key: bytes = b"k", offset: int = 0) -> Record:
+    return Record("facts.v1", 2, offset, 1, key, value or b"v%d" % version, ((STATE_VERSION, b"%d" % version),))
+
+
+def as_record(outgoing: Outgoing) -> Record:
+    return Record(outgoing.topic, outgoing.partition or 0, 0, 1, outgoing.key, outgoing.value, outgoing.headers)
+
+
+def test_a_key_without_state_has_none_and_version_zero() -> None:
+    table = StateTable("facts.v1", 2)
+
+    assert (table.get(b"k"), table.version(b"k"), list(table.items())) == (None, 0, [])
+
+
+def test_putting_state_counts_up_and_writes_to_the_partition_of_the_input() -> None:
+    table, effects = StateTable("facts.v1", 2), Effects()
+
+    table.put(b"k", b"first", effects)
+    table.put(b"k", b"second", effects)
+
+    assert list(effects.state.values()) == [Outgoing("facts.v1", b"k", b"second", ((STATE_VERSION, b"2"),), 2)]
+    assert (table.get(b"k"), table.version(b"k"), len(table)) == (b"second", 2, 1)
+
+
+def test_the_highest_version_wins_in_whatever_order_records_are_loaded() -> None:
+    versions = [1, 2, 3, 4]
+    for seed in range(24):
+        random.Random(seed).shuffle(versions)
+        table = StateTable("facts.v1", 2)
+        for version in versions:
+            table.load(a_state(version))
+
+        assert (table.get(b"k"), table.version(b"k")) == (b"v4", 4)
+        assert bool(table.repairs()) == (versions[-1] != 4)
+        assert table.repairs() == [], "once"
+
+
+def test_a_late_lower_version_makes_the_owner_write_its_state_again() -> None:
+    table = StateTable("facts.v1", 2)
+    table.load(a_state(7))
+
+    again = table.follow(a_state(6))
+
+    assert again == Outgoing("facts.v1", b"k", b"v7", ((STATE_VERSION, b"7"),), 2)
+    assert table.follow(as_record(again)) is None
+    assert table.get(b"k") == b"v7"
+
+
+def test_the_owners_own_older_records_coming_by_are_no_reason_to_write_again() -> None:
+    table = StateTable("facts.v1", 2)
+    written = []
+    for number in range(4):
+        effects = Effects()
+        table.put(b"k", b"v%d" % (number + 1), effects)
+        written.append(as_record(effects.state["facts.v1", b"k"]))
+
+    assert [table.follow(record) for record in written] == [None] * 4
+    assert table.follow(written[1]) is not None, "but a lower one after the highest is"
+
+
+def test_a_lower_version_between_the_owners_own_makes_it_write_again() -> None:
+    table = StateTable("facts.v1", 2)
+    for number in range(4):
+        table.put(b"k", b"v%d" % (number + 1), Effects())
+
+    assert table.follow(a_state(2)) is None
+    assert table.follow(a_state(1)) is not None
+
+
+def test_a_higher_version_from_elsewhere_is_taken_over() -> None:
+    """It was written by whoever owned the key in between, after its outputs were acknowledged."""
+    table = StateTable("facts.v1", 2)
+    table.load(a_state(3))
+
+    assert table.follow(a_state(5)) is None
+    assert (table.get(b"k"), table.version(b"k")) == (b"v5", 5)
+
+
+def test_a_record_without_a_version_never_wins_over_one_with() -> None:
+    table = StateTable("facts.v1", 2)
+    table.load(a_state(1))
+    table.load(Record("facts.v1", 2, 1, 1, b"k", b"stray", ()))
+
+    assert table.get(b"k") == b"v1"
