@@ -110,7 +110,7 @@ def _in_place_of(before: Sent, notice: Notice) -> Notice:
         replaces=before.disclosure_id,
         version=before.version + 1,
         clock=notice.clock or CLOCK,
-        root=before.root,
+        root=before.root or before.event_id,
     )
 
 

@@ -1,0 +1,278 @@
+"""Corrections reach everybody whose granted view they change, once, and carry nothing that anybody was not cleared for (I7)."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.core import ledger
+from broker.core.corrections import WORDS
+from broker.core.event import Category
+from broker.core.identifiers import EventId
+from broker.core.policy import Condition, Question
+from broker.errors import StaleVersionError, UnknownDisclosureError
+from tests.stream.lines import (
+    CHILD,
+    GP,
+    HUB,
+    NOTICE,
+    SCHOOL,
+    ALine,
+    a_policy,
+    a_protection,
+    a_retraction,
+    a_rule,
+    an_event,
+    an_update,
+    at_practice,
+    on_roll,
+)  # fmt: skip
+
+SECRET = "the secret place"
+
+
+def bodies(grade: str = "high", postcode: str = "ZZ1 1ZZ") -> dict:  # type: ignore[type-arg]
+    return {"concern": {"grade": grade}, "location": {"postcode": postcode}}
+
+
+def a_told_line() -> ALine:
+    return ALine().take(on_roll(), at_practice(), an_event(body=bodies()))
+
+
+def kinds(line: ALine, recipient: str) -> list[str]:
+    return [one["kind"] for one in line.disclosures(recipient)]
+
+
+def test_a_retraction_reaches_everybody_who_was_told_and_says_only_to_stop() -> None:
+    line = a_told_line().take(a_retraction("e1"))
+
+    for recipient in (SCHOOL, GP, HUB):
+        first, second = line.disclosures(recipient)
+        assert (second["kind"], second["replaces"], tuple(second["because"])) == ("RETRACTION", first["disclosure_id"], WORDS)
+        assert second["concern"] is second["location"] is second["identity"] is second["producer"] is None
+
+
+def test_a_retraction_reaches_who_was_told_whatever_their_role_is_by_now() -> None:
+    line = a_told_line().take(on_roll("urn:100002", "moved"), a_retraction("e1"))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+
+
+def test_a_retraction_is_acknowledged_on_a_clock() -> None:
+    line = ALine(a_policy(a_rule("school", "dsl"))).take(on_roll(), an_event(), a_retraction("e1"))
+    (_, second) = line.disclosures(SCHOOL)
+    line.ring(second["due_at"])
+
+    assert kinds(line, HUB) == ["ESCALATION"]
+
+
+def test_a_retraction_taken_twice_is_said_once() -> None:
+    line = a_told_line().take(a_retraction("e1"), a_retraction("e1", "back-again"))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+
+
+def test_another_agency_cannot_take_an_event_back_and_the_line_goes_to_people() -> None:
+    line = a_told_line().take(a_retraction("e1", producer="urn:100001"), an_event("e2"))
+
+    assert kinds(line, SCHOOL) == ["ALERT"]
+    assert [one["kind"] for one in line.reviews()] == ["HOLD", "HOLD"]
+    assert [one["outcome"] for one in line.audits()[-2:]] == ["IN_REVIEW", "IN_REVIEW"]
+
+
+def test_what_was_held_is_decided_when_a_person_resolves_what_held_it() -> None:
+    line = a_told_line().take(a_retraction("e1", producer="urn:100001"), an_event("e2"))
+    holding = line.reviews()[0]
+    line.resolve(holding, "REJECT")
+
+    assert kinds(line, SCHOOL) == ["ALERT", "ALERT"]
+    assert line.facts().holds == frozenset()
+    closed = [one for one in line.reviews() if one["state"] == "RESOLVED"]
+    assert len(closed) == 2
+    assert [(one["event_id"], one["outcome"]) for one in line.audits()[-2:]] == [("back", "APPLIED"), ("e2", "DECIDED")]
+
+
+def test_a_person_may_let_the_retraction_go_on() -> None:
+    line = a_told_line().take(a_retraction("e1", producer="urn:100001"))
+    line.resolve(line.reviews()[0], "LINK")
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+
+
+def test_a_correction_goes_only_to_those_whose_view_it_changes() -> None:
+    line = a_told_line().take(an_update("e1", "e2", body=bodies(postcode="ZZ2 2ZZ")))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "CORRECTION"]
+    assert kinds(line, GP) == ["ALERT"]  # the doctor is not told where, so nothing changed
+    corrected = line.disclosures(SCHOOL)[1]
+    assert corrected["replaces"] == line.disclosures(SCHOOL)[0]["disclosure_id"]
+    assert corrected["location"]["postcode"] == "ZZ2 2ZZ"
+
+
+def test_who_may_no_longer_know_is_told_to_stop_and_who_is_new_is_alerted() -> None:
+    line = a_told_line().take(on_roll("urn:100002", "moved"), an_update("e1", "e2", body=bodies("low")))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+    assert kinds(line, GP) == ["ALERT", "CORRECTION"]
+
+
+@pytest.mark.parametrize("of", ["e1", "e2", "e3"])
+def test_taking_back_any_version_takes_back_what_each_recipient_holds(of: str) -> None:
+    line = a_told_line().take(
+        an_update("e1", "e2", body=bodies(postcode="ZZ2 2ZZ")),
+        an_update("e2", "e3", body=bodies("low", "ZZ2 2ZZ")),
+        a_retraction(of),
+    )
+
+    for recipient in (SCHOOL, GP, HUB):
+        last, taken_back = line.disclosures(recipient)[-2:]
+        assert (taken_back["kind"], taken_back["replaces"]) == ("RETRACTION", last["disclosure_id"])
+        assert ledger.standing(line.facts()) == ()
+
+
+def test_an_earlier_version_that_comes_late_never_overwrites_a_later_one() -> None:
+    line = ALine().take(on_roll(), an_update("e1", "e2"))
+
+    with pytest.raises(StaleVersionError):
+        line.take(an_event("e1"))
+
+
+def test_a_protection_set_after_the_fact_stops_those_who_were_told_where() -> None:
+    """I8 safe-address."""
+    line = a_told_line().take(a_protection())
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+    assert kinds(line, GP) == ["ALERT"]
+    assert line.disclosures(SCHOOL)[1]["event_type"] == NOTICE  # not the protection's own type: that would announce it
+
+
+def test_a_correction_by_protection_looks_like_any_other() -> None:
+    """The words, fields and size say nothing of the cause."""
+    by_protection = a_told_line().take(a_protection("x")).disclosures(SCHOOL)[1]
+    by_retraction = a_told_line().take(a_retraction("e1", "x")).disclosures(SCHOOL)[1]
+
+    assert {**by_protection, "token": b""} == {**by_retraction, "token": b""}
+    assert len(by_protection["token"]) == len(by_retraction["token"])
+
+
+def test_what_goes_after_the_protection_holds_no_place() -> None:
+    """I8 safe-address."""
+    line = ALine().take(on_roll(), a_protection(), an_event(body=bodies(postcode=SECRET)))
+
+    assert all(SECRET.encode() not in (one.value or b"") for one in line.written if one.topic.startswith("disclosures"))
+
+
+def test_lifting_a_protection_corrects_nobody() -> None:
+    line = a_told_line().take(a_protection(), a_protection("lifted", state="lifted"))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+
+
+def an_asking_line() -> ALine:
+    """A line whose policy cannot know whether the doctor may have the concern, so that the holder is asked."""
+    unsure = Condition(Question.ATTRIBUTE, name="seen_by_doctor", values=frozenset({"yes"}))
+    asks = a_rule(
+        "maybe", "gp", when=(*a_rule("x", "gp").when, unsure), categories=frozenset({Category.EXISTENCE, Category.CONCERN})
+    )
+    return ALine(a_policy(a_rule("school", "dsl"), asks)).take(on_roll(), at_practice(), an_event(body=bodies()))
+
+
+def test_what_cannot_be_known_is_asked_of_the_holder_while_the_rest_goes_now() -> None:
+    line = an_asking_line()
+
+    (asked,) = line.reviews()
+    assert (asked["kind"], asked["for_recipient"]) == ("ASK", "police:42")
+    assert (kinds(line, SCHOOL), kinds(line, GP)) == (["ALERT"], [])
+
+
+def test_a_recipient_gets_what_a_person_grants_and_no_more() -> None:
+    line = an_asking_line()
+    line.resolve(line.reviews()[0])
+
+    (told,) = line.disclosures(GP)
+    assert told["concern"]["grade"] == "high"
+    assert told["location"] is None
+    assert line.reviews()[-1]["state"] == "RESOLVED"
+
+
+def test_what_a_person_refuses_stays_withheld_and_the_question_is_closed() -> None:
+    line = an_asking_line()
+    line.resolve(line.reviews()[0], "REJECT")
+
+    assert kinds(line, GP) == []
+    with pytest.raises(UnknownDisclosureError):
+        line.resolve(line.reviews()[0])
+
+
+def test_a_withheld_item_changes_no_byte_that_the_uncleared_see() -> None:
+    """I4 no-inference: two lines that differ only in what the doctor may not know."""
+
+    def run(postcode: str) -> list:  # type: ignore[type-arg]
+        line = ALine().take(
+            on_roll(),
+            at_practice(),
+            an_event(body=bodies(postcode=postcode)),
+            an_update("e1", "e2", body=bodies("low", postcode)),
+            a_retraction("e2"),
+        )
+        return list(line.visible_to(GP))
+
+    assert run("ZZ1 1ZZ") == run("ZZ9 9ZZ, flat 3")
+
+
+ACTIONS = st.lists(st.sampled_from(["new", "update", "retract", "protect", "move", "duplicate", "restart"]), max_size=9)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ACTIONS)
+def test_whatever_happens_nobody_is_left_with_what_was_taken_back_and_nobody_hears_twice(actions: list[str]) -> None:
+    """I7 corrections-follow, I12 once."""
+    line = _played(actions)
+    told = line.disclosures()
+
+    assert len({one["disclosure_id"] for one in told}) == len(told)
+    replaced = [one["replaces"] for one in told if one["replaces"]]
+    assert len(set(replaced)) == len(replaced), "a disclosure is corrected exactly once"
+    states = {one.disclosure_id: one.state for one in line.facts().ledger}
+    for one in told:
+        corrected = one["disclosure_id"] in replaced
+        assert corrected == (states[one["disclosure_id"]] in {ledger.RETRACTED, ledger.REPLACED})
+    taken_back = [EventId(name) for name in line.facts().cancelled]
+    assert not [held for name in taken_back for held in ledger.standing(line.facts(), name)]
+    assert all(one["location"] is None for one in told if one["recipient"] == GP)
+    assert all(one["concern"] is None for one in told if one["kind"] == "RETRACTION")
+
+
+def _played(actions: list[str]) -> ALine:
+    line, last = ALine().take(on_roll(), at_practice()), ""
+    for count, action in enumerate(actions):
+        last = _play(line, action, f"e{count}", last)
+    return line
+
+
+def _play(line: ALine, action: str, name: str, last: str) -> str:
+    """Play one action; return the event that a later one may change or take back."""
+    if action == "new":
+        line.take(an_event(name, body=bodies()))
+        return name
+    if action == "update" and last:
+        line.take(an_update(last, name, body=bodies(f"grade {name}")))
+        return name
+    if action == "retract" and last:
+        line.take(a_retraction(last, name))
+        return ""
+    if action == "protect":
+        line.take(a_protection(name))
+    elif action == "move":
+        line.take(on_roll(f"urn:10000{1 + int(name[1:]) % 2}", name))
+    elif action == "duplicate":
+        line.feed_record(line.log[-1])
+    else:
+        line.restart()
+    return last
+
+
+def test_a_child_of_whom_nothing_is_known_is_told_of_under_its_own_reference() -> None:
+    line = ALine().take(on_roll(), an_event(), child="c-other")
+
+    assert line.facts(CHILD).version == 0
+    assert line.facts("c-other").ledger
