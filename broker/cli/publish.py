@@ -1,0 +1,117 @@
+"""`broker publish`: events in the canonical form, for an agency whose system has no native connector."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from broker.canonical import LONGEST_LINE, BadLine, read_lines
+from broker.cli import EXIT_REJECTED
+from broker.cli.options import json_option, with_settings
+from broker.core.event import Event
+from broker.core.identifiers import AgencyId
+from broker.errors import InputError, NotPermittedError, TooLargeError
+from broker.sealing.signatures import Signer, load_signer
+from broker.settings import Settings
+from broker.stream.clients import open_producer
+from broker.stream.publish import Publisher, signed_record
+from broker.stream.topics import EVENTS
+
+_SHOWN = 20  # bad lines told one by one; the others are counted
+_AT_ONCE = 500
+
+
+@click.command("publish")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--agency", required=True, help="The agency that publishes; its private key must be in the folder `keys`.")
+@click.option("--dry-run", is_flag=True, help="Check every line and publish nothing.")
+@json_option
+@with_settings
+def publish(settings: Settings, *, file: Path, agency: str, dry_run: bool, as_json: bool) -> None:
+    """Publish the events in FILE (JSON, one per line; `-` reads standard input), signed as --agency.
+
+    Lines that cannot be taken are named with what is wrong in which field, the others are published. Publishing a file
+    again tells nobody twice. Exit status 3 when a line was not taken.
+
+    Example: broker publish concerns.jsonl --agency urn:100001
+    """
+    signer = load_signer(settings.keys, agency)
+    bad: list[BadLine] = []
+    with _opened(file) as stream:
+        events = _events(_lines(stream), agency, signer, bad)
+        count = sum(1 for _ in events) if dry_run else asyncio.run(_publish(settings, signer, events))
+    _tell(file, count, bad, dry_run=dry_run, as_json=as_json)
+    if bad:
+        raise click.exceptions.Exit(EXIT_REJECTED)
+
+
+async def _publish(settings: Settings, signer: Signer, events: Iterator[Event]) -> int:
+    count = 0
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("publishing", total=None)
+        async with open_producer(settings.kafka, topics=sorted(EVENTS.values())) as kafka_producer:
+            publisher = Publisher(kafka_producer, signer)
+            while chunk := [event for _, event in zip(range(_AT_ONCE), events, strict=False)]:
+                count += await publisher.publish(chunk)
+                progress.update(task, completed=count, description=f"published {count}")
+    return count
+
+
+def _events(lines: Iterator[bytes], agency: str, signer: Signer, bad: list[BadLine]) -> Iterator[Event]:
+    """Yield the events that intake would take; keep what is wrong with the others."""
+    for number, read in enumerate(read_lines(lines, AgencyId(agency)), 1):
+        if isinstance(read, BadLine):
+            bad.append(read)
+            continue
+        try:
+            signed_record(signer, read)
+        except (NotPermittedError, TooLargeError) as error:
+            bad.append(BadLine(number, (str(error),)))
+            continue
+        yield read
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines without ever holding one that is too long."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+            while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                continue
+        yield line
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with file.open("rb") as stream:
+            yield stream
+    except FileNotFoundError:
+        raise InputError(f"file `{file}`: not there: name the file that holds the events") from None
+    except OSError as error:
+        raise InputError(f"file `{file}`: cannot be read: {type(error).__name__}") from error
+
+
+def _tell(file: Path, count: int, bad: list[BadLine], *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        faults = [{"line": one.line, "faults": list(one.faults)} for one in bad]
+        click.echo(json.dumps({"published": 0 if dry_run else count, "good": count, "bad": faults}))
+        return
+    for one in bad[:_SHOWN]:
+        for fault in one.faults:
+            click.echo(f"{file}: line {one.line}: {fault}", err=True)
+    if len(bad) > _SHOWN:
+        click.echo(f"{file}: {len(bad) - _SHOWN} more lines that cannot be taken", err=True)
+    click.echo(f"{'would publish' if dry_run else 'published'} {count} event(s), {len(bad)} line(s) not taken")
+
+
+commands: dict[str, click.Command] = {"publish": publish}

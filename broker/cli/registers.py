@@ -1,0 +1,142 @@
+"""`broker registers`: agencies, recipients, areas and keys; a release comes into force for every child by epoch."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from broker.cli.options import json_option, with_settings
+from broker.core.identifiers import RecipientId
+from broker.core.registers import Registers
+from broker.errors import NotFoundError
+from broker.policyfile import load_policy
+from broker.registeredit import check_narrows, with_subscription
+from broker.registerfile import load_content, load_registers, registers_from_content
+from broker.settings import Settings
+from broker.stream.register_release import release_registers, released
+
+_KINDS = ("area", "agency", "recipient", "key", "calendar")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group("registers")
+def group() -> None:
+    """Show and release the registers of agencies and recipients.
+
+    Example: broker registers release registers.toml
+    """
+
+
+@group.command("show")
+@click.argument("file", type=_FILE, required=False)
+@json_option
+@with_settings
+def show(settings: Settings, *, file: Path | None, as_json: bool) -> None:
+    """Show the registers in FILE, or the ones released last.
+
+    Example: broker registers show
+    """
+    content = load_content(file) if file else _newest(settings)
+    if content is None:
+        raise NotFoundError("no registers have been released: run `broker registers release FILE`")
+    if as_json:
+        click.echo(content.decode())
+        return
+    registers = registers_from_content(content)
+    click.echo(f"registers {registers.version}, digest {registers.digest[:12]}")
+    for area in registers.areas.values():
+        desk = f", out of hours {area.out_of_hours}" if area.out_of_hours else ""
+        click.echo(f"area {area.id} {area.name}: hub {area.hub}{desk}")
+    for agency in registers.agencies.values():
+        opens = ", registers people" if agency.registers_people else ""
+        click.echo(f"agency {agency.id} {agency.name}: {agency.sector.value.lower()}{opens}{_keyless(registers, agency.id)}")
+    for recipient in registers.recipients.values():
+        serves = f" for {', '.join(sorted(recipient.serves))}" if recipient.serves else ""
+        narrowed = sorted(recipient.subscription.event_types | set(recipient.subscription.roles))
+        only = f", only {', '.join(narrowed)}" if narrowed else ""
+        click.echo(f"recipient {recipient.id} {recipient.name}: {', '.join(sorted(recipient.roles))}{serves}{only}")
+
+
+@group.command("release")
+@click.argument("file", type=_FILE)
+@json_option
+@with_settings
+def release(settings: Settings, *, file: Path, as_json: bool) -> None:
+    """Check FILE and put it in force. It says what changes against the registers released last.
+
+    Example: broker registers release registers.toml
+    """
+    content = load_content(file)
+    registers = registers_from_content(content)
+    before = _newest(settings)
+    changes = _changes(before, content)
+    if before == content:
+        told: dict[str, Any] = {"version": registers.version, "digest": registers.digest, "changes": [], "released": False}
+    else:
+        asyncio.run(release_registers(settings.kafka, registers, content))
+        told = {"version": registers.version, "digest": registers.digest, "changes": changes, "released": True}
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    for change in changes:
+        click.echo(change)
+    for agency in registers.agencies.values():
+        if note := _keyless(registers, agency.id):
+            click.echo(f"agency {agency.id}{note}", err=True)
+    state = "is in force" if told["released"] else "was in force already: nothing to do"
+    click.echo(f"registers {registers.version} (digest {registers.digest[:12]}) {state}")
+
+
+@group.command("subscribe")
+@click.argument("recipient")
+@click.option("--registers", "file", type=_FILE, required=True, help="The registers file to change.")
+@click.option("--event-type", "event_types", multiple=True, help="Hear only this; may be given several times.")
+@click.option("--role", "roles", multiple=True, help="Hear only in this role; may be given several times.")
+@click.option("--everything", is_flag=True, help="Hear all again that the policy gives.")
+def subscribe(recipient: str, *, file: Path, event_types: tuple[str, ...], roles: tuple[str, ...], everything: bool) -> None:
+    """Narrow what RECIPIENT hears. The policy decides what it may hear at all: a subscription never widens that.
+
+    Example: broker registers subscribe dsl-100001 --registers registers.toml --event-type police.encompass.notified
+    """
+    if everything == bool(event_types or roles):
+        raise click.UsageError("give --event-type or --role, or --everything to hear all again")
+    registers = load_registers(file)
+    entry = registers.recipients.get(RecipientId(recipient))
+    if entry is None:
+        raise NotFoundError(f"registers file `{file}`: no recipient `{recipient}`: see `broker registers show {file}`")
+    check_narrows(entry, event_types, roles, load_policy())
+    wanted = {"event_types": sorted(event_types), "roles": sorted(roles)}
+    file.write_text(with_subscription(file.read_text(encoding="utf-8"), entry.id, wanted, file), encoding="utf-8")
+    said = "everything that the policy gives" if everything else "only " + ", ".join(sorted((*event_types, *roles)))
+    click.echo(
+        f"{recipient} will hear {said}, once it is released: give the file a new version, then broker registers release {file}"
+    )
+
+
+def _newest(settings: Settings) -> bytes | None:
+    newest = asyncio.run(released(settings.kafka)).latest("registers")
+    return newest.content if newest else None
+
+
+def _changes(before: bytes | None, after: bytes) -> list[str]:
+    """Say in one line each which entries are new, changed or gone."""
+    old, new = _entries(before), _entries(after)
+    lines = [f"new {kind} {name}" for kind, name in sorted(new.keys() - old.keys())]
+    lines += [f"changed {kind} {name}" for kind, name in sorted(new.keys() & old.keys()) if new[kind, name] != old[kind, name]]
+    return lines + [f"gone {kind} {name}" for kind, name in sorted(old.keys() - new.keys())]
+
+
+def _entries(content: bytes | None) -> dict[tuple[str, str], Any]:
+    tables = json.loads(content) if content else {}
+    return {(kind, str(one.get("id", one.get("of")))): one for kind in _KINDS for one in tables.get(kind, ())}
+
+
+def _keyless(registers: Registers, agency: str) -> str:
+    if any(key.holder == agency for key in registers.keys.values()):
+        return ""
+    return f": has no key and cannot publish: broker keys new {agency}"
+
+
+commands: dict[str, click.Command] = {"registers": group}
