@@ -25,6 +25,11 @@ CREATE TABLE IF NOT EXISTS followed (partition INTEGER PRIMARY KEY, next_offset 
 CREATE TABLE IF NOT EXISTS log (id TEXT NOT NULL);
 """
 
+_FOLLOWED = """
+INSERT INTO followed VALUES (?, ?) ON CONFLICT (partition) DO UPDATE SET next_offset = max(next_offset, excluded.next_offset)
+"""
+_LOCK_SECONDS = 30
+
 
 class Place(NamedTuple):
     """Where an audit entry lies."""
@@ -34,12 +39,12 @@ class Place(NamedTuple):
 
 
 class AuditIndex:
-    """An index that follows the audit log. One process writes; others may read meanwhile."""
+    """An index that follows the audit log. Several processes may follow at once: the same entry indexed twice is there once."""
 
     def __init__(self, path: Path, log_id: str) -> None:
         """Open or make the index; `log_id` names the log, and an index of another log is emptied."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS)
         self._database.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_TABLES}")
         known = self._database.execute("SELECT id FROM log").fetchone()
         if known is None or known[0] != log_id:
@@ -72,7 +77,7 @@ class AuditIndex:
         rows = [(_key(one), record.partition * _SHIFT + record.offset) for record in batch for one in _ids_of(record)]
         self._database.executemany("INSERT OR IGNORE INTO places VALUES (?, ?)", rows)
         ends = {record.partition: record.offset + 1 for record in batch}
-        self._database.executemany("INSERT OR REPLACE INTO followed VALUES (?, ?)", ends.items())
+        self._database.executemany(_FOLLOWED, ends.items())
 
     def _start_again(self, log_id: str) -> None:
         with self._transaction():

@@ -38,10 +38,8 @@ def explain(settings: Settings, *, decision: str | None, event_id: str | None, a
 
 
 async def _entries(settings: Settings, some_id: str) -> list[Message]:
-    with Console(stderr=True).status("looking it up") as status:
-        return await entries_about(
-            settings, some_id, lambda done, in_all: status.update(f"indexing the audit log: {done:,} of {in_all:,}")
-        )
+    with Console(stderr=True).status("looking it up; what was decided since the last time is indexed first"):
+        return await entries_about(settings, some_id)
 
 
 def _decisions(entry: Message) -> set[str | None]:

@@ -43,13 +43,12 @@ class LogReader:
                 for place, records in (await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=5_000)).items():
                     yield [to_record(record) for record in records if record.offset < ends[place]]
 
-    async def one(self, topic: str, partition: int, offset: int) -> Record:
-        """Read the record at one place; raises DataLossError when the log no longer holds it."""
-        place = TopicPartition(topic, partition)
+    async def one(self, place: TopicPartition, offset: int) -> Record:
+        """Read the record at one offset; raises DataLossError when the log no longer holds it."""
         async for records in self.between({place: offset}, {place: offset + 1}):
             for record in records:
                 return record
-        raise DataLossError(f"`{topic}` partition {partition} no longer holds offset {offset}")
+        raise DataLossError(f"`{place.topic}` partition {place.partition} no longer holds offset {offset}")
 
 
 @asynccontextmanager
