@@ -22,8 +22,9 @@ Any line may be absent; labels are those of `_LABELS`, in any order and case. Se
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any, NamedTuple, TextIO
+from zoneinfo import ZoneInfo
 
 from broker.core.delivery import Delivery, Finding, Memory, open_text
 from broker.core.event import (
@@ -46,6 +47,7 @@ _FORMAT = "encompass-notice"
 _VERSION = "1"
 _BEGIN = "OPERATION ENCOMPASS NOTICE"
 _END = "END OF NOTICE"
+_LOCAL = "Europe/London"  # the clock of every force in England
 # Label, where it belongs in an event (group and field), and how it is read.
 _LABELS: dict[str, tuple[str, str, str]] = {
     "Police reference": ("concern", "reference", "text"),
@@ -62,6 +64,7 @@ _LABELS: dict[str, tuple[str, str, str]] = {
     "Child present": ("concern", "child_present", "answer"),
     "Child spoken to": ("concern", "child_spoken_to", "answer"),
     "Welfare check": ("concern", "welfare_check", "answer"),
+    "Hub threshold": ("attribute", "threshold", "threshold"),
     "Grade": ("concern", "grade", "text"),
     "Next step": ("concern", "next_step", "text"),
     "Voice of the child": ("wish", "words", "text"),
@@ -85,6 +88,7 @@ _TOLD = {
     "no, not practicable": ToldFamily.NOT_PRACTICABLE,
     "not yet": ToldFamily.NOT_YET,
 }
+_THRESHOLD = {"met": "met", "not met": "not_met"}
 _STANDING = {"new": "ALERT", "correction": "CORRECTION", "withdrawn": "RETRACTION"}
 _SEX = {"f": "F", "female": "F", "m": "M", "male": "M", "u": "U", "unknown": "U"}
 _POSTCODE = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?)(\d[A-Z]{2})\Z")
@@ -193,10 +197,10 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
         return None
     if "birth_date" not in identity:
         wrong.append((notice.line, "birth-date-missing"))
-    said = read.get("header", {})
+    said, coded = read.get("header", {}), read.get("attribute", {})
     record = digest(json.dumps([reference, identity["names"], identity.get("birth_date")]).encode())
     withdrawn = read.get("notice", {}).get("kind") == "RETRACTION"
-    content = "withdrawn" if withdrawn else digest(json.dumps([body, said], sort_keys=True).encode())
+    content = "withdrawn" if withdrawn else digest(json.dumps([body, said, coded], sort_keys=True).encode())
     own_id, before, version = _ids(record, content, delivery, memory)
     if withdrawn and not before:
         wrong.append((notice.line, "nothing-to-withdraw"))
@@ -213,6 +217,7 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
         sequence=version,
         subject_role=SubjectRole.SUBJECT,
         told_family=said.get("told_family", ToldFamily.NOT_SAID),
+        attributes=coded,
         contact_point=said.get("contact_point"),
         source=Source("", _FORMAT, _VERSION, delivery.pieces[0].digest, f"line {notice.line}"),
     )
@@ -315,13 +320,14 @@ def _day(said: str) -> str | None:
 
 
 def _when(said: str) -> str | None:
-    """Read a day, or a day and a time; the time keeps the minutes it has."""
+    """Read a day, or a day and a local time, to which the offset of that day is added."""
     day, _, clock = said.strip().partition(" ")
     found = _day(day)
     if found is None or not clock.strip():
         return found
     try:
-        return f"{found}T{time.fromisoformat(clock.strip()).isoformat('minutes')}"
+        at = datetime.combine(date.fromisoformat(found), time.fromisoformat(clock.strip()))
+        return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(_LOCAL))).isoformat(timespec="minutes")
     except ValueError:
         return None
 
@@ -342,6 +348,7 @@ _IN: dict[str, Any] = {
     "when": _when,
     "answer": lambda said: _ANSWERS.get(said.strip().lower()),
     "sex": lambda said: _SEX.get(said.strip().lower()),
+    "threshold": lambda said: _THRESHOLD.get(said.strip().lower()),
     "standing": lambda said: _STANDING.get(said.strip().lower()),
     "told": lambda said: _TOLD.get(said.strip().lower()),
     "postcode": _postcode,
@@ -354,7 +361,7 @@ def _indented(value: str) -> str:
 
 
 _OUT: dict[str, Any] = {
-    "when": lambda value: value.replace("T", " "),
+    "when": lambda value: value[:16].replace("T", " "),
     "urn": lambda value: value.removeprefix("urn:"),
     "standing": lambda value: next((word for word, kind in _STANDING.items() if kind == value), ""),
     "told": lambda value: next((words for words, told in _TOLD.items() if told.value == value), ""),

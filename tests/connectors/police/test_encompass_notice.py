@@ -64,7 +64,7 @@ def test_it_keeps_the_contract(check: contract.Check) -> None:
 def test_a_notice_becomes_an_event() -> None:
     (event,), findings = read(NOTICE)
 
-    assert (event.header.event_type, event.header.occurred_at) == ("police.encompass.notified", "2026-09-20T21:40")
+    assert (event.header.event_type, event.header.occurred_at) == ("police.encompass.notified", "2026-09-20T21:40+01:00")
     assert event.header.told_family is ToldFamily.NOT_SAFE
     assert event.header.contact_point == "Safeguarding desk, 101"
     assert event.body == {
@@ -90,6 +90,18 @@ def test_a_notice_becomes_an_event() -> None:
         },
     }
     assert not findings
+
+
+def test_winter_and_summer_have_their_own_offset() -> None:
+    winter = NOTICE.replace("2026-09-20 21:40", "2026-01-20 21:40")
+
+    assert read(winter)[0][0].header.occurred_at == "2026-01-20T21:40+00:00"
+    assert read(NOTICE.replace(" 21:40", ""))[0][0].header.occurred_at == "2026-09-20"
+
+
+def test_the_forces_own_threshold_is_a_coded_fact() -> None:
+    assert read(NOTICE.replace("Grade: medium", "Hub threshold: met"))[0][0].header.attributes == {"threshold": "met"}
+    assert read(NOTICE)[0][0].header.attributes == {}
 
 
 def test_several_notices_in_one_file_are_several_events() -> None:
