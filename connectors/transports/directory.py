@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -236,7 +237,8 @@ def _state(path: Path) -> tuple[int, int]:
 
 def _free(path: Path) -> Path:
     """Return the path, or the next like it that nothing stands at."""
-    return next(one for one in (path, *(path.with_name(f"{path.name}.{n}") for n in range(2, 1_000_000))) if not one.exists())
+    others = (path.with_name(f"{path.name}.{number}") for number in count(2))
+    return next(one for one in chain((path,), others) if not one.exists())
 
 
 def _piece(path: Path) -> Piece:

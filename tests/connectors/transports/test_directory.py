@@ -1,0 +1,375 @@
+"""The inbox folder: each file once, in whole sets, with a report; and what a crash leaves behind at every step."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from broker.core.delivery import Connector, Delivery, Finding, Memory
+from broker.core.event import Event, Header, Sector, Source
+from broker.core.identifiers import AgencyId, Digest, event_id
+from broker.core.registers import Agency
+from broker.errors import DeliveryError, SendFailedError, StopError
+from connectors.transports import directory
+from connectors.transports.directory import Directory, Job, Patience
+from connectors.transports.memory import SqliteMemory
+from connectors.transports.report import SHOWN, Outcome
+
+AT_ONCE = Patience(settled=0, together=0, look=0)
+AGENCY = Agency(id=AgencyId("urn:100001"), name="A school", sector=Sector.SCHOOLS, area="E10000099")
+
+
+class Notes:
+    """A format for these tests: each line of a `.note` file is an event, unless it was said before; `?` is a finding.
+
+    Files that begin with the same letter belong together.
+    """
+
+    name = "notes"
+    sector = Sector.SCHOOLS
+
+    def claims(self, names: tuple[str, ...]) -> bool:
+        return all(name.endswith(".note") for name in names) and len({name[0] for name in names}) == 1
+
+    def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
+        for piece in delivery.pieces:
+            with piece.open() as stream:
+                for number, line in enumerate(stream.read().decode().split(), 1):
+                    if line == "!":
+                        raise DeliveryError("file is broken from line 3 on: export it again")
+                    if line == "?":
+                        yield Finding("warning", "odd", f"{piece.name} line {number}", "a strange line", "mend it")
+                    elif memory.get(line) is None:
+                        memory.put(line, b"said")
+                        yield _event(line, piece.digest)
+
+
+def _event(line: str, digest: Digest) -> Event:
+    header = Header(
+        event_id=event_id("notes", line, ""),
+        event_type="school.concern.raised",
+        producer=AGENCY.id,
+        sector=Sector.SCHOOLS,
+        recorded_at=directory.Millis(0),
+        source=Source("notes", "notes", "", digest, line),
+    )
+    return Event(header)
+
+
+class Broker:
+    """Stands in for the broker: keeps what was published, and may fail after some events."""
+
+    def __init__(self, fail_after: int | None = None) -> None:
+        self.published: list[str] = []
+        self.fail_after = fail_after
+
+    async def publish(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if self.fail_after is not None and len(self.published) >= self.fail_after:
+                raise SendFailedError("kafka did not take the events: publish the same again")
+            self.published.append(event.header.source.location)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    made = tmp_path / "inbox"
+    made.mkdir()
+    return made
+
+
+def run(
+    inbox: Path,
+    broker: Broker,
+    *,
+    sets: bool = True,
+    patience: Patience = AT_ONCE,
+    confirmed: bool = False,
+    connector: Connector | None = None,
+) -> list[Outcome]:
+    """Work on the inbox until nothing is left, as one process does from its start to its end."""
+
+    async def work() -> list[Outcome]:
+        memory = SqliteMemory(inbox.parent / "state" / "notes.sqlite")
+        job = Job(connector or Notes(), AGENCY, sets=sets, accept_disappearances=confirmed)
+        try:
+            return [one async for one in Directory(inbox, job, broker.publish, memory, patience).deliveries(once=True)]
+        finally:
+            memory.close()
+
+    return asyncio.run(work())
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+def test_a_file_is_published_and_put_away_with_its_report(inbox: Path) -> None:
+    (inbox / "a.note").write_text("one two ?")
+    broker = Broker()
+
+    (outcome,) = run(inbox, broker)
+
+    assert broker.published == ["one", "two"]
+    assert outcome.accepted
+    assert outcome.as_json() == {
+        "files": ["a.note"],
+        "accepted": True,
+        "reason": None,
+        "published": {"school.concern.raised": 2},
+        "findings": {"warning:odd": 1},
+    }
+    assert names(inbox) == []
+    assert names(inbox / "accepted") == ["a.note", "a.note.report.txt"]
+    report = (inbox / "accepted" / "a.note.report.txt").read_text()
+    assert "2 events were published" in report
+    assert "warning: a.note line 3" in report
+    assert "what to do: mend it" in report
+    assert "urn:100001" in report
+
+
+def test_files_that_belong_together_are_one_delivery(inbox: Path) -> None:
+    for name in ("a1.note", "a2.note", "b1.note"):
+        (inbox / name).write_text(name)
+
+    outcomes = run(inbox, Broker())
+
+    assert [one.files for one in outcomes] == [("a1.note", "a2.note"), ("b1.note",)]
+
+
+def test_a_format_without_sets_takes_each_file_alone(inbox: Path) -> None:
+    for name in ("a1.note", "a2.note"):
+        (inbox / name).write_text(name)
+
+    assert [one.files for one in run(inbox, Broker(), sets=False)] == [("a1.note",), ("a2.note",)]
+
+
+def test_the_same_files_again_publish_nothing_and_say_why(inbox: Path) -> None:
+    (inbox / "a.note").write_text("one")
+    run(inbox, Broker())
+    (inbox / "a.note").write_text("one")
+    broker = Broker()
+
+    (outcome,) = run(inbox, broker)
+
+    assert broker.published == []
+    assert "delivered before, on 20" in outcome.reason
+    assert names(inbox / "accepted") == ["a.note", "a.note.2", "a.note.2.report.txt", "a.note.report.txt"]
+
+
+def test_a_person_s_confirmation_reads_the_same_files_again(inbox: Path) -> None:
+    (inbox / "a.note").write_text("one")
+    run(inbox, Broker())
+    (inbox / "a.note").write_text("one")
+
+    (outcome,) = run(inbox, Broker(), confirmed=True)
+
+    assert outcome.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "why"),
+    [
+        ("a.note", "one two !", "broken from line 3", "the connector cannot read it"),
+        ("holiday.jpg", "x", "the name is none", "no file of this format"),
+    ],
+)
+def test_what_cannot_be_read_is_rejected_whole_and_the_inbox_goes_on(
+    inbox: Path, name: str, content: str, words: str, why: str
+) -> None:
+    (inbox / name).write_text(content)
+    (inbox / "z.note").write_text("good")
+    broker = Broker()
+
+    rejected, accepted = run(inbox, broker)
+
+    assert (rejected.accepted, accepted.accepted) == (False, True), why
+    assert broker.published == ["good"]
+    assert names(inbox / "rejected") == [name, f"{name}.report.txt"]
+    assert words in (inbox / "rejected" / f"{name}.report.txt").read_text()
+
+
+def test_what_a_rejected_file_said_can_be_said_later(inbox: Path) -> None:
+    (inbox / "a.note").write_text("one !")
+    run(inbox, Broker())
+    (inbox / "b.note").write_text("one")
+    broker = Broker()
+
+    run(inbox, broker)
+
+    assert broker.published == ["one"]
+
+
+@pytest.mark.parametrize("name", ["a.note.part", "a.note.tmp", ".a.note", "a.note.report.txt"])
+def test_a_file_that_is_being_written_waits(inbox: Path, name: str) -> None:
+    (inbox / name).write_text("one")
+
+    assert run(inbox, Broker()) == []
+    assert names(inbox) == [name]
+
+
+def test_a_file_that_still_grows_waits_until_it_is_whole(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grown = inbox / "a.note"
+    grown.write_text("one")
+    broker = Broker()
+    looks = iter(["one two", "one two three", None, None, None, None])
+
+    async def meanwhile(seconds: float) -> None:
+        more = next(looks) if seconds else None
+        if more:
+            grown.write_text(more)
+            os.utime(grown, (0, 0))  # the clock does not tell: only that it changed
+
+    monkeypatch.setattr(directory.asyncio, "sleep", meanwhile)
+    os.utime(grown, (0, 0))
+
+    run(inbox, broker, patience=Patience(settled=0, together=0, look=0.1))
+
+    assert broker.published == ["one", "two", "three"]
+
+
+def test_a_set_waits_a_little_for_its_members(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (inbox / "a1.note").write_text("one")
+    now = [(inbox / "a1.note").stat().st_mtime + 1]
+    monkeypatch.setattr(directory.time, "time", lambda: now[0])
+
+    async def meanwhile(seconds: float) -> None:
+        if seconds:
+            now[0] += seconds
+            if not (inbox / "a2.note").exists() and now[0] < 2_000_000_000_000 and not (inbox / ".late").exists():
+                (inbox / "a2.note").write_text("two")
+                (inbox / ".late").write_text("")
+
+    monkeypatch.setattr(directory.asyncio, "sleep", meanwhile)
+
+    (outcome,) = run(inbox, Broker(), patience=Patience(settled=1, together=10, look=1))
+
+    assert outcome.files == ("a1.note", "a2.note")
+
+
+def test_an_unsent_delivery_stays_and_is_published_whole_at_the_next_start(inbox: Path) -> None:
+    (inbox / "a.note").write_text("one two three")
+    broker = Broker(fail_after=2)
+
+    with pytest.raises(SendFailedError):
+        run(inbox, broker)
+    broker.fail_after = None
+    run(inbox, broker)
+
+    assert broker.published == ["one", "two", "one", "two", "three"], "the same ids again, which tells nobody twice"
+    assert names(inbox / "accepted") == ["a.note", "a.note.report.txt"]
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+STEPS = [
+    ("rename", 1), ("rename", 2), ("rename", 3), ("rename", 4), ("rename", 5), ("write_text", 1), ("write_text", 2),
+    ("write_text", 3), ("write_text", 4), ("mkdir", 1), ("mkdir", 4), ("rmtree", 1), ("commit", 1), ("note_delivered", 1),
+    ("begin", 1), ("begin", 2), ("rollback", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+@pytest.mark.parametrize(("step", "time"), STEPS)
+def test_a_crash_at_any_step_loses_nothing_and_tears_no_set_apart(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch, step: str, time: int, *, after: bool
+) -> None:
+    """The set of two is published as one delivery; what was published twice has the same ids, and ends up in accepted."""
+    (inbox / "a1.note").write_text("one ?")
+    (inbox / "a2.note").write_text("two")
+    broker = Broker()
+    _crash(monkeypatch, step, time, after=after)
+
+    with suppress(CrashError):
+        run(inbox, broker)
+    monkeypatch.undo()
+    outcomes = run(inbox, broker)
+
+    assert set(broker.published) == {"one", "two"}
+    assert broker.published in (["one", "two"], ["one", "two", "one", "two"])
+    assert all(one.files == ("a1.note", "a2.note") for one in outcomes)
+    assert names(inbox) == []
+    assert list((inbox / ".working").iterdir()) == []
+    files = [name for name in names(inbox / "accepted") if not name.endswith(".report.txt")]
+    assert files == ["a1.note", "a2.note"]
+    for name in files:
+        assert "2 events were published" in (inbox / "accepted" / f"{name}.report.txt").read_text()
+    assert run(inbox, broker) == []
+
+
+def _crash(monkeypatch: pytest.MonkeyPatch, step: str, time: int, *, after: bool) -> None:
+    owner: object = SqliteMemory if hasattr(SqliteMemory, step) else directory.shutil if step == "rmtree" else Path
+    real = getattr(owner, step)
+    count = [0]
+
+    def dying(*args: object, **kwargs: object) -> object:
+        count[0] += 1
+        if count[0] == time and not after:
+            raise CrashError
+        result = real(*args, **kwargs)
+        if count[0] == time and after:
+            raise CrashError
+        return result
+
+    monkeypatch.setattr(owner, step, dying)
+
+
+def test_a_set_half_moved_into_the_inbox_s_own_folder_goes_back(inbox: Path) -> None:
+    working = inbox / ".working" / "1790000000000"
+    working.mkdir(parents=True)
+    (working / "a1.note").write_text("one")
+    (inbox / "a2.note").write_text("two")
+
+    (outcome,) = run(inbox, Broker())
+
+    assert outcome.files == ("a1.note", "a2.note")
+
+
+def test_a_report_does_not_grow_with_what_is_wrong(inbox: Path) -> None:
+    (inbox / "a.note").write_text("? " * 5_000)
+
+    (outcome,) = run(inbox, Broker())
+
+    report = (inbox / "accepted" / "a.note.report.txt").read_text()
+    assert outcome.tally.findings["warning", "odd"] == 5_000
+    assert report.count("a strange line") == SHOWN
+    assert f"and {5_000 - SHOWN} more of the same kind" in report
+
+
+def test_a_second_process_on_the_same_memory_is_told_so(tmp_path: Path) -> None:
+    first = SqliteMemory(tmp_path / "notes.sqlite")
+    first.begin()
+
+    with pytest.raises(StopError, match="stop the other connector"):
+        SqliteMemory(tmp_path / "notes.sqlite")
+    first.close()
+
+
+def test_a_memory_file_that_is_none_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.sqlite").write_text("this is no database, it only looks like a file of one " * 20)
+
+    with pytest.raises(StopError, match="sound copy"):
+        SqliteMemory(tmp_path / "notes.sqlite")
+
+
+def test_what_is_yielded_by_prefix_may_be_changed_meanwhile(tmp_path: Path) -> None:
+    memory = SqliteMemory(tmp_path / "notes.sqlite")
+    memory.begin()
+    for number in range(1_200):
+        memory.put(f"a/{number:05}", b"x")
+    memory.put("b/1", b"x")
+
+    seen = []
+    for key, _ in memory.items("a/"):
+        seen.append(key)
+        memory.delete(key)
+
+    assert seen == [f"a/{number:05}" for number in range(1_200)]
+    assert list(memory.items("")) == [("b/1", b"x")]
+    memory.rollback()
+    assert memory.get("b/1") is None
+    memory.close()
