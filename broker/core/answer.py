@@ -15,6 +15,8 @@ from broker.core.tables import LiveRule, Plan, Values
 from broker.core.verdict import Decision, Outcome, Reason, Voice
 
 NOBODY = RecipientId("")  # stands for a role that nobody fills
+_REACH: Mapping[Cut, Category | None] = {Cut.REFERRER: Category.THIRD_PARTY, Cut.FORMER_IDENTITY: Category.IDENTITY}
+
 _Member = TypeVar("_Member", Category, Cut)
 
 # Reasons that no rule gives: the policy may not use these names.
@@ -57,6 +59,7 @@ def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], valu
     """Answer for one recipient in its roles; `blanket` names a built-in reason that holds whatever the rules say."""
     voices = _voices(plan.rules, frozenset(roles), values)
     shares = _under(blanket, _shares(voices))
+    voices.withhold = [one for one in voices.withhold if one.rule.categories or _touches(one.rule.cut, shares)]
     granting = [one for one in voices.grant if not one.rule.categories.isdisjoint(shares.granted)]
     wanting = granting or [one for one in voices.ask if not one.rule.categories.isdisjoint(shares.asked)]
     ladder = min(granting, key=_rung, default=None)
@@ -96,6 +99,12 @@ def _voices(rules: Iterable[LiveRule], roles: frozenset[RoleName], values: Value
         elif spoken is not False:
             (found.grant if spoken else found.ask).append(one)
     return found
+
+
+def _touches(cuts: frozenset[Cut], shares: _Shares) -> bool:
+    """Tell whether a cut bears on anything that goes or may go; else it has nothing to say here."""
+    going = {*shares.granted, *shares.asked}
+    return any(going if reach is None else reach in going for reach in map(_REACH.get, cuts))
 
 
 def _shares(voices: _Voices) -> _Shares:

@@ -130,8 +130,6 @@ def _without_free_text(category: Category, group: _Group) -> _Group:
 
 
 def _without_referrer(category: Category, group: _Group) -> _Group:
-    if category is Category.CONCERN:
-        return {name: value for name, value in group.items() if name != "referral_source"}
     if category is Category.THIRD_PARTY and "people" in group:
         return {**group, "people": [one for one in group["people"] if one.get("role") != "referrer"]}
     return group

@@ -1,0 +1,186 @@
+"""Runs cases against a policy: plays each event in the cases' small area and compares what comes of it.
+
+A case is exhaustive: whoever is told or asked about and is not in it is a failure.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from broker.core.apply import apply_event
+from broker.core.decide import decide
+from broker.core.event import Action, Assertion, Event, Header, Source, SubjectRole
+from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Status
+from broker.core.identifiers import ChildRef, EventId, Millis, RecipientId
+from broker.core.policy import Policy
+from broker.core.registers import Registers
+from broker.core.verdict import Decision, Outcome, Verdict, Voice
+from broker.policyfile.building import EVERYTHING, categories, instant
+from broker.policyfile.case_shapes import AskedAbout, Case, NotTold, Placed, Told
+from broker.policyfile.reading import Fault
+from broker.policyfile.world import AREAS, PLACES, SPEAKERS, agency_of, registers_for, sector_of
+
+_LONG_AGO = Millis(0)
+_OF_CHILD = EventId("before")
+
+
+def run_cases(policy: Policy, cases: Sequence[Placed]) -> tuple[list[Fault], set[str]]:
+    """Run cases; return how they fail, and the rules that spoke in them."""
+    registers = registers_for(policy)
+    faults: list[Fault] = []
+    spoke: set[str] = set()
+    for placed in cases:
+        verdict = verdict_of(placed.case, policy, registers)
+        spoke |= {reason.rule for decision in verdict.decisions for reason in decision.reasons}
+        spoke |= {rule for gap in verdict.gaps for rule in gap.rules}
+        faults += [
+            Fault(placed.file, placed.line, placed.case.name, what, fix) for what, fix in _differences(placed.case, verdict)
+        ]
+    return faults, spoke
+
+
+def verdict_of(case: Case, policy: Policy, registers: Registers) -> Verdict:
+    """Play one case."""
+    at = Millis(instant(case.on) + 12 * 3600 * 1000)
+    event = _event(case, at)
+    facts = apply_event(_facts(case, at), event, at, policy)
+    return decide(event, facts, policy, registers, at)
+
+
+def _event(case: Case, at: Millis) -> Event:
+    publisher = case.publisher or SPEAKERS.get(case.event.partition(".")[0], "home")
+    header = Header(
+        event_id=EventId("event"),
+        event_type=case.event,
+        action=Action(case.action.upper()),
+        supersedes=EventId("earlier") if case.action != "new" else None,
+        producer=agency_of(publisher),
+        sector=sector_of(publisher),
+        area=AREAS[case.area] if case.area else None,
+        occurred_at=datetime.fromtimestamp(at / 1000, UTC).date().isoformat(),
+        recorded_at=at,
+        source=Source(system="cases", format="cases", format_version="", native_digest="", location=""),
+        purpose=case.purpose,
+        subject_role=SubjectRole(case.subject_role.upper()),
+        assertion=Assertion(case.assertion.upper()),
+        excluded=tuple(RecipientId(one) for one in case.excluded),
+        expires_at=Millis(at - 1) if case.expired else None,
+        attributes=case.attributes,
+    )
+    return Event(header, {})
+
+
+def _facts(case: Case, at: Millis) -> Facts:
+    child = case.child
+    ties = [*(("school", one) for one in child.school), *(("gp", one) for one in child.gp), *child.ties.items()]
+    connections = [*_ties(ties, None), *_ties(child.ended_now.items(), at)]
+    return Facts(
+        child_ref=ChildRef("child"),
+        birth_date=None if child.age is None or not child.born else f"{case.on.year - child.age}-01-15",
+        home_area=AREAS.get(child.area),
+        connections=tuple(connections),
+        statuses=tuple(
+            Status(name=name, since=_LONG_AGO, organisation=PLACES[by], event_id=_OF_CHILD) for name, by in child.status.items()
+        ),
+        protections=tuple(Protection(kind=one, since=_LONG_AGO, by="home", event_id=_OF_CHILD) for one in child.protection),
+        findings=tuple(
+            Finding(
+                kind=one.kind,
+                by_role=one.by,
+                since=_LONG_AGO,
+                lapsed=one.lapsed,
+                recipients=frozenset(one.to),
+                event_id=_OF_CHILD,
+            )
+            for one in child.finding
+        ),
+        agreements=tuple(
+            Agreement(
+                kind=kind,
+                state=one.state,
+                since=_LONG_AGO,
+                recipients=frozenset(one.to),
+                categories=frozenset(one.about),
+                event_id=_OF_CHILD,
+            )
+            for kind, one in child.agreement.items()
+        ),
+        wishes=child.wish,
+        referrers={"open": PLACES[child.referrer]} if child.referrer else {},
+        cancelled=frozenset({EventId("event")}) if child.retracted else frozenset(),
+        holds=frozenset({_OF_CHILD}) if child.on_hold else frozenset(),
+    )
+
+
+def _ties(ties: Iterable[tuple[str, str]], until: Millis | None) -> Iterator[Connection]:
+    for relation, place in ties:
+        yield Connection(relation=relation, organisation=PLACES[place], since=_LONG_AGO, until=until, event_id=_OF_CHILD)
+
+
+def _differences(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Say how a verdict differs from its case, and what to look at."""
+    found = {one.recipient: one for one in verdict.decisions}
+    listed = {one.who for one in case.told}
+    asked = {one.who for one in case.asked}
+    for decision in verdict.decisions:
+        who = decision.recipient
+        if decision.outcome is Outcome.DISCLOSE and who not in listed:
+            yield f"`{who}` is told {_list(decision.granted)} by {_list(decision.rules)}", "the case does not say so"
+        if decision.asked and who not in asked:
+            yield f"somebody is asked whether `{who}` may know {_list(decision.asked)}", "the case does not say so"
+    expected: tuple[Told | NotTold | AskedAbout, ...] = (*case.told, *case.not_told, *case.asked)
+    for one in expected:
+        decision_of = found.get(RecipientId(one.who))
+        if decision_of is None:
+            yield f"`{one.who}` is not even a possible recipient", "look at who fills the role, and at the rules' `to`"
+        else:
+            yield from _compared(one, decision_of)
+    gaps = tuple(gap.role for gap in verdict.gaps)
+    if set(gaps) != set(case.gaps):
+        yield f"the hub hears of gaps in {_list(gaps)}", f"the case says {_list(case.gaps)}"
+
+
+def _compared(expected: Told | NotTold | AskedAbout, decision: Decision) -> Iterator[tuple[str, str]]:
+    withheld = _rules(decision, Voice.WITHHOLDS) - {"nothing-matches"}
+    pairs: list[tuple[str, object, object]]
+    if isinstance(expected, NotTold):
+        pairs = [
+            ("outcome", Outcome.WITHHOLD, decision.outcome),
+            ("because", set(expected.because), withheld or {"nothing-matches"}),
+        ]
+    elif isinstance(expected, AskedAbout):
+        pairs = [
+            ("about", _named(expected.about), set(decision.asked)),
+            ("of", expected.of, decision.asked_of),
+            ("because", set(expected.because), _rules(decision, Voice.ASKS)),
+        ]
+    else:
+        pairs = [
+            ("gets", _named(expected.gets), set(decision.granted)),
+            ("because", set(expected.because), set(decision.rules)),
+            ("held_back_by", set(expected.held_back_by), withheld),
+            ("short", set(expected.short), set(decision.short)),
+            ("without", set(expected.without), set(decision.cuts)),
+            ("clock", expected.clock, decision.clock),
+            ("basis", expected.basis or decision.lawful_basis, decision.lawful_basis),
+        ]
+    for what, wanted, got in pairs:
+        if wanted != got:
+            yield f"`{expected.who}`: `{what}` is {_list(got)}", f"the case says {_list(wanted)}"
+
+
+def _rules(decision: Decision, voice: Voice) -> set[str]:
+    return {str(reason.rule) for reason in decision.reasons if reason.voice is voice}
+
+
+def _named(names: Iterable[str]) -> set[Any]:
+    given = tuple(names)
+    return set(categories(given)) if EVERYTHING in given else set(given)
+
+
+def _list(names: object) -> str:
+    if names is None or names == "":
+        return "none"
+    if isinstance(names, str):
+        return f"`{names}`"
+    return ", ".join(f"`{one}`" for one in sorted(map(str, names))) or "none" if isinstance(names, Iterable) else str(names)

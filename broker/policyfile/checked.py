@@ -1,0 +1,62 @@
+"""A policy while it is checked: its shape, where everything stands, the names that it knows, and what was found."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from broker.policyfile.case_shapes import Placed
+from broker.policyfile.reading import Entry, Fault, Folder
+from broker.policyfile.shapes import PolicyShape, RuleShape
+
+
+@dataclass
+class Checked:
+    """A policy while it is checked: its shape, where everything stands, and the names that it knows."""
+
+    shape: PolicyShape
+    folder: Folder
+    cases: list[Placed]
+    today: date
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[Fault] = field(default_factory=list)
+
+    @cached_property
+    def events(self) -> dict[str, dict[str, frozenset[str]]]:
+        """Event types with their attributes and the values of those."""
+        common = {one.name: frozenset(one.values) for one in self.shape.attribute}
+        return {one.name: {**common, **{at.name: frozenset(at.values) for at in one.attributes}} for one in self.shape.event}
+
+    @cached_property
+    def statuses(self) -> frozenset[str]:
+        """Statuses that some event begins."""
+        return frozenset(name for one in self.shape.event for name in one.begins)
+
+    @cached_property
+    def relations(self) -> frozenset[str]:
+        """Relations by which roles are filled, or that some event begins."""
+        of_roles = {name for one in self.shape.role for name in one.of} - self.statuses
+        return frozenset(of_roles | {one.relation for one in self.shape.event if one.relation})
+
+    def names(self, kind: str) -> frozenset[str]:
+        """The names of the entries of a kind."""
+        return frozenset(one.id if isinstance(one, RuleShape) else one.name for one in getattr(self.shape, kind))
+
+    def place(self, rule: RuleShape) -> Entry:
+        """Where a rule stands."""
+        return self.folder.entry("rule", self.shape.rule.index(rule))
+
+    def fault(self, rule: RuleShape, key: str, what: str, remedy: str) -> None:
+        """Note that a rule is wrong at one of its keys."""
+        entry = self.place(rule)
+        self.faults.append(Fault(entry.file, entry.line_of(key), rule.id, what, remedy))
+
+    def note(self, rule: RuleShape, key: str, what: str, remedy: str) -> None:
+        """Note something about a rule that makes nothing unfit."""
+        entry = self.place(rule)
+        self.notes.append(Fault(entry.file, entry.line_of(key), rule.id, what, remedy))
+
+    def fault_in(self, kind: str, at: int, what: str, remedy: str, key: str = "name") -> None:
+        """Note that another entry is wrong."""
+        entry = self.folder.entry(kind, at)
+        one = getattr(self.shape, kind)[at]
+        self.faults.append(Fault(entry.file, entry.line_of(key), getattr(one, "name", ""), what, remedy))

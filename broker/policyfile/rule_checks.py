@@ -1,0 +1,191 @@
+"""What can be wrong with one rule: names that mean nothing, a rule that cannot work, consent as a bar, law out of date."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from broker.core.answer import BUILT_IN
+from broker.core.event import Action, Assertion, Category, SubjectRole
+from broker.core.policy import HOLDER, SHAREABLE, Cut
+from broker.policyfile.building import EVERYTHING
+from broker.policyfile.checked import Checked
+from broker.policyfile.reading import nearest
+from broker.policyfile.shapes import RuleShape, When
+
+_SECTORS = frozenset({"police", "schools", "health", "councils"})
+_PARTIES = frozenset({"mother", "father", "carer", "suspect", "victim", "sibling", "witness", "referrer", "worker", "other"})
+_STATES = frozenset({"given", "refused", "withdrawn"})
+_AGREEMENTS: Mapping[str, frozenset[str]] = {"consent": _STATES, "service": _STATES}
+_CALLED = {"to": "role", "spare": "role", "ask": "role", "share": "category", "categories": "category"}
+
+
+def _names(checked: Checked, rule: RuleShape) -> None:
+    """Every name that a rule uses must mean something."""
+    roles = checked.names("role")
+    lists: Mapping[str, tuple[Iterable[str], Iterable[str]]] = {
+        "to": (rule.to, roles),
+        "spare": (rule.spare, roles),
+        "ask": ((rule.ask,), roles | {HOLDER}),
+        "share": (rule.share, {EVERYTHING, *(one.value for one in SHAREABLE)}),
+        "categories": (rule.categories, {EVERYTHING, *(one.value for one in SHAREABLE)}),
+        "short": (rule.short, rule.share),
+        "cut": (rule.cut, (one.value for one in Cut)),
+        "obligations": (rule.obligations, checked.names("obligation")),
+        "basis": ((rule.basis,) if rule.basis else (), checked.names("basis")),
+        "clock": ((rule.clock,) if rule.clock else (), checked.names("clock")),
+    }
+    for key, (used, known) in lists.items():
+        listed = frozenset(known)
+        for name in used:
+            if name == Category.MONITORING:
+                checked.fault(rule, key, "monitoring data can be neither shared nor routed by", "take `monitoring` out (R29)")
+            elif name not in listed:
+                checked.fault(rule, key, f"unknown {_CALLED.get(key, key)} `{name}`", nearest(name, listed))
+
+
+def _conditions(checked: Checked, rule: RuleShape) -> None:
+    """Every value that a rule's conditions ask for must be one that can occur."""
+    for when in (rule.when, *rule.unless):
+        for key, known in _known_values(checked).items():
+            for name in getattr(when, key):
+                if name not in known:
+                    checked.fault(rule, key, f"unknown {key.replace('_', ' ')} `{name}`", nearest(name, known))
+        for key, given in (("agreement", when.agreement), ("wish", when.wish)):
+            _named_values(checked, rule, key, given)
+        _attributes(checked, rule, when)
+
+
+def _known_values(checked: Checked) -> Mapping[str, frozenset[str]]:
+    return {
+        "event": frozenset(checked.events),
+        "action": frozenset(one.value.lower() for one in Action) - {"retract"},
+        "identity": frozenset({"identified", "unidentified"}),
+        "subject_role": frozenset(one.value.lower() for one in SubjectRole),
+        "assertion": frozenset(one.value.lower() for one in Assertion),
+        "connection": checked.relations,
+        "status": checked.statuses,
+        "protection": checked.names("protection"),
+        "finding": checked.names("finding"),
+        "party": _PARTIES,
+    }
+
+
+def _named_values(checked: Checked, rule: RuleShape, key: str, given: Mapping[str, Iterable[str]]) -> None:
+    known = _AGREEMENTS if key == "agreement" else {one.name: frozenset(one.values) for one in checked.shape.wish}
+    for name, values in given.items():
+        if name not in known:
+            checked.fault(rule, key, f"unknown {key} `{name}`", nearest(name, known))
+            continue
+        for value in values:
+            if value not in known[name]:
+                checked.fault(rule, key, f"`{value}` is no state of {key} `{name}`", nearest(value, known[name]))
+
+
+def _attributes(checked: Checked, rule: RuleShape, when: When) -> None:
+    spoken = [name for name in (rule.when.event or checked.events) if name in checked.events]
+    for name, values in when.attribute.items():
+        having = [event for event in spoken if name in checked.events[event]]
+        if not having:
+            every = {one for event in spoken for one in checked.events[event]}
+            checked.fault(rule, "attribute", f"unknown attribute `{name}` for its event types", nearest(name, every))
+        elif len(having) < len(spoken):
+            lacking = next(event for event in spoken if event not in having)
+            checked.fault(
+                rule, "attribute", f"`{lacking}` has no attribute `{name}`", "take the event out, or add the attribute to it"
+            )
+        for value in values:
+            if having and not any(value in checked.events[event][name] for event in having):
+                known = checked.events[having[0]][name]
+                checked.fault(rule, "attribute", f"`{value}` is no value of attribute `{name}`", nearest(value, known))
+
+
+def _makes_sense(checked: Checked, rule: RuleShape) -> None:
+    """A disclosure needs recipients, events, existence and a basis; a withhold needs something to keep back."""
+    if rule.id in BUILT_IN:
+        checked.fault(rule, "id", "this name is kept for a built-in reason", "choose another id")
+    (_discloses if rule.effect == "disclose" else _withholds)(checked, rule)
+
+
+def _discloses(checked: Checked, rule: RuleShape) -> None:
+    missing = [key for key, given in (("to", rule.to), ("share", rule.share), ("basis", rule.basis)) if not given]
+    for key in missing:
+        checked.fault(rule, "effect", f"a disclosure without `{key}`", f"say `{key}`: R1 wants every route whole")
+    if not rule.when.event:
+        checked.fault(rule, "when", "a disclosure that names no event type", "name the event types that it is about")
+    if rule.share and Category.EXISTENCE not in rule.share and EVERYTHING not in rule.share:
+        checked.fault(rule, "share", "it shares something without sharing that there is anything", "add `existence` to `share`")
+    if rule.categories or rule.cut or rule.unless or rule.spare:
+        checked.fault(rule, "effect", "`categories`, `cut`, `unless` and `spare` belong to a withhold", "use `share` and `to`")
+
+
+def _withholds(checked: Checked, rule: RuleShape) -> None:
+    if not rule.categories and not rule.cut:
+        checked.fault(rule, "effect", "a withhold that keeps nothing back", "say `categories`, or `cut`")
+    if rule.share or rule.short or rule.basis or rule.clock or rule.obligations:
+        checked.fault(rule, "effect", "`share`, `basis`, `clock` and `obligations` belong to a disclosure", "use `categories`")
+    if rule.in_force_to and rule.when.protection:
+        checked.fault(rule, "in_force_to", "a protection never lapses by date", "take `in_force_to` out (I3)")
+
+
+def _can_match(checked: Checked, rule: RuleShape) -> None:
+    """A rule that can never match is a promise that nobody keeps."""
+    ages = rule.when.age
+    if ages and ages.least is not None and ages.most is not None and ages.least > ages.most:
+        checked.fault(rule, "age", f"it can never match: no age is from {ages.least} to {ages.most}", "swap the two")
+    if rule.in_force_to and rule.in_force_to <= rule.in_force_from:
+        checked.fault(rule, "in_force_to", "it can never match: it ends before it begins", "mend the dates")
+    sectors = {
+        f"{one.removesuffix('s')}" if one in ("schools", "councils") else one for one in rule.when.publisher if one in _SECTORS
+    }
+    spoken = {name.partition(".")[0] for name in rule.when.event}
+    if sectors and spoken and sectors.isdisjoint(spoken) and len(sectors) == len(rule.when.publisher):
+        checked.fault(rule, "publisher", "it can never match: that sector publishes none of its event types", "mend one of them")
+    if rule.effect == "withhold" and any(_implied(rule.when, one) for one in rule.unless):
+        checked.fault(rule, "unless", "it can never match: its own exception always lifts it", "narrow `unless`")
+
+
+def _implied(when: When, unless: When) -> bool:
+    """Tell whether an exception asks nothing that the rule itself does not ask already."""
+    asked = unless.model_dump(exclude_defaults=True)
+    own = when.model_dump(exclude_defaults=True)
+    return all(own.get(key) == value for key, value in asked.items())
+
+
+def _consent(checked: Checked, rule: RuleShape) -> None:
+    """A refused consent alone never withholds where significant harm is likely (R4, I6)."""
+    if rule.effect != "withhold" or not {"refused", "withdrawn"}.intersection(rule.when.agreement.get("consent", ())):
+        return
+    lifted = any(
+        set(one.model_dump(exclude_defaults=True)) == {"finding"} and "significant_harm" in one.finding for one in rule.unless
+    )
+    if not lifted:
+        remedy = 'add [[rule.unless]] with finding = ["significant_harm"] (I6)'
+        checked.fault(rule, "agreement", "it withholds on refused consent even where significant harm is likely", remedy)
+
+
+def _dates(checked: Checked, rule: RuleShape) -> None:
+    """Law out of force, a review that is due, and law that nobody verified."""
+    today = checked.today
+    superseded = rule.in_force_to and any(
+        one.in_force_from == rule.in_force_to and set(one.to) & set(rule.to) for one in checked.shape.rule if one is not rule
+    )
+    if rule.in_force_to and rule.in_force_to <= today and not superseded:
+        checked.fault(
+            rule, "in_force_to", f"out of force since {rule.in_force_to}", "replace it by the law that followed, or take it out"
+        )
+    if rule.effect == "disclose" and rule.review_by is None:
+        checked.fault(rule, "id", "it has no review date", "say `review_by`")
+    ended = rule.in_force_to is not None and rule.in_force_to <= today
+    if rule.review_by and rule.review_by <= today and not ended:
+        what = "goes on, being statutory" if rule.statutory else "asks a person until then"
+        checked.fault(rule, "review_by", f"its review was due on {rule.review_by}; it {what}", "review it and set a new date")
+    if not rule.verified and not ended:
+        checked.note(rule, "source", f"not verified at its source: {rule.source}", "verify it, then say `verified = true`")
+
+
+RULE_CHECKS: tuple[Callable[[Checked, RuleShape], None], ...] = (
+    _names,
+    _conditions,
+    _makes_sense,
+    _can_match,
+    _consent,
+    _dates,
+)

@@ -1,0 +1,118 @@
+"""What can be wrong with a policy as a whole: twins, idle rules, event types and roles without an answer, missing cases."""
+
+from collections.abc import Callable, Iterator
+
+from broker.core.clocks import is_clock
+from broker.policyfile.case_shapes import Placed
+from broker.policyfile.checked import Checked
+from broker.policyfile.reading import Fault, nearest
+from broker.policyfile.shapes import RuleShape
+
+
+def _twins(checked: Checked) -> None:
+    """Names that are given twice, rules that say the same, and rules that another one makes idle."""
+    for kind in ("event", "role", "basis", "clock", "finding", "obligation"):
+        seen: set[str] = set()
+        for at, one in enumerate(getattr(checked.shape, kind)):
+            if one.name in seen:
+                checked.fault_in(kind, at, f"a second {kind} of this name", "rename or take out one of them")
+            seen.add(one.name)
+    rules = checked.shape.rule
+    for at, one in enumerate(rules):
+        for other in rules[:at]:
+            if one.id == other.id:
+                checked.fault(
+                    one, "id", "a second rule with this id", f"rename it; the other is at line {checked.place(other).first}"
+                )
+        idle_by = next((other for other in rules if other is not one and _covers(other, one, rules.index(other) < at)), None)
+        if idle_by is not None:
+            checked.fault(one, "id", f"idle: `{idle_by.id}` says all that it says", "take it out, or say what is different")
+
+
+def _covers(wide: RuleShape, narrow: RuleShape, first: bool) -> bool:  # noqa: FBT001 - of two equal rules the later is idle
+    if wide.effect != narrow.effect or not _reaches(wide, narrow) or _terms(wide) != _terms(narrow):
+        return False
+    asked, more = wide.when.model_dump(exclude_defaults=True), narrow.when.model_dump(exclude_defaults=True)
+    if any(not _within(more.get(key), value) for key, value in asked.items()):
+        return False
+    same = asked == more and set(wide.to) == set(narrow.to) and set(wide.share) == set(narrow.share)
+    return first if same else True
+
+
+def _reaches(wide: RuleShape, narrow: RuleShape) -> bool:
+    to = not wide.to if wide.effect == "withhold" and not wide.to else set(narrow.to) <= set(wide.to) and bool(narrow.to)
+    shared = set(narrow.share or narrow.categories) <= set(wide.share or wide.categories)
+    ends = wide.in_force_to is None or (narrow.in_force_to is not None and narrow.in_force_to <= wide.in_force_to)
+    return to and shared and wide.in_force_from <= narrow.in_force_from and ends
+
+
+def _terms(rule: RuleShape) -> tuple[object, ...]:
+    told = rule.basis, rule.gateway, rule.clock, frozenset(rule.obligations), frozenset(rule.short), rule.ask
+    return *told, frozenset(rule.cut), rule.unless, frozenset(rule.spare), rule.statutory, rule.if_nobody
+
+
+def _within(narrow: object, wide: object) -> bool:
+    if isinstance(narrow, tuple | list) and isinstance(wide, tuple | list):
+        return set(narrow) <= set(wide)
+    return narrow == wide
+
+
+def _answers(checked: Checked) -> None:
+    """Every event type needs an answer: a rule, or a sentence that says why there is none."""
+    spoken = {name for rule in checked.shape.rule if rule.effect == "disclose" for name in rule.when.event}
+    for at, event in enumerate(checked.shape.event):
+        if event.name not in spoken and event.nobody is None:
+            checked.fault_in("event", at, "no rule tells anybody of it", "write one, or say in `nobody` why none is needed")
+        if event.name in spoken and event.nobody is not None:
+            checked.fault_in("event", at, "it says that nobody is told, but a rule tells somebody", "take out `nobody`", "nobody")
+
+
+def _roles(checked: Checked) -> None:
+    told = {role for rule in checked.shape.rule for role in rule.to}
+    for at, role in enumerate(checked.shape.role):
+        if role.name not in told and role.later is None:
+            checked.fault_in("role", at, "no rule names it", "write one, or say in `later` what it waits for")
+        for relation in role.of:
+            if relation not in checked.statuses | checked.relations:
+                checked.fault_in(
+                    "role", at, f"unknown relation or status `{relation}`", nearest(relation, checked.statuses), "of"
+                )
+        for name in role.keep:
+            if name not in checked.names("obligation"):
+                checked.fault_in("role", at, f"unknown obligation `{name}`", nearest(name, checked.names("obligation")), "keep")
+
+
+def _clocks_and_bases(checked: Checked) -> None:
+    for at, clock in enumerate(checked.shape.clock):
+        if not is_clock(clock.name):
+            remedy = "use N_hours, same_day, next_school_day, N_working_days or N_months"
+            checked.fault_in("clock", at, "no clock of this name can be wound", remedy)
+    for at, basis in enumerate(checked.shape.basis):
+        if basis.until_then and basis.until_then not in checked.names("basis"):
+            checked.fault_in(
+                "basis", at, f"unknown basis `{basis.until_then}`", nearest(basis.until_then, checked.names("basis"))
+            )
+
+
+def _cases(checked: Checked) -> None:
+    """Every rule is in at least one case, by its id."""
+    named = {rule for case in checked.cases for rule in _rules_in(case)}
+    for rule in checked.shape.rule:
+        if rule.id not in named:
+            checked.fault(rule, "id", "no case names it", "write a case in which it speaks, in a file ending in `.cases.toml`")
+    for placed in checked.cases:
+        if placed.case.event not in checked.events:
+            remedy = nearest(placed.case.event, checked.events)
+            what = f"unknown event type `{placed.case.event}`"
+            checked.faults.append(Fault(placed.file, placed.line, placed.case.name, what, remedy))
+
+
+def _rules_in(placed: Placed) -> Iterator[str]:
+    case = placed.case
+    for told in case.told:
+        yield from (*told.because, *told.held_back_by)
+    for reasons in (*(one.because for one in case.not_told), *(one.because for one in case.asked)):
+        yield from reasons
+
+
+WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (_twins, _answers, _roles, _clocks_and_bases, _cases)
