@@ -104,7 +104,7 @@ def _plan(policy: Policy, event_type: str, at: Millis) -> Plan:
     plain, scoped = [one for one in conditions if not is_scoped(one)], [one for one in conditions if is_scoped(one)]
     place = {condition: index for index, condition in enumerate((*plain, *scoped))}
     live = tuple(_live(rule, place, policy, at) for rule in rules)
-    roles = tuple(policy.roles[name] for name in _named(rules))
+    roles = tuple(policy.roles[name] for name in _named(rules) if name in policy.roles)
     return Plan(
         policy=policy,
         kind=kind,

@@ -1,0 +1,129 @@
+"""`broker policy`: the rules as files that a data protection officer reads, checks, tests and releases."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from broker.cli.options import json_option, with_settings
+from broker.errors import PolicyError
+from broker.policyfile import POLICIES, policy_content, policy_from_content
+from broker.policyfile.case_shapes import read_cases
+from broker.policyfile.cases import run_cases
+from broker.policyfile.checks import Report, check
+from broker.policyfile.reading import Fault
+from broker.settings import Settings
+
+EXIT_UNFIT = 2
+
+_folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=POLICIES)
+_on = click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day whose law counts; today when not said.")
+
+
+@click.group("policy")
+def group() -> None:
+    """Check, test and release the rules.
+
+    Example: broker policy check
+    """
+
+
+@group.command("check")
+@_folder
+@_on
+@click.option("--notes", is_flag=True, help="List the law that nobody verified yet, too.")
+@json_option
+def check_command(folder: Path, day: datetime | None, *, notes: bool, as_json: bool) -> None:
+    """Find what is wrong in a FOLDER of policy files: every fault at once, with file, line and remedy.
+
+    Exit status 2 when the policy is unfit to be released.
+
+    Example: broker policy check my-policies --on 2027-01-01
+    """
+    report = check(folder, _day(day))
+    if as_json:
+        found = {"faults": _plain(report.faults), "notes": _plain(report.notes), "rules": report.rules, "cases": report.cases}
+        click.echo(json.dumps(found))
+    else:
+        for one in (*report.faults, *(report.notes if notes else ())):
+            click.echo(str(one))
+        click.echo(_summary(report, shown=notes))
+    sys.exit(EXIT_UNFIT if report.faults else 0)
+
+
+@group.command("test")
+@_folder
+@json_option
+def test_command(folder: Path, *, as_json: bool) -> None:
+    """Run the cases of a FOLDER against its rules: who is told what, why, and who is not.
+
+    Exit status 2 when a case fails, or a rule speaks in none.
+
+    Example: broker policy test
+    """
+    failures, cases, silent = _tested(folder)
+    if as_json:
+        click.echo(json.dumps({"cases": cases, "failures": _plain(failures), "rules_without_a_case": silent}))
+    else:
+        for failure in failures:
+            click.echo(str(failure))
+        for rule in silent:
+            click.echo(f"rule `{rule}` speaks in no case: write one in which it does")
+        failed = len({(failure.file, failure.line) for failure in failures})
+        click.echo(f"{cases} cases: {cases - failed} pass, {failed} fail")
+    sys.exit(EXIT_UNFIT if failures or silent else 0)
+
+
+@group.command("release")
+@_folder
+@_on
+@json_option
+@with_settings
+def release_command(settings: Settings, *, folder: Path, day: datetime | None, as_json: bool) -> None:
+    """Check and test a FOLDER of policy files, then put it in force for every child from here on.
+
+    Example: broker policy release
+    """
+    report = check(folder, _day(day))
+    failures, _, silent = _tested(folder) if not report.faults else ([], 0, [])
+    if report.faults or failures or silent:
+        lines = [str(one) for one in (*report.faults, *failures)]
+        raise PolicyError("\n".join([*lines, f"policy folder `{folder.name}` is unfit and was not released"]))
+    from broker.stream.policy_release import release_policy  # noqa: PLC0415 - check and test need no Kafka client
+
+    content = policy_content(folder)
+    policy = policy_from_content(content)
+    asyncio.run(release_policy(settings.kafka, policy, content))
+    if as_json:
+        click.echo(json.dumps({"version": policy.version, "digest": policy.digest, "rules": len(policy.rules)}))
+        return
+    click.echo(f"policy {policy.version} (digest {policy.digest[:12]}, {len(policy.rules)} rules) is in force from here on")
+
+
+def _tested(folder: Path) -> tuple[list[Fault], int, list[str]]:
+    """Return what fails, how many cases ran, and the rules that spoke in none; raises PolicyError when it cannot be read."""
+    policy = policy_from_content(policy_content(folder))
+    cases, unread = read_cases(folder)
+    failures, spoke = run_cases(policy, cases)
+    return [*unread, *failures], len(cases), sorted(rule.id for rule in policy.rules if rule.id not in spoke)
+
+
+def _day(day: datetime | None) -> date:
+    return (day or datetime.now(UTC)).date()
+
+
+def _plain(faults: Iterable[Fault]) -> list[dict[str, str | int]]:
+    return [{"file": one.file, "line": one.line, "entry": one.entry, "what": one.what, "remedy": one.remedy} for one in faults]
+
+
+def _summary(report: Report, *, shown: bool) -> str:
+    notes = f", {len(report.notes)} not verified at their source" + ("" if shown or not report.notes else " (--notes lists them)")
+    verdict = f"unfit: {len(report.faults)} faults" if report.faults else "fit to be released"
+    return f"{report.rules} rules, {report.cases} cases{notes}: {verdict}"
+
+
+commands = {"policy": group}
