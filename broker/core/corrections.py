@@ -17,7 +17,7 @@ WORDS = ("Stop using this and ask the source.",)
 BASIS = "LEGAL_OBLIGATION"
 GATEWAY = "UK GDPR Article 19"  # a controller tells each recipient of a rectification or erasure
 RULE = "corrections-follow"
-CLOCK = "1_working_day"
+CLOCK, STOPS_ON = "1_working_day", "read"
 RETRACTION_TYPE = "control.retraction"
 _PLACE = frozenset({Category.LOCATION, Category.CONTACT})
 # A protection set after the fact -> the categories that those who were told before should stop using (DOMAIN 1.4).
@@ -110,6 +110,7 @@ def _in_place_of(before: Sent, notice: Notice) -> Notice:
         replaces=before.disclosure_id,
         version=before.version + 1,
         clock=notice.clock or CLOCK,
+        stops_on=STOPS_ON,
         root=before.root or before.event_id,
     )
 
@@ -134,6 +135,7 @@ def _retraction(held: Sent, event: Event) -> Notice:
         gateway=GATEWAY,
         rules=(RULE,),
         clock=CLOCK,
+        stops_on=STOPS_ON,
         replaces=held.disclosure_id,
         version=held.version + 1,
     )

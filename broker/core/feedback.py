@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from broker.core import ledger
 from broker.core.clocks import clock_id
+from broker.core.corrections import STOPS_ON
 from broker.core.decide import decide
 from broker.core.event import Body, Concern, Event, Header, Narrative, Source
 from broker.core.facts import Facts, Sent
@@ -17,6 +18,7 @@ from broker.core.notice import Notice
 from broker.core.policy import REFERRER
 from broker.core.registers import Registers
 from broker.core.verdict import Outcome
+from broker.errors import NotPermittedError
 
 OUTCOME_TYPE = "council.referral.outcome"
 UNCONFIRMED = "broker.alert.unconfirmed"  # the type of an escalation to somebody who was not told of the event itself
@@ -37,7 +39,13 @@ class Said:
 
 
 def take_receipt(facts: Facts, line: Sent, said: Said, rules: Rules) -> Turn:
-    """Note how far a recipient is with a disclosure that the ledger holds; an outcome goes on to the first referrer."""
+    """Note how far a recipient is with a disclosure that the ledger holds; an outcome goes on to the first referrer.
+
+    Raises NotPermittedError when the outcome is none of the policy's: it is a code, never free text.
+    """
+    known = rules.policy.outcomes
+    if said.state == "outcome" and known and said.outcome not in known:
+        raise NotPermittedError(f"the outcome is none of the policy's: say one of {', '.join(known)}")
     after = ledger.with_state(facts, (said.disclosure_id,), said.state)
     about = (said.disclosure_id, line.event_id)
     if after is facts:
@@ -50,9 +58,8 @@ def take_receipt(facts: Facts, line: Sent, said: Said, rules: Rules) -> Turn:
 
 def take_clock(facts: Facts, line: Sent, name: str, rules: Rules) -> Turn:
     """Escalate a clock that ran out; one that was stopped, or that watches what is taken back, rings no more."""
-    kind = rules.policy.clocks.get(name)
     about = (line.disclosure_id, line.event_id)
-    if _is_stopped(line, kind.stops_on if kind else "read"):
+    if _is_stopped(line, _stops_on(line, name, rules)):
         return Turn(outcome=APPLIED, facts=facts, others="the clock had been stopped", concerns=about)
     told = _who_hears(facts, line, rules.registers)
     if told is None:
@@ -76,7 +83,9 @@ def _to_referrer(turn: Turn, said: Said, rules: Rules) -> Turn:
     verdict = decide(event, turn.facts, rules.policy, rules.registers, turn.facts.at)
     chosen = tuple(one for one in verdict.decisions if REFERRER in one.roles and one.recipient != said.recipient)
     granted: Iterable[Notice] = (
-        replace(notice_of(event, one, turn.facts, rules), kind="OUTCOME") for one in chosen if one.outcome is Outcome.DISCLOSE
+        replace(notice_of(event, one, turn.facts, rules), kind="OUTCOME", clock=None)
+        for one in chosen
+        if one.outcome is Outcome.DISCLOSE
     )
     return replace(
         turn, outcome=DECIDED if chosen else APPLIED, verdict=replace(verdict, decisions=chosen, gaps=()), notices=tuple(granted)
@@ -107,6 +116,12 @@ def _is_stopped(line: Sent, stops_on: str) -> bool:
     if line.state in {ledger.RETRACTED, ledger.REPLACED}:
         return True
     return ledger.STEPS.index(line.state) >= ledger.STEPS.index(stops_on)
+
+
+def _stops_on(line: Sent, name: str, rules: Rules) -> str:
+    """A correction's clock stops when it was read, any other by the receipt that the policy names."""
+    kind = rules.policy.clocks.get(name)
+    return kind.stops_on if kind and line.kind not in {"CORRECTION", "RETRACTION"} else STOPS_ON
 
 
 def _who_hears(facts: Facts, line: Sent, registers: Registers) -> RecipientId | None:

@@ -243,9 +243,9 @@ def _gap_notice(event: Event, gap: Gap) -> Notice:
 
 
 def _with_due(notice: Notice, at: Millis, rules: Rules) -> Notice:
-    """Say by when, on the calendars of the recipient."""
-    if notice.clock is None:
-        return notice
+    """Say by when, on the calendars of the recipient; who hears an outcome has nothing to confirm by then."""
+    if notice.clock is None or notice.kind == "OUTCOME":
+        return replace(notice, clock=None)
     recipient = rules.registers.recipients.get(notice.recipient)
     serves: Sequence[str] = sorted(recipient.serves) if recipient else ()
     own = next((one for one in serves if one in rules.registers.calendars), None)

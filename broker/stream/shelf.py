@@ -21,6 +21,7 @@ class Waiting:
     review_id: str
     kind: str
     about: str
+    for_recipient: str
     event: bytes
     origin: bytes | None = None
 
@@ -35,7 +36,7 @@ def shelf_to_bytes(waiting: Sequence[Waiting], secrets: Secrets, child_ref: Chil
     if not waiting:
         return b""
     rows = [
-        [one.review_id, one.kind, one.about, b64encode(one.event).decode(), one.origin.decode() if one.origin else None]
+        [one.review_id, one.kind, one.about, one.for_recipient, b64encode(one.event).decode(), (one.origin or b"").decode()]
         for one in waiting
     ]
     return secrets.seal(child_ref, _CONTEXT, json.dumps(rows, separators=(",", ":")).encode())
@@ -46,6 +47,13 @@ def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef)
     if not value:
         return ()
     return tuple(
-        Waiting(review_id=review, kind=kind, about=about, event=b64decode(event), origin=origin.encode() if origin else None)
-        for review, kind, about, event, origin in json.loads(secrets.open(child_ref, _CONTEXT, value))
+        Waiting(
+            review_id=review,
+            kind=kind,
+            about=about,
+            for_recipient=asked,
+            event=b64decode(event),
+            origin=origin.encode() or None,
+        )
+        for review, kind, about, asked, event, origin in json.loads(secrets.open(child_ref, _CONTEXT, value))
     )

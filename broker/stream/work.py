@@ -11,9 +11,10 @@ from broker.core.event import Event
 from broker.core.facts import Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
 from broker.core.line import Question, Rules, Turn
-from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position, Record
-from broker.errors import UnknownDisclosureError, UnreadableRecordError
+from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.errors import NotPermittedError, UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
+from broker.sealing.signatures import signed_by
 from broker.stream.enforce import Cause, Enforcer, closed_review, review_id
 from broker.stream.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.shelf import Waiting
@@ -53,7 +54,7 @@ class Work:
     def take(self) -> None:
         """Do what this kind of record asks for; raises RejectError when it cannot be taken."""
         if self.facts.merged_into is not None:
-            self._send_on(self.facts.merged_into, self.message)
+            self._send_on(self.facts.merged_into, self.record.value or b"", self.record.headers)
             self.facts = replace(self.facts, version=self.facts.version + 1)
             return
         kinds = {
@@ -104,9 +105,10 @@ class Work:
         waiting = {codec.decode_header(one.event).event_id for one in self.shelf}
         seen = {one: sequence for one, sequence in self.facts.seen.items() if one not in waiting}
         handed = facts_to_bytes(replace(self.facts, seen=seen, holds=self.facts.holds - waiting))
-        self._send_on(winner, {"kind": "HANDOVER", "handover": handed})
+        self._send_on(winner, _message("HANDOVER", winner, handover=handed), ())
         for one in self.shelf:
-            self._send_on(winner, {"kind": "EVENT", "event": one.event}, one.origin)
+            origin: Headers = ((ORIGIN, one.origin),) if one.origin else ()
+            self._send_on(winner, _message("EVENT", winner, event=one.event), origin)
         self.shelf = ()
         self.facts = replace(self.facts, merged_into=winner, version=self.facts.version + 1)
 
@@ -117,10 +119,18 @@ class Work:
         if asked is None:
             raise UnknownDisclosureError("no question with this id waits on the child's line")
         rules = self._begin()
+        self._check_who(asked, rules)
         if asked.kind == "ASK":
             self._answer(asked, resolution, rules)
         else:
             self._let_go(asked, resolution, rules)
+
+    def _check_who(self, asked: Waiting, rules: Rules) -> None:
+        """Only who was asked decides, or the area's hub: with its own signature."""
+        key = signed_by(rules.registers, self.record, asked.review_id)
+        hubs = {area.hub for area in rules.registers.areas.values()}
+        if key.holder != asked.for_recipient and key.holder not in hubs:
+            raise NotPermittedError(f"`{key.holder}` was not asked and cannot decide this")
 
     def _answer(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         event = codec.decode_event(asked.event)
@@ -170,13 +180,11 @@ class Work:
             waits = [one for one in turn.questions if one.kind != "GAP"]
             self.shelf = (*self.shelf, *(_waiting(one, cause) for one in waits))
 
-    def _send_on(self, child_ref: str, message: Message, origin: bytes | None = None) -> None:
-        """Put a record into another child's line; its position names this record."""
+    def _send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
+        """Put a record into another child's line, with its headers; its position names this record."""
         place = Position(f"{self.record.topic}/{self.record.partition}", self.record.offset, len(self.outputs))
-        origin = origin or self.record.header(ORIGIN)
-        headers = (*(((ORIGIN, origin),) if origin else ()), (CAUSE, bytes(place)))
-        value = codec.encode("subject_record", {**message, "child_ref": child_ref})
-        self.outputs.append(Outgoing(SUBJECTS, child_ref.encode(), value, headers))
+        kept = tuple(one for one in headers if one[0] != CAUSE)
+        self.outputs.append(Outgoing(SUBJECTS, child_ref.encode(), value, (*kept, (CAUSE, bytes(place)))))
 
     def _cause(self, subject: str, event: Event, value: bytes) -> Cause:
         header = event.header
@@ -192,6 +200,10 @@ class Work:
             place=self.place,
             origin=self.record.header(ORIGIN),
         )
+
+
+def _message(kind: str, child_ref: str, **content: bytes) -> bytes:
+    return codec.encode("subject_record", {"kind": kind, "child_ref": child_ref, **content})
 
 
 def _there(value: Any) -> Any:
@@ -216,6 +228,7 @@ def _waiting(question: Question, cause: Cause) -> Waiting:
         review_id=review_id(question, cause.record_id),
         kind=question.kind,
         about=question.about,
+        for_recipient=question.for_recipient,
         event=cause.event or b"",
         origin=cause.origin,
     )

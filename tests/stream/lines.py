@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import codec
 from broker.core.event import Action, Body, Category, Control, Event, Header, Sector, Source
@@ -13,6 +16,7 @@ from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record
 from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import RetryError
 from broker.sealing.secrets import Secrets
+from broker.sealing.signatures import Signer, _signer
 from broker.stream.decide import Decide, Line
 from broker.stream.facts_record import facts_from_bytes
 from broker.stream.table import StateTable
@@ -75,6 +79,7 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
         events={one.name: one for one in kinds},
         findings={},
         bases={"LEGAL": Basis(name="LEGAL", rung=2, says="law")},
+        outcomes={"assessment": "An assessment began.", "no_further_action": "Nothing further."},
         clocks={"1_working_day": ClockKind(name="1_working_day", says="one working day")},
     )
 
@@ -155,6 +160,16 @@ def a_protection(name: str = "protection", kind: str = "safe_address", state: st
     )
 
 
+def a_signer(holder: str) -> Signer:
+    """A key that is the same in every run."""
+    return _signer(holder, Ed25519PrivateKey.from_private_bytes(sha256(holder.encode()).digest()))
+
+
+def its_key(holder: str) -> SigningKey:
+    signer = a_signer(holder)
+    return SigningKey(id=signer.key_id, holder=holder, public_key=signer.public_key)
+
+
 @dataclass(slots=True)
 class HeldReleases:
     """The releases that a worker holds."""
@@ -180,7 +195,7 @@ class ALine:
 
     def __init__(self, *policies: Policy, registers: Registers | None = None, in_force: bool = True) -> None:
         chosen = policies or (a_policy(),)
-        self.registers = registers or some_registers()
+        self.registers = registers or some_registers(keys=map(its_key, ("police:42", HUB, SCHOOL)))
         releases = HeldReleases({one.digest: one for one in chosen}, {self.registers.digest: self.registers})
         self.stage = Decide(SECRETS, releases)
         self.releases = releases
@@ -219,9 +234,14 @@ class ALine:
         self.feed({"kind": "RECEIPT", "child_ref": CHILD, "receipt": codec.encode("receipt", message)}, key=CHILD.encode())
         return self
 
-    def resolve(self, review: dict[str, Any], decision: str = "LINK") -> "ALine":
+    def resolve(self, review: dict[str, Any], decision: str = "LINK", by: str = "") -> "ALine":
+        """Let a person decide, signed by who was asked unless said otherwise."""
         resolution = {"review_id": review["review_id"], "decision": decision, "by": "person", "reason": "known"}
-        self.feed({"kind": "RESOLUTION", "child_ref": CHILD, "resolution": resolution}, key=CHILD.encode(), stamped=False)
+        value = codec.encode("subject_record", {"kind": "RESOLUTION", "child_ref": CHILD, "resolution": resolution})
+        signed = a_signer(by or review["for_recipient"]).headers(SUBJECTS, value, review["review_id"])
+        made = replace(self.record(value, CHILD.encode(), stamped=False), headers=signed)
+        self.log[-1] = made
+        self.feed_record(made)
         return self
 
     def ring(self, now: int) -> list[Outgoing]:

@@ -9,7 +9,7 @@ from broker.core.corrections import WORDS
 from broker.core.event import Category
 from broker.core.identifiers import EventId
 from broker.core.policy import Condition, Question
-from broker.errors import StaleVersionError, UnknownDisclosureError
+from broker.errors import NotPermittedError, SignatureError, StaleVersionError, UnknownDisclosureError
 from tests.stream.lines import (
     CHILD,
     GP,
@@ -192,6 +192,16 @@ def test_a_recipient_gets_what_a_person_grants_and_no_more() -> None:
     assert told["concern"]["grade"] == "high"
     assert told["location"] is None
     assert line.reviews()[-1]["state"] == "RESOLVED"
+
+
+def test_nobody_answers_a_question_that_was_put_to_another() -> None:
+    line = an_asking_line()
+
+    with pytest.raises(NotPermittedError, match="was not asked"):
+        line.resolve(line.reviews()[0], by=SCHOOL)
+    with pytest.raises(SignatureError):
+        line.resolve(line.reviews()[0], by="somebody")
+    assert kinds(line, GP) == []
 
 
 def test_what_a_person_refuses_stays_withheld_and_the_question_is_closed() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from broker import codec
 from broker.core.ports import OUTCOME, Effects
-from broker.errors import NothingInForceError, RetryError, UnknownDisclosureError, UnreadableRecordError
+from broker.errors import NothingInForceError, NotPermittedError, RetryError, UnknownDisclosureError, UnreadableRecordError
 from broker.stream.chunk import DeadLetterLimits, run_chunk
 from broker.stream.topics import AUDIT, CLOCKS, DISCLOSURES, FACTS, disclosures_topic
 from tests.stream.lines import (
@@ -223,17 +223,25 @@ def test_an_outcome_goes_to_whoever_spoke_first_in_the_matter() -> None:
     """R22."""
     line = a_told_line()
     (told,) = line.disclosures(HUB)
-    line.receipt(told, "OUTCOME", outcome="assessment started")
+    line.receipt(told, "OUTCOME", outcome="assessment")
 
     (heard,) = line.disclosures(POLICE_DESK)
-    assert (heard["kind"], heard["concern"]["decision"]) == ("OUTCOME", "assessment started")
+    assert (heard["kind"], heard["concern"]["decision"]) == ("OUTCOME", "assessment")
     assert line.audits()[-1]["outcome"] == "DECIDED"
+
+
+def test_an_outcome_in_free_words_is_refused() -> None:
+    line = a_told_line()
+    (told,) = line.disclosures(HUB)
+
+    with pytest.raises(NotPermittedError, match="say one of assessment, no_further_action"):
+        line.receipt(told, "OUTCOME", outcome="moved to 3 Safe Street")
 
 
 def test_an_outcome_said_twice_is_heard_once() -> None:
     line = a_told_line()
     (told,) = line.disclosures(HUB)
-    line.receipt(told, "OUTCOME", outcome="closed").receipt(told, "OUTCOME", outcome="closed")
+    line.receipt(told, "OUTCOME", outcome="no_further_action").receipt(told, "OUTCOME", outcome="no_further_action")
 
     assert len(line.disclosures(POLICE_DESK)) == 1
 
