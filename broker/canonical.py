@@ -6,7 +6,7 @@ guessing: who publishes, the sector, the source and the event's id. Messages nam
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -49,11 +49,16 @@ class BadLine:
     faults: tuple[str, ...]
 
 
-def read_lines(lines: Iterator[bytes], agency: AgencyId) -> Iterator[Event | BadLine]:
-    """Read events one per line as this agency; a line that cannot be taken comes out as what is wrong with it."""
+def read_lines(
+    lines: Iterable[bytes], agency: AgencyId, check: Callable[[Event], object] = lambda _: None
+) -> Iterator[Event | BadLine]:
+    """Read events one per line as this agency; a line that cannot be taken comes out as what is wrong with it.
+
+    `check` may refuse an event by raising one of our errors.
+    """
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield _read_line(line, number, agency)
+            yield _read_line(line, number, agency, check)
 
 
 def sector_of(agency: AgencyId) -> Sector | None:
@@ -61,7 +66,7 @@ def sector_of(agency: AgencyId) -> Sector | None:
     return next((sector for prefix, sector in _SECTORS if agency.startswith(prefix)), None)
 
 
-def _read_line(line: bytes, number: int, agency: AgencyId) -> Event | BadLine:
+def _read_line(line: bytes, number: int, agency: AgencyId, check: Callable[[Event], object]) -> Event | BadLine:
     if len(line) > LONGEST_LINE:
         return BadLine(number, (f"line is longer than {LONGEST_LINE} bytes: send one event per line",))
     try:
@@ -72,11 +77,13 @@ def _read_line(line: bytes, number: int, agency: AgencyId) -> Event | BadLine:
         return BadLine(number, ("line must hold an object with a `header`",))
     try:
         checked = _model().model_validate(_filled(content, line, number, agency))
-        return codec.event_from_message(_with_checks(checked.model_dump(mode="python")))
+        event = codec.event_from_message(_with_checks(checked.model_dump(mode="python")))
+        check(event)
     except ValidationError as error:
         return BadLine(number, tuple(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors()))
     except BrokerError as error:
         return BadLine(number, (str(error),))
+    return event
 
 
 def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyId) -> dict[str, Any]:

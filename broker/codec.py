@@ -70,6 +70,17 @@ def decode(name: str, value: bytes) -> Message:
     return _read(value, schema, _current(name)[1], name)
 
 
+def read_with(writer: Any, reader: Any, message: Any) -> Any:
+    """Write a value with one schema and read it with another; raises UnreadableRecordError when it does not survive that."""
+    out = BytesIO()
+    try:
+        fastavro.schemaless_writer(out, fastavro.parse_schema(writer), message, strict=True)
+        out.seek(0)
+        return fastavro.schemaless_reader(out, fastavro.parse_schema(writer), fastavro.parse_schema(reader))
+    except (*_UNREADABLE, fastavro.read.SchemaResolutionError) as error:
+        raise UnreadableRecordError(f"value does not survive the other version: {type(error).__name__}") from error
+
+
 def schema_name(value: bytes) -> str:
     """Tell which schema some bytes name; raises UnknownSchemaError."""
     return _writer(value)[0]

@@ -17,7 +17,7 @@ from broker.cli import EXIT_REJECTED
 from broker.cli.options import json_option, with_settings
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId
-from broker.errors import InputError, NotPermittedError, TooLargeError
+from broker.errors import InputError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
@@ -66,16 +66,11 @@ async def _publish(settings: Settings, signer: Signer, events: Iterator[Event]) 
 
 def _events(lines: Iterator[bytes], agency: str, signer: Signer, bad: list[BadLine]) -> Iterator[Event]:
     """Yield the events that intake would take; keep what is wrong with the others."""
-    for number, read in enumerate(read_lines(lines, AgencyId(agency)), 1):
+    for read in read_lines(lines, AgencyId(agency), lambda event: signed_record(signer, event)):
         if isinstance(read, BadLine):
             bad.append(read)
-            continue
-        try:
-            signed_record(signer, read)
-        except (NotPermittedError, TooLargeError) as error:
-            bad.append(BadLine(number, (str(error),)))
-            continue
-        yield read
+        else:
+            yield read
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:

@@ -1,0 +1,134 @@
+"""Whether a schema may change as it did: every released byte must stay readable, and every released reader must go on.
+
+Checked against every released version (full transitive): Apache Avro's own rules in both directions, our stricter ones (nothing
+is renamed or removed), and generated values written with one version and read with the other.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
+from avro.errors import AvroException
+from avro.schema import parse
+
+from broker.codec import read_with
+from broker.core.event import Category
+from broker.errors import RejectError
+
+Json = Any  # a schema, as the standard library reads its JSON
+_VARIANTS = 6  # generated values per pair of versions: between them they take every branch of our unions and enums
+_PLAIN: Mapping[str, tuple[Any, ...]] = {
+    "string": ("", "plain", "Łucja Zoë"),
+    "long": (0, -1, 1_790_000_000_000),
+    "int": (0, -1, 2_000_000_000),
+    "boolean": (True, False),
+    "bytes": (b"", b"\x00\xff"),
+    "double": (0.0, 1.5),
+    "float": (0.0, 1.5),
+    "null": (None,),
+}
+
+
+def faults_of_fields(schema: Json) -> Iterator[str]:
+    """Say which fields lack a `doc` or a known `category`, and which types lack a `doc`."""
+    for name, node in _types(schema):
+        if not node.get("doc"):
+            yield f"type `{name}`: has no doc: say in one sentence what it is"
+        for field in node.get("fields", ()):
+            if not field.get("doc"):
+                yield f"field `{name}.{field['name']}`: has no doc: say in one sentence what it holds"
+            if field.get("category") not in frozenset(Category):
+                yield f"field `{name}.{field['name']}`: has no category of information: need-to-know could not filter it"
+
+
+def faults_of_change(released: Json, present: Json) -> list[str]:
+    """Say why a schema must not change from a released version to the present one; empty when it may."""
+    return [*_gone(released, present), *_avro_faults(released, present), *_round_trip_faults(released, present)]
+
+
+def stripped(schema: Json) -> Json:
+    """Return a schema without its docs: what the lock file keeps."""
+    if isinstance(schema, list):
+        return [stripped(one) for one in schema]
+    if isinstance(schema, dict):
+        return {name: value if name == "default" else stripped(value) for name, value in schema.items() if name != "doc"}
+    return schema
+
+
+def examples(schema: Json, count: int = _VARIANTS) -> list[Any]:
+    """Generate values of a schema, the same every time."""
+    return [_value(schema, variant, dict(_types(schema))) for variant in range(count)]
+
+
+def _gone(released: Json, present: Json) -> Iterator[str]:
+    now = dict(_types(present))
+    for name, node in _types(released):
+        if name not in now:
+            yield f"type `{name}`: was renamed or removed: old bytes name it, so put it back"
+            continue
+        kept = {field["name"] for field in now[name].get("fields", ())}
+        for field in node.get("fields", ()):
+            if field["name"] not in kept:
+                yield f"field `{name}.{field['name']}`: was renamed or removed: keep it and stop filling it"
+        for symbol in node.get("symbols", ()):
+            if symbol not in now[name].get("symbols", ()):
+                yield f"symbol `{symbol}` of `{name}`: was renamed or removed: old bytes hold it, so put it back"
+
+
+def _avro_faults(released: Json, present: Json) -> Iterator[str]:
+    try:
+        old, new = parse(json.dumps(released)), parse(json.dumps(present))
+    except AvroException as error:
+        yield f"is not a schema: {str(error).splitlines()[0]}"
+        return
+    for reader, writer, what in ((new, old, "old bytes cannot be read"), (old, new, "a released reader cannot read new bytes")):
+        found = ReaderWriterCompatibilityChecker().get_compatibility(reader, writer)
+        if found.compatibility is not SchemaCompatibilityType.compatible:
+            places = ", ".join(sorted(found.locations)) or "/"
+            yield f"{what}: {'; '.join(sorted(found.messages))} (at {places}): give new fields a default, change no type"
+
+
+def _round_trip_faults(released: Json, present: Json) -> Iterator[str]:
+    for writer, reader, what in ((released, present, "old"), (present, released, "new")):
+        for number, value in enumerate(examples(writer)):
+            try:
+                read_with(writer, reader, value)
+            except RejectError:
+                yield f"{what} value number {number + 1} does not survive being read by the other version"
+                break
+
+
+def _types(schema: Json) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Walk every named type, the outer before the inner."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _types(one)
+    elif isinstance(schema, dict):
+        if schema.get("type") in ("record", "enum"):
+            yield schema["name"], schema
+        for field in schema.get("fields", ()):
+            yield from _types(field["type"])
+        for inner in ("items", "values"):
+            yield from _types(schema.get(inner))
+        if isinstance(schema.get("type"), dict | list):
+            yield from _types(schema["type"])
+
+
+def _value(schema: Json, variant: int, known: Mapping[str, dict[str, Any]]) -> Any:
+    if isinstance(schema, list):
+        return _value(schema[variant % len(schema)], variant, known)
+    if isinstance(schema, str):
+        if schema in _PLAIN:
+            return _PLAIN[schema][variant % len(_PLAIN[schema])]
+        return _value(known[schema.rpartition(".")[2]], variant, known)
+    kind = schema["type"]
+    if kind == "record":
+        return {field["name"]: _value(field["type"], variant + at, known) for at, field in enumerate(schema["fields"])}
+    if kind == "enum":
+        return schema["symbols"][variant % len(schema["symbols"])]
+    if kind == "array":
+        return [_value(schema["items"], variant + at, known) for at in range(variant % 3)]
+    if kind == "map":
+        return {f"name{at}": _value(schema["values"], variant + at, known) for at in range(variant % 3)}
+    return _value(kind, variant, known)
