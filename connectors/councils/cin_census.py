@@ -137,7 +137,7 @@ class _Maker:
             event_id=self._id(local_id, key, change.version),
             event_type=f"council.{key.partition('/')[0]}",
             action=change.action,
-            supersedes=self._id(local_id, key, change.supersedes) if change.supersedes else None,
+            supersedes=self._id(local_id, *change.supersedes) if change.supersedes else None,
             producer=self._agency.id,
             sector=Sector.COUNCILS,
             area=self._agency.area,

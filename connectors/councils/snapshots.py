@@ -42,12 +42,12 @@ class Fact(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A fact that is news. `version` goes into the event's id; `supersedes` is the version it takes the place of."""
+    """A fact that is news. `version` goes into the event's id; `supersedes` is the key and version it takes the place of."""
 
     fact: Fact
     action: Action
     version: str
-    supersedes: str | None
+    supersedes: tuple[str, str] | None
     history: bool
 
 
@@ -103,6 +103,7 @@ class Snapshot:
                 news.append(change)
         if stored and not again:
             _keep_missing(elements, kept, in_scope=year == self._year)
+            news = _moved(news, kept)
         self._memory.put(key, _pack(self._year, self.number, kept, who))
         return news
 
@@ -152,8 +153,8 @@ class Snapshot:
         if fact.on_change is OnChange.HAPPENS:
             chain = f"{says}{_STEP}{fact.says}"
             return Change(fact, Action.NEW, f"{count + 1}:{chain}", None, history=False), [count + 1, chain]
-        version, before = f"{count + 1}:{fact.says}", f"{count}:{says}"
-        return Change(fact, Action.UPDATE, version, before, history=False), [count + 1, fact.says]
+        change = Change(fact, Action.UPDATE, f"{count + 1}:{fact.says}", (fact.key, f"{count}:{says}"), history=False)
+        return change, [count + 1, fact.says]
 
     def _is_history(self, fact: Fact) -> bool:
         if not self._new_year or self.last is None:
@@ -162,14 +163,36 @@ class Snapshot:
 
 
 def _keep_missing(elements: dict[str, list[Any]], kept: dict[str, list[Any]], *, in_scope: bool) -> None:
-    """Carry on what this return does not show: marked as gone, or without a mark where it was gone already."""
+    """Carry on what this return does not show: marked as gone, or as taken back before; not what was never told."""
     for name, state in elements.items():
         if name in kept:
             continue
         if state[1] is None:
             kept[name] = state
-        elif in_scope:
+        elif in_scope and _told(state):
             kept[name] = [state[0], state[1], 1]
+
+
+def _moved(news: list[Change], kept: dict[str, list[Any]]) -> list[Change]:
+    """Tell a new fact that stands where one of its kind has gone, as when a date was corrected, as its correction.
+
+    Else the new one would come before the old one is taken back, and what the old one began would end with it.
+    """
+    gone = sorted(key for key, state in kept.items() if len(state) > 2 and len(_told(state)) == 1)
+    if not gone:
+        return news
+    moved = []
+    for change in news:
+        kind = change.fact.key.partition("/")[0]
+        before = next((key for key in gone if key.partition("/")[0] == kind), None)
+        if before is None or change.action is not Action.NEW:
+            moved.append(change)
+            continue
+        gone.remove(before)
+        (version,) = _told(kept[before])
+        kept[before] = [kept[before][0], None]
+        moved.append(change._replace(action=Action.UPDATE, supersedes=(before, version)))
+    return moved
 
 
 def _told(state: list[Any]) -> list[str]:

@@ -118,6 +118,33 @@ def test_what_disappears_is_taken_back() -> None:
     assert [finding.rule for finding in findings] == ["disappearance"]
 
 
+def test_a_corrected_start_is_a_correction_of_the_plan() -> None:
+    """Never a new plan and then the old one taken back: what the old one began would end with it."""
+    before, after = ([*CALM, a_child("A", an_episode(a_plan(start=day)))] for day in ("2025-07-01", "2025-07-02"))
+    answers = read_all(*series(before, after))
+    (plan,) = [event for event in answers[0][0] if event.header.event_type == "council.cp_plan.started"]
+    (moved,), findings = answers[1]
+
+    assert (moved.header.action, moved.header.supersedes) == (Action.UPDATE, plan.header.event_id)
+    assert moved.header.occurred_at == "2025-07-02"
+    assert not findings
+
+
+def test_a_corrected_referral_date_moves_all_that_hangs_on_it() -> None:
+    before, after = (
+        [*CALM, a_child("A", an_episode(a_plan(CPPendDate="2025-12-01"), referred=day))] for day in ("2025-06-01", "2025-06-02")
+    )
+    events, findings = read_all(*series(before, after))[1]
+
+    assert [(event.header.event_type, event.header.action) for event in events] == [
+        ("council.referral.received", Action.UPDATE),
+        ("council.case.opened", Action.UPDATE),
+        ("council.cp_plan.started", Action.UPDATE),
+        ("council.cp_plan.ended", Action.UPDATE),
+    ]
+    assert not findings
+
+
 def test_what_comes_back_after_it_was_taken_back_is_new() -> None:
     with_b, without_b = [*CALM, a_child("B", an_episode())], list(CALM)
     answers = read_all(*series(with_b, without_b, with_b))
