@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from broker.cli.options import json_option, with_settings
+from broker.errors import NotFoundError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
-from broker.stream.inbox import Inbox
+from broker.stream.inbox import NOTICES, Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
 
 _WORDS = {"READ": "read", "ACTED": "acted on", "OUTCOME": "answered with its outcome"}
@@ -62,9 +63,8 @@ def outcome(settings: Settings, *, recipient: str, disclosure: str, as_json: boo
 
 def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, Any], *, as_json: bool) -> None:
     signer = load_signer(settings.keys, recipient)
-    inbox = Inbox(settings.data, recipient)
+    inbox, shown = _found(settings, recipient, disclosure)
     try:
-        shown = inbox.find(disclosure)
         answer = Answer(disclosure_id=shown.id, token=shown.token, said_at=time.time_ns() // 1_000_000, **what)
         asyncio.run(_send(settings, signer, answer))
         inbox.mark([shown.id], answer.state.lower())
@@ -74,6 +74,20 @@ def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, An
         click.echo(json.dumps({"disclosure_id": shown.id, "event_type": shown.event_type, "state": answer.state}))
     else:
         click.echo(f"{shown.event_type} {shown.id}: {_WORDS[answer.state]}")
+
+
+def _found(settings: Settings, recipient: str, disclosure: str) -> tuple[Inbox, Shown]:
+    """Find a disclosure among what was shown here, or written as a notice; raises NotFoundError."""
+    notices = settings.data / NOTICES
+    for folder in (settings.data, notices):
+        inbox = Inbox(folder, recipient)
+        try:
+            return inbox, inbox.find(disclosure)
+        except NotFoundError:
+            inbox.close()
+            if folder == notices or not notices.is_dir():
+                raise
+    raise AssertionError("the last folder returns or raises")
 
 
 async def _send(settings: Settings, signer: Signer, answer: Answer) -> None:

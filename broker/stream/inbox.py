@@ -10,6 +10,7 @@ from pathlib import Path
 
 from broker.errors import NotFoundError
 
+NOTICES = "connect"  # under the settings' `data`: what `broker connect` writes as files, apart from what people follow
 _TABLES = """
 CREATE TABLE IF NOT EXISTS shown (
     id TEXT PRIMARY KEY, token BLOB NOT NULL, event_type TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL

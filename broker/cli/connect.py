@@ -1,0 +1,212 @@
+"""`broker connect`: an agency's native files in, or a recipient's disclosures out as native files."""
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from broker.cli import EXIT_REJECTED
+from broker.cli.connect_out import write_notices
+from broker.cli.options import json_option, with_settings
+from broker.core.event import Event
+from broker.core.identifiers import AgencyId
+from broker.core.registers import Agency
+from broker.errors import InputError, NotFoundError, RetryError
+from broker.sealing.signatures import Signer, load_signer
+from broker.settings import Settings
+from broker.stream.clients import open_producer
+from broker.stream.publish import Publisher
+from broker.stream.register_release import released
+from broker.stream.topics import EVENTS
+from connectors.registry import CONNECTORS
+from connectors.transports.directory import Directory, Job
+from connectors.transports.memory import SqliteMemory
+from connectors.transports.report import Outcome
+
+_SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds between attempts while Kafka is away
+_NAMES = "\n".join(f"  {name:<17} {one.reads}" for name, one in sorted(CONNECTORS.items()))
+_EPILOG = f"""\b
+Names:
+{_NAMES}
+
+\b
+Examples:
+  broker connect cin-census --agency E10000030 --inbox inbox
+  broker connect school-census --agency urn:100001 --inbox inbox --once
+  broker connect encompass-notice --deliver oak-dsl --outbox notices
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("name", metavar="NAME", type=click.Choice(sorted(CONNECTORS)))
+@click.option("--agency", help="The agency whose files they are; its private key must be in the folder `keys`.")
+@click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="The folder where its files are dropped.")
+@click.option("--deliver", metavar="RECIPIENT", help="Write notices for this recipient instead of reading files.")
+@click.option("--outbox", type=click.Path(path_type=Path, file_okay=False), help="The folder where notices are written.")
+@click.option("--once", is_flag=True, help="Stop when nothing is left to do, instead of waiting for more.")
+@click.option(
+    "--accept-disappearances", is_flag=True, help="Confirm that who is missing from these files is gone."
+)  # fmt: skip
+@json_option
+@with_settings
+def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given: Any) -> None:
+    """Run the connector NAME: an agency's native files from an inbox folder, or notices to an outbox folder.
+
+    A file goes to `accepted` or `rejected` in the inbox, with a report in plain words beside it. A file that is still being
+    written waits; the same file twice publishes nothing twice. With --once, exit status 3 when a delivery was rejected.
+    """
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        if given["deliver"] or given["outbox"]:
+            recipient, outbox = _pair(given, "deliver", "outbox")
+            if name != "encompass-notice":
+                raise InputError(f"`{name}` only reads: notices out are written by `encompass-notice`")
+            asyncio.run(_until_stopped(write_notices(settings, recipient, Path(outbox), once=once, as_json=as_json)))
+            return
+        agency, inbox = _pair(given, "agency", "inbox")
+        work = _Inbox(settings, name, agency, Path(inbox), accept=given["accept_disappearances"], as_json=as_json)
+        asyncio.run(_until_stopped(work.run(once=once)))
+        if once and work.rejected:
+            raise click.exceptions.Exit(EXIT_REJECTED)
+
+
+def _pair(given: dict[str, Any], one: str, other: str) -> tuple[str, str]:
+    if not given[one] or not given[other]:
+        raise InputError(f"--{one} and --{other} go together: see `broker connect --help`")
+    return str(given[one]), str(given[other])
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Work until it ends, or SIGTERM or Ctrl-C asks to stop: what is in hand is begun again at the next start."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        click.echo("stopped; what was in hand is begun again at the next start", err=True)
+
+
+class _Inbox:
+    """Works on one inbox, through times when Kafka is away."""
+
+    def __init__(self, settings: Settings, name: str, agency: str, inbox: Path, *, accept: bool, as_json: bool) -> None:  # noqa: PLR0913 - the options of the command, as given
+        self._settings = settings
+        self._registration = CONNECTORS[name]
+        self._name = name
+        self._agency_id = agency
+        self._inbox = inbox
+        self._accept = accept
+        self._as_json = as_json
+        self._signer: Signer = load_signer(settings.keys, agency)
+        self._console = Console(stderr=True)
+        self.rejected = 0
+
+    async def run(self, *, once: bool) -> None:
+        wait = _SHORTEST_WAIT
+        while True:
+            try:
+                await self._work(once=once)
+            except RetryError as error:
+                if once:
+                    raise
+                click.echo(f"broker: {error}: trying again in {wait:.0f} s", err=True)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+            else:
+                return
+
+    async def _work(self, *, once: bool) -> None:
+        connector = self._registration.make()
+        agency = find_agency((await released(self._settings.kafka)).newest().agencies, self._agency_id)
+        if agency.sector is not connector.sector:
+            raise InputError(
+                f"agency `{agency.id}` is of the sector {agency.sector.value}, `{self._name}` of {connector.sector.value}: "
+                "name the right agency, or correct the registers"
+            )
+        job = Job(connector, agency, sets=self._registration.sets, accept_disappearances=self._accept)
+        memory = SqliteMemory(
+            self._settings.data / "connect" / f"{re.sub('[^A-Za-z0-9._-]', '_', agency.id)}-{self._name}.sqlite"
+        )
+        try:
+            async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:
+                with self._progress() as progress:
+                    publish = _Counting(Publisher(producer, self._signer), progress)
+                    async for outcome in Directory(self._inbox, job, publish, memory).deliveries(once=once):
+                        self._show(outcome)
+                        publish.count = 0
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise InputError(f"inbox `{self._inbox}`: {error.strerror}: the connector must be able to write there") from error
+        except sqlite3.OperationalError as error:
+            raise InputError(f"folder `{self._settings.data}`: {error}: make room, or the right to write there") from error
+        finally:
+            memory.close()
+
+    def _progress(self) -> Progress:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        return Progress(
+            *columns, console=self._console, transient=True, redirect_stdout=False, disable=not self._console.is_terminal
+        )
+
+    def _show(self, outcome: Outcome) -> None:
+        self.rejected += not outcome.accepted
+        if self._as_json:
+            click.echo(json.dumps(outcome.as_json()))
+            return
+        files, tally = ", ".join(outcome.files), outcome.tally
+        if not outcome.accepted:
+            click.echo(f"{files}: rejected: {outcome.reason}")
+            return
+        told = ", ".join(f"{count} {event_type}" for event_type, count in sorted(tally.events.items()))
+        nothing = f"nothing to publish: {outcome.reason or 'it says nothing new'}"
+        click.echo(f"{files}: {told or nothing}{_doubts(outcome)}")
+
+
+class _Counting:
+    """Publishes, and shows how far it is."""
+
+    def __init__(self, publisher: Publisher, progress: Progress) -> None:
+        self._publisher = publisher
+        self._progress = progress
+        self._task = progress.add_task("waiting for files", total=None)
+        self.count = 0
+
+    async def __call__(self, events: Iterable[Event]) -> None:
+        await self._publisher.publish(self._counted(events))
+        self._progress.update(self._task, description="waiting for files")
+
+    def _counted(self, events: Iterable[Event]) -> Iterable[Event]:
+        for event in events:
+            self.count += 1
+            if self.count % 500 == 0:
+                self._progress.update(self._task, description=f"published {self.count:,} events")
+            yield event
+
+
+def _doubts(outcome: Outcome) -> str:
+    counts = dict.fromkeys(("error", "warning"), 0)
+    for (severity, _), count in outcome.tally.findings.items():
+        if severity in counts:
+            counts[severity] += count
+    said = ", ".join(f"{count} {severity}(s)" for severity, count in counts.items() if count)
+    return f"; {said}: see the report beside the file" if said else ""
+
+
+def find_agency(agencies: Mapping[AgencyId, Agency], wanted: str) -> Agency:
+    """Return an agency of the registers in force; raises NotFoundError."""
+    agency = agencies.get(AgencyId(wanted))
+    if agency is None:
+        raise NotFoundError(f"agency `{wanted}` is not in the registers in force: see `broker registers show`, then release them")
+    return agency
+
+
+commands: dict[str, click.Command] = {"connect": connect}

@@ -1,0 +1,84 @@
+"""Write a recipient's Operation Encompass disclosures as notices into a folder, with no one at a terminal."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from aiokafka import AIOKafkaProducer
+
+from broker.errors import InputError
+from broker.sealing.signatures import Signer, load_signer
+from broker.settings import Settings
+from broker.stream.clients import Writer, open_producer
+from broker.stream.inbox import NOTICES, Inbox, Shown
+from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.subscribe import From, follow
+from connectors.police.encompass_notice import EncompassNotice
+
+EVENT_TYPE = "police.encompass.notified"
+
+
+async def write_notices(settings: Settings, recipient: str, outbox: Path, *, once: bool, as_json: bool) -> None:
+    """Write each notice once, confirm it as delivered with the recipient's key, and go on; with `once`, up to now.
+
+    A notice is a whole file on disk before it is remembered, and remembered before it is confirmed: a crash may write the
+    same file again, under the same name, and never loses one. Raises InputError when the folder cannot be written.
+    """
+    signer = load_signer(settings.keys, recipient)
+    inbox = Inbox(settings.data / NOTICES, recipient)
+    desk = _Desk(inbox, signer, outbox, as_json=as_json)
+    try:
+        await asyncio.to_thread(outbox.mkdir, parents=True, exist_ok=True)
+        async with open_producer(settings.kafka) as producer:
+            await desk.confirm(producer, inbox.unconfirmed())
+            async for batch in follow(settings.kafka, inbox, From(until_now=once)):
+                await desk.confirm(producer, [shown for one in batch.disclosures if (shown := desk.write(one))])
+                inbox.read_up_to(batch.read_up_to)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise InputError(f"outbox `{outbox}`: {error.strerror}: the connector must be able to write there") from error
+    finally:
+        inbox.close()
+
+
+class _Desk:
+    """Writes notices and says that they were delivered."""
+
+    def __init__(self, inbox: Inbox, signer: Signer, outbox: Path, *, as_json: bool) -> None:
+        self._inbox = inbox
+        self._signer = signer
+        self._outbox = outbox
+        self._as_json = as_json
+        self._connector = EncompassNotice()
+
+    def write(self, disclosure: dict[str, Any]) -> Shown | None:
+        """Write one disclosure as a notice; None when it is none, or was written before."""
+        name = disclosure["disclosure_id"]
+        if disclosure["event_type"] != EVENT_TYPE or self._inbox.was_shown(name):
+            return None
+        file = self._outbox / f"{name}.txt"
+        unfinished = file.with_name(f"{file.name}.part")
+        with unfinished.open("w", encoding="utf-8") as out:
+            out.write(self._connector.write(disclosure))
+            out.flush()
+            os.fsync(out.fileno())
+        unfinished.replace(file)
+        shown = Shown(name, disclosure["token"], disclosure["event_type"], disclosure["kind"])
+        self._inbox.show(shown)
+        click.echo(json.dumps({"file": str(file), "kind": shown.kind}) if self._as_json else f"{file}: {shown.kind.lower()}")
+        return shown
+
+    async def confirm(self, producer: AIOKafkaProducer, shown: Sequence[Shown]) -> None:
+        """Say with the recipient's key that some notices were delivered."""
+        if not shown:
+            return
+        now = time.time_ns() // 1_000_000
+        answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
+        await Writer(producer).write([signed_receipt(self._signer, one) for one in answers])
+        self._inbox.mark((one.id for one in shown), "delivered")
