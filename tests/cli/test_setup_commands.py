@@ -1,0 +1,125 @@
+"""The commands that set a place up, as a person meets them: keys, schemas, the registers file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import schemas
+from broker.cli import cli
+from broker.cli.schemas import write_lock
+from broker.errors import BrokerError, SchemaChangeError
+from broker.registerfile import load_registers
+from tests.area import Area
+
+
+def broker(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def test_a_new_key_prints_the_entry_for_the_registers_and_never_the_private_half(tmp_path: Path) -> None:
+    made = broker("keys", "new", "urn:100001", "--folder", str(tmp_path))
+    private = (tmp_path / "urn_100001.keys").read_text().splitlines()[-1].split('"')[1]
+
+    assert made.exit_code == 0
+    assert '[[key]]\nid = "urn:100001/' in made.output
+    assert private not in made.output
+
+    registers = tmp_path / "registers.toml"
+    head = 'version = "1"\n[[area]]\nid = "E1"\nname = "E"\nhub = "hub"\n'
+    agency = '[[agency]]\nid = "urn:100001"\nname = "S"\nsector = "SCHOOLS"\narea = "E1"\n'
+    hub = '[[recipient]]\nid = "hub"\nname = "H"\nagency = "urn:100001"\narea = "E1"\nroles = ["hub"]\n'
+    registers.write_text(head + agency + hub + made.output)
+    assert [key.holder for key in load_registers(registers).keys.values()] == ["urn:100001"]
+
+
+def test_a_key_is_never_replaced(tmp_path: Path) -> None:
+    assert broker("keys", "broker", "--folder", str(tmp_path)).exit_code == 0
+
+    again = broker("keys", "broker", "--folder", str(tmp_path))
+    assert isinstance(again.exception, BrokerError)
+    assert "is there already" in str(again.exception)
+
+
+def test_the_schemas_are_as_released() -> None:
+    assert broker("schemas", "check").exit_code == 0
+    assert json.loads(broker("schemas", "check", "--json").output)["changed"] == []
+
+
+def test_a_schema_that_was_released_and_changed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = json.loads(json.dumps(schemas.lock()))
+    lock["receipt"][0]["schema"]["fields"].append({"name": "gone", "type": "string", "category": "existence"})
+    monkeypatch.setattr(schemas, "lock", lambda: lock)
+
+    found = broker("schemas", "check")
+
+    assert isinstance(found.exception, SchemaChangeError)
+    assert "field `Receipt.gone`: was renamed or removed" in str(found.exception)
+
+
+def test_a_release_adds_a_version_and_keeps_the_old_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lock = json.loads(json.dumps(schemas.lock()))
+    fields = lock["receipt"][-1]["schema"]["fields"]
+    lock["receipt"][-1]["schema"]["fields"] = [one for one in fields if one["name"] != "note"]
+    monkeypatch.setattr(schemas, "lock", lambda: lock)
+    monkeypatch.setattr(schemas, "LOCK_FILE", tmp_path / "lock.json")
+
+    unreleased = broker("schemas", "check")
+    released = broker("schemas", "check", "--release")
+
+    assert (unreleased.exit_code, released.exit_code) == (1, 0)
+    after = json.loads((tmp_path / "lock.json").read_text())
+    assert after["receipt"][:-1] == lock["receipt"]
+    ids = [one["id"] for versions in after.values() for one in versions]
+    assert len(set(ids)) == len(ids)
+    assert list(after) == list(schemas.NAMES)
+
+
+def test_an_unchanged_lock_file_is_written_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = schemas.LOCK_FILE.read_text()
+    lock = dict(schemas.lock())
+    monkeypatch.setattr(schemas, "LOCK_FILE", tmp_path / "lock.json")
+
+    write_lock(lock, [])
+
+    assert json.loads((tmp_path / "lock.json").read_text()) == json.loads(before)
+
+
+def test_a_subscription_is_narrowed_in_the_file_and_everything_can_be_heard_again(tmp_path: Path) -> None:
+    area = Area(tmp_path / "area", "127.0.0.1:1")
+    area.write()
+    file, before = str(area.registers_file), area.registers_file.read_text()
+
+    narrowed = broker("registers", "subscribe", "dsl-100001", "--registers", file, "--event-type", "police.encompass.notified")
+    widened = broker("registers", "subscribe", "dsl-100001", "--registers", file, "--event-type", "police.intelligence.held")
+    shown = broker("registers", "show", file, "--settings", str(area.settings_file))
+    again = broker("registers", "subscribe", "dsl-100001", "--registers", file, "--everything")
+
+    assert (narrowed.exit_code, again.exit_code) == (0, 0), narrowed.output
+    assert "a subscription only narrows" in str(widened.exception)
+    assert "only police.encompass.notified" in shown.output
+    assert area.registers_file.read_text() == before
+
+
+def test_publishing_names_every_bad_line_and_checks_without_kafka(tmp_path: Path) -> None:
+    area = Area(tmp_path / "area", "127.0.0.1:1")
+    area.write()
+    good = {"header": {"event_type": "school.concern.raised", "recorded_at": "2026-11-20T09:00:00Z"}}
+    lines = [json.dumps(good), "{", "", json.dumps({"header": {**good["header"], "acton": "x"}})]
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(lines))
+    arguments = ["publish", str(file), "--agency", "urn:100001", "--dry-run", "--settings", str(area.settings_file)]
+
+    told = broker(*arguments)
+    as_json = json.loads(broker(*arguments, "--json").output)
+
+    assert told.exit_code == 3
+    assert "would publish 1 event(s), 2 line(s) not taken" in told.output
+    assert "line 4: field `header.acton`: unknown" in told.output
+    assert [one["line"] for one in as_json["bad"]] == [2, 4]
+
+
+@pytest.mark.parametrize("name", ["keys", "schemas", "topics", "registers", "reviews", "publish"])
+def test_help_gives_an_example(name: str) -> None:
+    assert "Example: broker" in broker(name, "--help").output

@@ -1,0 +1,193 @@
+"""What intake takes and what it refuses, each with its reason."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker import codec
+from broker.core.event import Event, Sector
+from broker.core.identifiers import AgencyId, Digest, Millis
+from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Record
+from broker.core.registers import Agency, Area, Registers, SigningKey
+from broker.errors import RejectError
+from broker.sealing.signatures import Signer, new_key
+from broker.stream.cloudevents import headers_of
+from broker.stream.intake import Intake
+from broker.stream.publish import signed_record
+from broker.stream.topics import CANDIDATES, MAX_EVENT_BYTES
+from tests.stream.identify_runner import SECRETS, FixedRegisters
+from tests.stream.people import COUNCIL, NHS, SCHOOL, an_event, enrolled
+
+NOW = 2_000_000
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Signer:
+    return new_key(tmp_path, SCHOOL)
+
+
+def registers(signer: Signer, **agency: Any) -> FixedRegisters:
+    entry = Agency(
+        **{
+            "id": AgencyId(SCHOOL),
+            "name": "School",
+            "sector": Sector.SCHOOLS,
+            "area": COUNCIL,
+            "registers_people": True,
+            **agency,
+        }
+    )
+    key = SigningKey(id=signer.key_id, holder=signer.holder, public_key=signer.public_key, until=Millis(NOW + 1))
+    area = Area(id=COUNCIL, name="Eskshire", hub="hub")  # type: ignore[arg-type]  # a recipient's id is a string
+    return FixedRegisters(
+        Registers(
+            version="1", digest=Digest(""), agencies={entry.id: entry}, keys={key.id: key}, recipients={}, areas={COUNCIL: area}
+        )
+    )
+
+
+def record(outgoing: Outgoing, timestamp: int = NOW) -> Record:
+    return Record(outgoing.topic, 3, 7, timestamp, outgoing.key, outgoing.value, outgoing.headers)
+
+
+def take(source: FixedRegisters, taken: Record) -> list[Outgoing]:
+    effects = Effects()
+    try:
+        Intake(SECRETS, source).open(0, {}).step(taken, effects)
+    except RejectError:
+        assert (effects.audit, effects.outputs, effects.state) == ([], [], {})
+        raise
+    return effects.outputs
+
+
+def test_a_good_record_goes_on_byte_for_byte_under_its_matching_key(school: Signer) -> None:
+    event = enrolled(given="Alfie", upn="H801200001001")
+    sent = record(signed_record(school, event))
+
+    [candidate] = take(registers(school), sent)
+
+    message = codec.decode("candidate", candidate.value or b"")
+    assert (candidate.topic, candidate.key) == (CANDIDATES, SECRETS.matching_key("2015-03-02").encode())
+    assert (message["event"], message["opens_child"], message["hub"]) == (sent.value, True, "hub")
+    assert dict(candidate.headers) == {ORIGIN: b"events.schools.v1/3@7+0", CAUSE: b"events.schools.v1/3@7+0"}
+
+
+@pytest.mark.parametrize(
+    ("said", "starts"),
+    [({"born": None, "nhs": NHS[0]}, "i-"), ({"born": "2015"}, "n-"), ({"born": "1900-01-01"}, "n-"), ({}, "m-")],
+)
+def test_the_key_is_of_the_birth_date_else_of_an_identifier_else_of_the_event(
+    school: Signer, said: dict[str, Any], starts: str
+) -> None:
+    [candidate] = take(registers(school), record(signed_record(school, enrolled(**said))))
+
+    assert (candidate.key or b"").decode().startswith(starts)
+
+
+def test_only_an_agency_that_registers_people_opens_children(school: Signer) -> None:
+    [candidate] = take(registers(school, registers_people=False), record(signed_record(school, enrolled())))
+
+    assert codec.decode("candidate", candidate.value or b"")["opens_child"] is False
+
+
+def with_value(sent: Record, value: bytes | None) -> Record:
+    return dataclasses.replace(sent, value=value)
+
+
+def with_header(sent: Record, name: str, value: bytes | None) -> Record:
+    kept = tuple(one for one in sent.headers if one[0] != name)
+    return dataclasses.replace(sent, headers=kept if value is None else (*kept, (name, value)))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda sent: with_value(sent, None), "unreadable"),
+        (lambda sent: with_value(sent, b"nonsense"), "unknown_schema"),
+        (lambda sent: with_value(sent, b"\x00\x00\x00\x00\x63rest"), "unknown_schema"),
+        (lambda sent: with_value(sent, (sent.value or b"")[:40]), "unreadable"),
+        (lambda sent: with_value(sent, b"\x00" * (MAX_EVENT_BYTES + 1)), "too_large"),
+        (lambda sent: with_header(sent, "ce_id", b"another"), "headers_disagree"),
+        (lambda sent: with_header(sent, "ce_time", b"1999-01-01T00:00:00Z"), "headers_disagree"),
+        (lambda sent: with_header(sent, "content-type", None), "headers_disagree"),
+        (lambda sent: with_header(sent, "sb_signature", None), "bad_signature"),
+        (lambda sent: with_header(sent, "sb_signature", b"x" * 64), "bad_signature"),
+        (lambda sent: with_header(sent, "sb_key_id", b"unknown"), "bad_signature"),
+        (lambda sent: dataclasses.replace(sent, topic="events.police.v1"), "bad_signature"),
+        (lambda sent: dataclasses.replace(sent, timestamp=NOW + 1), "bad_signature"),
+    ],
+)
+def test_a_record_that_is_not_as_it_should_be_is_refused_with_its_reason(school: Signer, change: Any, reason: str) -> None:
+    with pytest.raises(RejectError) as found:
+        take(registers(school), change(record(signed_record(school, enrolled()))))
+
+    assert found.value.reason == reason
+    assert "Alfie" not in str(found.value)
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [(5 * 60_000, True), (5 * 60_000 + 1, False)])
+def test_what_was_recorded_in_the_future_is_refused(school: Signer, ahead: int, taken: bool) -> None:
+    event = enrolled()
+    early = dataclasses.replace(event, header=dataclasses.replace(event.header, recorded_at=Millis(NOW + ahead)))
+    sent = record(signed_record(school, early))
+
+    if taken:
+        assert take(registers(school), sent)
+        return
+    with pytest.raises(RejectError) as found:
+        take(registers(school), sent)
+    assert found.value.reason == "time_in_future"
+
+
+def test_a_time_is_taken_in_any_spelling_of_the_same_instant(school: Signer) -> None:
+    sent = record(signed_record(school, enrolled()))
+
+    assert take(registers(school), with_header(sent, "ce_time", b"1970-01-01T01:00:01+01:00"))
+
+
+@pytest.mark.parametrize(
+    ("agency", "event"),
+    [
+        ({"sector": Sector.HEALTH}, enrolled()),
+        ({"event_types": frozenset({"school.suspension"})}, enrolled()),
+        ({"id": AgencyId("urn:100002")}, enrolled()),
+        ({}, an_event("police.missing.reported", SCHOOL)),
+    ],
+    ids=["another sector", "a type it may not publish", "no such agency", "another sector's type"],
+)
+def test_an_agency_publishes_as_itself_on_its_own_topic_what_its_role_allows(
+    school: Signer, agency: dict[str, Any], event: Event
+) -> None:
+    with pytest.raises(RejectError) as found:
+        take(registers(school, **agency), record(signed_record(school, event)))
+
+    assert found.value.reason == "not_permitted"
+
+
+def test_nobody_publishes_as_another_agency(school: Signer, tmp_path: Path) -> None:
+    other = new_key(tmp_path / "other", "urn:100002")
+    event = enrolled()
+    honest = signed_record(school, event)
+    forged = (*headers_of(event.header), *other.headers(honest.topic, honest.value or b"", event.header.event_id))
+    source = registers(other)
+
+    with pytest.raises(RejectError, match="cannot publish as another agency"):
+        take(source, dataclasses.replace(record(honest), headers=forged))
+
+
+def test_an_empty_purpose_is_refused(school: Signer) -> None:
+    event = enrolled()
+    silent = dataclasses.replace(event, header=dataclasses.replace(event.header, purpose=" "))
+
+    with pytest.raises(RejectError, match="purpose"):
+        take(registers(school), record(signed_record(school, silent)))
+
+
+def test_a_publishers_own_words_about_where_its_record_stands_are_not_believed(school: Signer) -> None:
+    sent = with_header(record(signed_record(school, enrolled())), ORIGIN, b"events.police.v1/0@1+0")
+
+    [candidate] = take(registers(school), sent)
+
+    assert dict(candidate.headers)[ORIGIN] == b"events.schools.v1/3@7+0"

@@ -1,0 +1,90 @@
+"""The canonical form: every fault with line and field, never a value; the good lines are taken."""
+
+import json
+from typing import Any
+
+import pytest
+
+from broker.canonical import BadLine, read_lines
+from broker.codec import decode_event, encode_event
+from broker.core.event import Event, Sector
+from broker.core.identifiers import AgencyId
+
+SCHOOL = AgencyId("urn:100001")
+GOOD: dict[str, Any] = {
+    "header": {"event_type": "school.concern.raised", "recorded_at": "2026-11-20T09:00:00Z", "occurred_at": "2026-11-19"},
+    "identity": {
+        "identifiers": [{"scheme": "upn", "value": "H801200001001"}],
+        "names": [{"given": "Alfie", "family": "Marsh"}],
+        "birth_date": "2015-03-02",
+    },
+    "concern": {"codes": [{"scheme": "local", "code": "N1", "abuse": "NEG"}]},
+}
+
+
+def read(*lines: object) -> list[Event | BadLine]:
+    return list(read_lines([one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines], SCHOOL))
+
+
+def changed(**header: object) -> dict[str, Any]:
+    return {**GOOD, "header": {**GOOD["header"], **header}}
+
+
+def test_what_is_left_out_is_filled_without_guessing() -> None:
+    [event] = read(GOOD)
+
+    assert isinstance(event, Event)
+    assert (event.header.producer, event.header.sector) == (SCHOOL, Sector.SCHOOLS)
+    assert event.header.recorded_at == 1_795_165_200_000
+    assert event.body["identity"]["identifiers"][0]["check_ok"] is True
+    assert decode_event(encode_event(event)) == event
+
+
+def test_the_same_words_have_the_same_id_wherever_they_stand() -> None:
+    first, second, other = read(GOOD, GOOD, changed(occurred_at="2026-11-18"))
+
+    assert isinstance(first, Event)
+    assert isinstance(second, Event)
+    assert isinstance(other, Event)
+    assert first.header.event_id == second.header.event_id != other.header.event_id
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{", "line is not JSON"),
+        (b"\xff\xfe", "line is not JSON"),
+        (b"[1]", "must hold an object with a `header`"),
+        (changed(event_type=None), "field `header.event_type`: missing"),
+        (changed(event_type="Not A Type"), "field `header.event_type`: is not in the form"),
+        (changed(recorded_at="yesterday"), "field `header.recorded_at`: input should be a valid integer"),
+        (changed(recorded_at="2026-11-20T09:00:00"), "field `header.recorded_at`"),
+        (changed(acton="NEW"), "field `header.acton`: unknown"),
+        (changed(action="DELETE"), "field `header.action`: input should be 'NEW', 'UPDATE' or 'RETRACT'"),
+        ({**GOOD, "identity": {"birth_date": "02/03/2015"}}, "field `identity.birth_date`: is not in the form"),
+        ({**GOOD, "identity": {"names": [{"given": "Alfie"}]}}, "field `identity.names.0.family`: missing"),
+        ({**GOOD, "extra": 1}, "field `extra`: unknown"),
+    ],
+)
+def test_a_bad_line_is_told_with_its_field_and_without_its_value(line: object, said: str) -> None:
+    good, bad = read(GOOD, line)
+
+    assert isinstance(good, Event)
+    assert isinstance(bad, BadLine)
+    assert bad.line == 2
+    assert any(said in fault for fault in bad.faults)
+    assert not any(value in fault for fault in bad.faults for value in ("Alfie", "02/03/2015", "yesterday", "Not A Type"))
+
+
+def test_all_faults_of_a_line_are_told_and_empty_lines_count() -> None:
+    [bad] = read(b"", b"  \n", changed(acton=1, recorded_at="x"))
+
+    assert isinstance(bad, BadLine)
+    assert (bad.line, len(bad.faults)) == (3, 2)
+
+
+def test_a_line_that_is_too_long_is_told_and_the_next_is_read() -> None:
+    bad, good = read(b'{"header": "' + b"x" * 2_000_000 + b'"}', GOOD)
+
+    assert isinstance(bad, BadLine)
+    assert isinstance(good, Event)

@@ -1,0 +1,91 @@
+"""Which changes of a schema may be released."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import schemas
+from broker.compatibility import examples, faults_of_change, faults_of_fields, stripped
+
+BASE: dict[str, Any] = {
+    "type": "record",
+    "name": "Thing",
+    "namespace": "tests",
+    "doc": "A thing.",
+    "fields": [
+        {"name": "id", "type": "string", "doc": "Its id.", "category": "existence"},
+        {
+            "name": "kind",
+            "type": {"type": "enum", "name": "Kind", "doc": "Kinds.", "symbols": ["A", "B"]},
+            "doc": "Its kind.",
+            "category": "existence",
+        },
+        {"name": "notes", "type": {"type": "array", "items": "string"}, "doc": "Notes.", "category": "narrative", "default": []},
+    ],
+}
+
+
+NEW = {"name": "more", "type": ["null", "string"], "doc": "More.", "category": "existence"}
+CHANGES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
+    "nothing": lambda fields: None,
+    "a field with a default": lambda fields: fields.append({**NEW, "default": None}),
+    "a field without a default": lambda fields: fields.append(dict(NEW)),
+    "a field removed": lambda fields: fields.pop(),
+    "a field renamed": lambda fields: fields[0].update(name="identity"),
+    "a type changed": lambda fields: fields[0].update(type="long"),
+    "a symbol added": lambda fields: fields[1]["type"]["symbols"].append("C"),
+    "a symbol removed": lambda fields: fields[1]["type"]["symbols"].pop(),
+    "a type renamed": lambda fields: fields[1]["type"].update(name="Sort"),
+    "a type widened": lambda fields: fields[2].update(type=["null", fields[2]["type"]]),
+}
+
+
+def after(change: str) -> dict[str, Any]:
+    made = copy.deepcopy(BASE)
+    CHANGES[change](made["fields"])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ("nothing", None),
+        ("a field with a default", None),
+        ("a field without a default", "old bytes cannot be read"),
+        ("a field removed", "was renamed or removed"),
+        ("a field renamed", "was renamed or removed"),
+        ("a type changed", "old bytes cannot be read"),
+        ("a symbol added", "a released reader cannot read new bytes"),
+        ("a symbol removed", "was renamed or removed"),
+        ("a type renamed", "was renamed or removed"),
+        ("a type widened", "a released reader cannot read new bytes"),
+    ],
+)
+def test_a_change_may_be_released_only_when_old_bytes_and_old_readers_survive_it(change: str, word: str | None) -> None:
+    faults = faults_of_change(stripped(BASE), after(change))
+
+    assert bool(faults) == (word is not None)
+    assert word is None or any(word in fault for fault in faults)
+
+
+def test_generated_values_take_every_branch() -> None:
+    values = examples(BASE)
+
+    assert {value["kind"] for value in values} == {"A", "B"}
+    assert {len(value["notes"]) for value in values} == {0, 1, 2}
+    assert values == examples(BASE)
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_every_schema_can_be_read_by_itself(name: str) -> None:
+    assert not faults_of_change(stripped(schemas.whole(name)), schemas.whole(name))
+
+
+def test_a_field_without_doc_or_category_is_named() -> None:
+    made = after("a field with a default")
+    del made["fields"][0]["doc"]
+    made["fields"][3]["category"] = "secret"
+
+    assert [fault.split(":")[0] for fault in faults_of_fields(made)] == ["field `Thing.id`", "field `Thing.more`"]

@@ -1,0 +1,162 @@
+"""The registers file: every fault with file, entry and remedy; one canonical form; subscriptions that only narrow."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from broker.core.identifiers import RecipientId, RoleName
+from broker.errors import NotFoundError, RegistersError
+from broker.policyfile import load_policy
+from broker.registeredit import check_narrows, with_subscription
+from broker.registerfile import load_content, load_registers, registers_from_content
+
+KEY = base64.b64encode(b"k" * 32).decode()
+GOOD = f"""version = "1"
+
+[[area]]
+id = "E10000030"
+name = "Eskshire"
+hub = "hub"
+
+[[agency]]
+id = "E10000030"
+name = "Eskshire Council"
+sector = "COUNCILS"
+area = "E10000030"
+registers_people = true
+
+[[agency]]  # a school
+id = "urn:100001"
+name = "Esk School"
+sector = "SCHOOLS"
+area = "E10000030"
+
+[[recipient]]
+id = "hub"
+name = "Hub"
+agency = "E10000030"
+area = "E10000030"
+roles = ["hub"]
+
+# the lead of the school
+[[recipient]]
+id = "dsl-100001"
+name = "Lead"
+agency = "urn:100001"
+area = "E10000030"
+roles = ["dsl"]
+serves = ["urn:100001"]
+alternate = "hub"
+
+[[key]]
+id = "urn:100001/1"
+holder = "urn:100001"
+public_key = "{KEY}"
+since = 2026-09-01T00:00:00Z
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "registers.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_sound_file_gives_registers_that_find_who_fills_a_role(tmp_path: Path) -> None:
+    registers = load_registers(write(tmp_path, GOOD))
+
+    assert registers.filling(RoleName("dsl"), "urn:100001") == ("dsl-100001",)
+    [key] = registers.keys.values()
+    assert (key.since, key.until, key.public_key) == (1_788_220_800_000, None, b"k" * 32)
+
+
+def test_the_canonical_form_does_not_depend_on_the_order_of_entries_or_on_comments(tmp_path: Path) -> None:
+    head, *entries = GOOD.split("\n[[")
+    shuffled = "\n[[".join([head, *reversed(entries)])
+
+    content = load_content(write(tmp_path, GOOD))
+    assert load_content(write(tmp_path, shuffled)) == content
+    assert registers_from_content(content).digest == load_registers(write(tmp_path, shuffled)).digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('hub = "hub"', 'hub = "nobody"', "area `E10000030`: hub `nobody` is no recipient"),
+        ('sector = "SCHOOLS"', 'sector = "PRISONS"', "agency `urn:100001`: `sector`: input should be"),
+        ('name = "Lead"', 'name = "Lead"\nmame = "x"', "recipient `dsl-100001`: `mame`: unknown key"),
+        ('alternate = "hub"', 'alternate = "dsl-100001"', "is its own alternate"),
+        ('alternate = "hub"', 'alternate = "gone"', "alternate `gone` is no recipient"),
+        (KEY, "AAAA", "key `urn:100001/1`: `public_key`: is not an Ed25519 public key"),
+        ("since = 2026-09-01T00:00:00Z", "since = 2026-09-01T00:00:00", "needs a time zone"),
+        ('holder = "urn:100001"', 'holder = "urn:9"', "holder `urn:9` is no agency and no recipient"),
+        ('id = "hub"', 'id = "dsl-100001"', "recipient `dsl-100001`: stands more than once"),
+        ('serves = ["urn:100001"]', 'serves = ["100001"]', "recipient `dsl-100001`: `serves`"),
+        ('roles = ["dsl"]', "roles = []", "recipient `dsl-100001`: `roles`"),
+        ('roles = ["dsl"]', 'roles = ["dsl"]\nsubscription = { roles = ["gp"] }', "subscribes to roles it does not fill (gp)"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named_with_file_entry_and_remedy(tmp_path: Path, old: str, new: str, said: str) -> None:
+    file = write(tmp_path, GOOD.replace(old, new))
+
+    with pytest.raises(RegistersError) as found:
+        load_registers(file)
+
+    assert said in str(found.value)
+    assert all(line.startswith(f"registers file `{file}`: ") for line in str(found.value).splitlines())
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    broken = GOOD.replace('hub = "hub"', 'hub = "nobody"').replace('alternate = "hub"', 'alternate = "gone"')
+
+    with pytest.raises(RegistersError) as found:
+        load_registers(write(tmp_path, broken))
+
+    assert len(str(found.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(("text", "said"), [("version =", "not TOML"), ("", "`version`")])
+def test_a_file_that_is_none_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RegistersError, match=said):
+        load_registers(write(tmp_path, text))
+
+
+def test_a_subscription_is_written_beside_everything_else_as_it_stood(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    wanted = {"event_types": ["police.encompass.notified"], "roles": []}
+
+    after = with_subscription(GOOD, RecipientId("dsl-100001"), wanted, file)
+    again = with_subscription(after, RecipientId("dsl-100001"), {"event_types": [], "roles": []}, file)
+
+    assert [line for line in after.splitlines() if line not in GOOD.splitlines()] == [
+        'subscription = { event_types = ["police.encompass.notified"] }'
+    ]
+    assert again == GOOD
+    entry = load_registers(write(tmp_path, after)).recipients[RecipientId("dsl-100001")]
+    assert entry.subscription.event_types == {"police.encompass.notified"}
+
+
+def test_a_subscription_written_as_a_table_is_replaced(tmp_path: Path) -> None:
+    table = GOOD.replace('alternate = "hub"\n', 'alternate = "hub"\n[recipient.subscription]\nroles = ["dsl"]\n')
+    wanted = {"event_types": ["police.encompass.notified"], "roles": []}
+
+    after = with_subscription(table, RecipientId("dsl-100001"), wanted, write(tmp_path, table))
+
+    assert load_registers(write(tmp_path, after)).recipients[RecipientId("dsl-100001")].subscription.roles == frozenset()
+
+
+def test_nobody_unknown_can_subscribe(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no recipient `gp`"):
+        with_subscription(GOOD, RecipientId("gp"), {"event_types": [], "roles": []}, tmp_path)
+
+
+def test_a_subscription_cannot_ask_for_what_no_rule_gives(tmp_path: Path) -> None:
+    lead = load_registers(write(tmp_path, GOOD)).recipients[RecipientId("dsl-100001")]
+    policy = load_policy()
+
+    check_narrows(lead, ["police.encompass.notified"], ["dsl"], policy)
+    with pytest.raises(RegistersError) as found:
+        check_narrows(lead, ["police.intelligence.held", "police.nothing"], ["gp"], policy)
+
+    assert len(str(found.value).splitlines()) == 3
