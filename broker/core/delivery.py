@@ -8,7 +8,6 @@ without an error, and commits the memory only after every event was acknowledged
 import codecs
 import hashlib
 import io
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
@@ -107,16 +106,6 @@ class Connector(Protocol):
 def piece_from_bytes(name: str, content: bytes) -> Piece:
     """Make a piece of bytes in memory."""
     return Piece(name, len(content), Digest(hashlib.sha256(content).hexdigest()), lambda: io.BytesIO(content))
-
-
-def source_key(event: Event) -> str:
-    """Return the Kafka key of an event: the agency and its own record of the person, so that its own order is kept.
-
-    The record's identifier is hashed, since keys must not hold personal data; an event about nobody known has its own key.
-    """
-    identifiers = event.body.get("identity", {}).get("identifiers") or []
-    record = f"{identifiers[0]['scheme']}:{identifiers[0]['value']}" if identifiers else event.header.event_id
-    return f"{event.header.producer}/{uuid.uuid5(uuid.NAMESPACE_URL, record)}"
 
 
 def check_readable(piece: Piece, *, limit: int = MAX_BYTES) -> bytes:

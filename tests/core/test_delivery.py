@@ -1,26 +1,12 @@
-"""What is refused before a connector reads it, how text is opened, and how events are keyed."""
+"""What is refused before a connector reads it, and how text is opened."""
 
 import io
 
 import pytest
 
-from broker.core.delivery import Piece, check_readable, open_text, piece_from_bytes, source_key
-from broker.core.event import Body, Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, Digest, EventId, Millis
+from broker.core.delivery import Piece, check_readable, open_text, piece_from_bytes
+from broker.core.identifiers import Digest
 from broker.errors import DeliveryError, TooLargeError
-
-
-def an_event(body: Body, event_id: str = "e-1", producer: str = "urn:100001") -> Event:
-    source = Source("", "x", "", "", "line 1")
-    header = Header(
-        event_id=EventId(event_id),
-        event_type="school.concern.raised",
-        producer=AgencyId(producer),
-        sector=Sector.SCHOOLS,
-        recorded_at=Millis(0),
-        source=source,
-    )
-    return Event(header, body)
 
 
 @pytest.mark.parametrize(
@@ -72,15 +58,3 @@ def test_line_ends_are_kept_as_they_are() -> None:
 def test_text_in_no_known_encoding_is_refused(content: bytes) -> None:
     with pytest.raises(DeliveryError, match="encoding"):
         open_text(piece_from_bytes("f", content))
-
-
-def test_events_of_one_record_share_a_key_that_shows_nobody() -> None:
-    body: Body = {"identity": {"identifiers": [{"scheme": "upn", "value": "A950000178301"}]}}
-
-    assert source_key(an_event(body, "e-1")) == source_key(an_event(body, "e-2"))
-    assert source_key(an_event(body)).startswith("urn:100001/")
-    assert "A950000178301" not in source_key(an_event(body))
-
-
-def test_an_event_about_nobody_known_has_a_key_of_its_own() -> None:
-    assert source_key(an_event({}, "e-1")) != source_key(an_event({}, "e-2"))
