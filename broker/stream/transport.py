@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, NoOffsetForPartitionError
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
@@ -71,7 +71,10 @@ class ChunkConsumerThread(stock.AIOKafkaConsumerThread):
 
     async def _fetch_records(self, consumer: Any, active_partitions: Any, **bounds: Any) -> Any:
         """Fetch, and give every run of records its place in the order of its partition. No await between the two."""
-        found = await super()._fetch_records(consumer, active_partitions, **bounds)
+        try:
+            found = await super()._fetch_records(consumer, active_partitions, **bounds)
+        except NoOffsetForPartitionError:
+            return {}  # the client looked for a committed position before `restart` gave it one
         chunks: dict[TP, Chunk] = {}
         for where, records in found.items():
             tp = TP(where.topic, where.partition)
