@@ -147,10 +147,11 @@ class _Round:
 
     async def _surround(self, stack: AsyncExitStack) -> None:
         kafka = self._settings.kafka
+        # First: which topics there are to write to may only be known from the releases.
+        hold = await stack.enter_async_context(self._extras.beside()) if self._extras.beside else None
         writer = Writer(await stack.enter_async_context(open_producer(kafka, topics=self._extras.outputs())))
         follower = StateFollower(kafka, writer, _say_repaired)
         await stack.enter_async_context(self._watched(follower.run()))
-        hold = await stack.enter_async_context(self._extras.beside()) if self._extras.beside else None
         consumer: Any = self._app.consumer
         consumer.on_revoke = self._revoke
         consumer.on_assign = self._assign
