@@ -1,6 +1,7 @@
 """What is measured, each against a rival in the same run: `make bench`, one JSON object per line.
 
-One file per benchmark; a file here that has a function `measure` is found by itself. It takes a `Place` and returns Figures.
+One file per benchmark; a file here that has a function `measure` is found by itself. It takes a `Place` and returns Figures,
+or takes nothing and returns one figure as a dictionary with the same keys.
 """
 
 import gc
