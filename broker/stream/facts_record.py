@@ -5,7 +5,7 @@ A field may be added at the end of a value's class with a default; older bytes t
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -30,13 +30,15 @@ _ROWS: Mapping[str, type] = {
     "ledger": Sent,
 }
 _SETS: Mapping[type, tuple[str, ...]] = {Finding: ("recipients",), Agreement: ("recipients", "categories"), Sent: ("categories",)}
+_PLAIN_SETS = ("cancelled", "holds")
+_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
 _READ = {of: attrgetter(*names) for of, names in _NAMES.items()}
 
 
 def facts_to_bytes(facts: Facts) -> bytes:
     """Write facts in their stored form."""
-    return _dump([_plain(name, getattr(facts, name)) for name in _NAMES[Facts]])
+    return _dump([write(value) if write else value for write, value in zip(_WRITE, _READ[Facts](facts), strict=True)])
 
 
 def facts_from_bytes(value: bytes) -> Facts:
@@ -45,7 +47,7 @@ def facts_from_bytes(value: bytes) -> Facts:
     for name, of in _ROWS.items():
         if name in values:
             values[name] = rows(of, values[name]) if values[name] else ()
-    for name in ("cancelled", "holds"):
+    for name in _PLAIN_SETS:
         if name in values:
             values[name] = frozenset(values[name])
     return Facts(**values)
@@ -63,7 +65,8 @@ def clocks_from_bytes(value: bytes) -> tuple[Clock, ...]:
 
 def request_to_bytes(facts: Facts, used: Plain) -> bytes:
     """Write what one decision used, for its audit entry: condition values, and the facts without ledger and bookkeeping."""
-    return _dump([used, [None if name in NOT_USED else _plain(name, getattr(facts, name)) for name in _NAMES[Facts]]])
+    written = zip(_NAMES[Facts], _WRITE, _READ[Facts](facts), strict=True)
+    return _dump([used, [None if name in NOT_USED else write(value) if write else value for name, write, value in written]])
 
 
 def request_from_bytes(value: bytes) -> tuple[Facts, Plain]:
@@ -90,7 +93,7 @@ def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, .
 
 
 def _dump(plain: Plain) -> bytes:
-    return VERSION + json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
+    return VERSION + _encode(plain).encode()
 
 
 def _load(value: bytes) -> Plain:
@@ -99,11 +102,20 @@ def _load(value: bytes) -> Plain:
     return json.loads(value[1:])
 
 
-def _plain(name: str, value: Any) -> Plain:
-    if name in _ROWS:
-        return [_row(one) for one in value]
-    return sorted(value) if isinstance(value, frozenset) else dict(value) if isinstance(value, Mapping) else value
+def _all_rows(values: Iterable[Any]) -> list[list[Plain]]:
+    return [_row(one) for one in values]
 
 
 def _row(value: Any) -> list[Plain]:
     return [sorted(one) if type(one) is frozenset else one for one in _READ[type(value)](value)]
+
+
+def _writer(name: str) -> Callable[[Any], Plain] | None:
+    """Return what makes a field of the facts plain; None for one that is plain already."""
+    if name in _ROWS:
+        return _all_rows
+    return sorted if name in _PLAIN_SETS else dict if name in _MAPPINGS else None
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_WRITE = tuple(_writer(name) for name in _NAMES[Facts])
