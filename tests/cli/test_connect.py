@@ -1,0 +1,64 @@
+"""`broker connect`: what it says before it needs a Kafka."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from broker.cli import cli
+from broker.sealing.signatures import new_key
+from connectors.registry import CONNECTORS
+from tests.connectors.contract import MemoryInHand
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    file = tmp_path / "broker.toml"
+    file.write_text('kafka = "127.0.0.1:9"\ndata = "state"\nkeys = "keys"\narea = "E10000030"\nmode = "demo"\n')
+    return file
+
+
+def connect(settings: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["connect", *words, "--settings", str(settings)])
+
+
+def test_help_names_every_connector_and_gives_examples() -> None:
+    said = CliRunner().invoke(cli, ["connect", "--help"]).output
+
+    assert all(name in said for name in CONNECTORS)
+    assert "broker connect cin-census --agency E10000030 --inbox inbox" in said
+
+
+@pytest.mark.parametrize("name", sorted(CONNECTORS))
+def test_every_registered_connector_is_one(name: str) -> None:
+    connector = CONNECTORS[name].make()
+
+    assert connector.name == name
+    assert not connector.claims(("holiday.jpg",))
+    assert callable(connector.read)
+    assert MemoryInHand().get("nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "why"),
+    [
+        (("cin-census", "--agency", "E10000030"), "--agency and --inbox go together", "no inbox"),
+        (("cin-census", "--inbox", "x"), "--agency and --inbox go together", "no agency"),
+        (("encompass-notice", "--deliver", "oak-dsl"), "--deliver and --outbox go together", "no outbox"),
+        (("cin-census", "--deliver", "oak-dsl", "--outbox", "x"), "only reads", "nothing is written in this format"),
+        (("cin-census", "--agency", "E10000030", "--inbox", "x"), "broker keys new E10000030", "no private key"),
+    ],
+)
+def test_what_is_missing_is_said_in_words(settings: Path, words: tuple[str, ...], said: str, why: str) -> None:
+    result = connect(settings, *words)
+
+    assert said in str(result.exception), why
+
+
+def test_once_says_that_kafka_is_away_instead_of_waiting(settings: Path, tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    new_key(tmp_path / "keys", "E10000030")
+
+    result = connect(settings, "cin-census", "--agency", "E10000030", "--inbox", str(tmp_path / "in"), "--once")
+
+    assert "Kafka does not answer" in str(result.exception)
