@@ -27,8 +27,12 @@ from tests.area import Area, Child, encompass, register_all
 
 @dataclass
 class Ledger:
-    """What was published and what was seen. A sighting is one disclosure id; the same id again is no second one."""
+    """What was published and what was seen. A sighting is one disclosure id; the same id again is no second one.
 
+    Only alerts whose reference begins with `prefix` count, where an area is shared with others.
+    """
+
+    prefix: str = ""
     expected: dict[str, str] = field(default_factory=dict)  # reference of the matter -> who must hear of it
     published_at: dict[str, float] = field(default_factory=dict)
     sightings: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # recipient, reference -> disclosure ids
@@ -40,6 +44,8 @@ class Ledger:
         self.published_at[reference] = at
 
     def seen(self, recipient: str, reference: str, disclosure_id: str, at: float) -> None:
+        if not reference.startswith(self.prefix):
+            return
         ids = self.sightings.setdefault((recipient, reference), set())
         self.repeats += disclosure_id in ids
         ids.add(disclosure_id)
@@ -141,7 +147,7 @@ class Subscribers:
     async def until(self, seen: int, seconds: float) -> bool:
         """Wait until so many alerts were seen; return whether they were."""
         end = time.monotonic() + seconds
-        while len(self._ledger.seen_at) < seen:
+        while len(self._ledger.seen_at.keys() & self._ledger.expected.keys()) < seen:
             assert self._following is not None
             if self._following.done():
                 self._following.result()

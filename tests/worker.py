@@ -79,10 +79,12 @@ def wait_for(true, seconds: float = 30.0, every: float = 0.1) -> bool:
 
 
 def fetch(url: str) -> tuple[int, str]:
-    """Return the status and text behind an address."""
+    """Return the status and text behind an address; 0 and why when nothing answers."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)

@@ -1,0 +1,221 @@
+"""Workers on a real Kafka, from the first record to the last, through what happens to Kafka and to them."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from broker.core.ports import Outgoing
+from broker.registerfile import load_content
+from broker.sealing.signatures import new_key
+from broker.stream.clients import Writer, open_producer
+from broker.stream.kafka_node import KafkaNode, why_no_apache_kafka
+from broker.stream.kafka_probe import free_port
+from broker.stream.releases import release
+from tests.area import POLICE, Area, create_topics, encompass
+from tests.feed import Feed, Ledger, Subscribers, prepare
+from tests.worker import LEAVE_SECONDS, Worker, fetch, wait_for, workers
+
+pytestmark = pytest.mark.kafka
+
+CHILDREN = 24
+
+
+def broker(area: Area, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "broker", *words, "--settings", str(area.settings_file)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def alert(area: Area, count: int, ledger: Ledger, run: str) -> bool:
+    """Publish alerts about known children and wait until every one was seen."""
+
+    async def both() -> bool:
+        async with Subscribers(area, ledger) as subscribers, open_producer(area.kafka) as producer:
+            await Writer(producer).write(Feed(area, area.children(CHILDREN), ledger, run=run).make(count))
+            return await subscribers.until(len(ledger.expected), 30)
+
+    return asyncio.run(both())
+
+
+async def write(area: Area, *records: Outgoing) -> None:
+    async with open_producer(area.kafka) as producer:
+        await Writer(producer).write(records)
+
+
+@pytest.fixture(scope="module")
+def known(area: Area) -> Area:
+    """The area with policy and registers in force and its children on their way."""
+    asyncio.run(prepare(area, area.children(CHILDREN)))
+    return area
+
+
+def test_an_alert_reaches_its_school_and_nobody_else_and_everything_is_accounted_for(known: Area) -> None:
+    ledger = Ledger("ES/first")
+    port = free_port()
+    with workers(known, 2, "--metrics-port", "0") as (first, second):
+        assert alert(known, 40, ledger, "first")
+        second.stop()
+        code, took = first.stop()
+    with workers(known, 1, "--metrics-port", str(port)):
+        assert wait_for(lambda: fetch(f"http://127.0.0.1:{port}/health")[0] == 200, 20), fetch(f"http://127.0.0.1:{port}/health")
+        assert wait_for(lambda: "broker_workers 1.0" in fetch(f"http://127.0.0.1:{port}/metrics")[1], 10)
+        _, metrics = fetch(f"http://127.0.0.1:{port}/metrics")
+        page, told = broker(known, "lag"), broker(known, "lag", "--json")
+    equation = json.loads(broker(known, "reconcile", "--json").stdout)
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+    }
+
+    assert (ledger.lost, ledger.misrouted, ledger.shown_twice) == (0, 0, 0)
+    assert (code, took < LEAVE_SECONDS) == (0, True)
+    assert equation["balances"]
+    assert equation["total"]["accepted"] == 2 * CHILDREN + 40
+    assert equation["total"]["decided"] + equation["total"]["applied"] == 2 * CHILDREN + 40
+    assert (page.returncode, told.returncode) == (0, 0), page.stdout
+    assert "everything is up to date" in page.stdout
+    assert all(one["lag"] == 0 for one in json.loads(told.stdout)["partitions"])
+    assert sum(one["count"] for one in json.loads(told.stdout)["undelivered"]) == 40, "nobody has said that it received any"
+    assert samples["broker_records_total", "decided"] == 40
+    assert samples["broker_decisions_total", "disclose"] == 40
+
+
+def test_a_record_signed_by_an_unknown_key_waits_as_a_dead_letter_until_the_key_is_registered(
+    known: Area, tmp_path: Path
+) -> None:
+    ledger = Ledger("ES/unknown-key")
+    known.signers[POLICE] = new_key(tmp_path, POLICE)
+    feed = Feed(known, known.children(CHILDREN), ledger, run="unknown-key")
+    with workers(known):
+        asyncio.run(write(known, *feed.make(1)))
+        assert wait_for(lambda: "bad_signature" in broker(known, "dead-letters", "list").stdout, 20)
+        listed = broker(known, "dead-letters", "list")
+        asyncio.run(release_registers(known))
+        redriven = broker(known, "dead-letters", "redrive", "--reason", "bad_signature")
+        seen = asyncio.run(watch(known, ledger))
+    balance = broker(known, "reconcile")
+
+    assert "put it into the registers and release them" in " ".join(listed.stdout.split())
+    assert redriven.stdout.startswith("1 put back")
+    assert seen
+    assert broker(known, "dead-letters", "list").stdout == "no dead letters\n"
+    assert "it balances: nothing vanished" in balance.stdout
+
+
+async def release_registers(area: Area) -> None:
+    area.registers_file.write_text("\n".join(area._entries()))
+    async with open_producer(area.kafka) as producer:
+        await release(producer, "registers", "tests-2", load_content(area.registers_file))
+
+
+async def watch(area: Area, ledger: Ledger) -> bool:
+    async with Subscribers(area, ledger) as subscribers:
+        return await subscribers.until(len(ledger.expected), 20)
+
+
+@pytest.fixture
+def own_node(tmp_path: Path) -> Iterator[tuple[KafkaNode, Area]]:
+    """A Kafka whose plug a test may pull, and an area on it."""
+    reason = why_no_apache_kafka()
+    if reason is not None:
+        pytest.skip(f"no Apache Kafka here: {reason}")
+    node = KafkaNode(tmp_path / "kafka", port=free_port())
+    area = Area(tmp_path / "area", node.address)
+    area.write()
+    yield node, area
+    node.stop()
+
+
+def test_a_worker_waits_for_a_kafka_that_is_away_goes_on_when_it_is_back_and_stops_when_it_came_back_empty(
+    own_node: tuple[KafkaNode, Area], tmp_path: Path
+) -> None:
+    node, area = own_node
+    ledger, worker = Ledger(), Worker(area).start()
+
+    assert worker.said("kafka_waited_for"), "away at start: it waits"
+    assert "does not answer" in broker(area, "lag").stderr, "a command says so in words"
+    node.start()
+    asyncio.run(create_topics(area))
+    asyncio.run(prepare(area, area.children(CHILDREN)))
+    assert worker.said("partitions_taken")
+    assert alert(area, 10, ledger, "before")
+
+    node.kill()
+    node.start()
+    assert alert(area, 10, ledger, "after"), worker.log.read_text()
+    assert worker.stop()[0] == 0
+    assert (ledger.lost, ledger.misrouted, ledger.shown_twice) == (0, 0, 0)
+
+    node.stop()
+    empty = KafkaNode(tmp_path / "empty", port=int(area.kafka.rpartition(":")[2]))
+    try:
+        empty.start()
+        asyncio.run(create_topics(area))
+        again = Worker(area, "again").start()
+        assert again.process is not None
+        assert again.process.wait(20) == 2
+    finally:
+        empty.stop()
+    words = again.log.read_text()
+    assert "another Kafka, or empty" in words
+    assert "Traceback" not in words
+
+
+def test_a_worker_that_cannot_reach_kafka_still_leaves_in_time(tmp_path: Path) -> None:
+    area = Area(tmp_path / "area", f"127.0.0.1:{free_port()}")
+    area.write()
+    worker = Worker(area).start()
+    assert worker.said("kafka_waited_for")
+
+    code, took = worker.stop()
+
+    assert (code, took < LEAVE_SECONDS) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("why", "text", "words"),
+    [
+        ("nothing at all", "", ["`kafka`: missing", "`data`: missing", "`keys`: missing", "`area`: missing", "`mode`: missing"]),
+        ("an unknown key", 'kafkaa = "x"\n', ["`kafkaa`: unknown key", "`kafka`: missing"]),
+        ("not TOML", "kafka = \n", ["not TOML"]),
+    ],
+)
+def test_settings_faults_are_told_all_at_once_in_one_line_each(why: str, text: str, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "broker.toml").write_text(text)
+    command = [sys.executable, "-m", "broker", "run", "--settings", str(tmp_path / "broker.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for one in words:
+        assert one in done.stderr
+
+
+def test_an_alert_is_the_same_once_after_a_worker_was_killed_in_the_middle(known: Area) -> None:
+    ledger = Ledger("ES/killed")
+    with workers(known, 1) as (first,):
+        asyncio.run(write(known, *Feed(known, known.children(CHILDREN), ledger, run="killed").make(300)))
+        first.kill()
+    with workers(known, 1):
+        assert asyncio.run(watch(known, ledger))
+    equation = json.loads(broker(known, "reconcile", "--json").stdout)
+
+    assert (ledger.lost, ledger.shown_twice) == (0, 0)
+    assert equation["balances"]
+
+
+def test_a_child_nobody_knows_goes_to_people_as_an_event_about_nobody(known: Area) -> None:
+    stranger = known.child(CHILDREN + 5)
+    with workers(known, 1):
+        asyncio.run(write(known, known.sign(encompass(stranger, "stranger"))))
+        assert wait_for(lambda: "1 review for people" in broker(known, "lag").stdout, 20), broker(known, "lag").stdout
+    equation = json.loads(broker(known, "reconcile", "--json").stdout)
+
+    assert equation["total"]["in_review"] == 1
+    assert equation["balances"]
