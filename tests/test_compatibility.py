@@ -29,7 +29,7 @@ BASE: dict[str, Any] = {
 
 NEW = {"name": "more", "type": ["null", "string"], "doc": "More.", "category": "existence"}
 CHANGES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
-    "nothing": lambda fields: None,
+    "nothing": len,
     "a field with a default": lambda fields: fields.append({**NEW, "default": None}),
     "a field without a default": lambda fields: fields.append(dict(NEW)),
     "a field removed": lambda fields: fields.pop(),
