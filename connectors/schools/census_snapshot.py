@@ -63,9 +63,14 @@ class Snapshot:
         """Tell whether what is remembered was said for a later term than this delivery is about."""
         return bool(self.term and known.get("term", "") > self.term)
 
-    def say(self, key: str, draft: Draft, quality: Sequence[QualityFinding]) -> Iterator[Event]:
-        """Yield the draft as an event when it differs from what was said under the key before, and remember it."""
-        known = self.known(key)
+    def say(
+        self, key: str, draft: Draft, quality: Sequence[QualityFinding], known: dict[str, Any] | None = None
+    ) -> Iterator[Event]:
+        """Yield the draft as an event when it differs from what was said under the key before, and remember it.
+
+        `known` is what is remembered under the key, where the caller has it already.
+        """
+        known = self.known(key) if known is None else known
         said = hashlib.blake2b(draft.said.encode(), digest_size=12).hexdigest()
         again = known.get("said") == said
         previous = known.get("id")

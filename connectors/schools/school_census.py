@@ -205,7 +205,7 @@ class _Reading:
             control=Control(role="school", organisation=person.school, state="begun", since=entry),
             kept={"entry": entry, "school": person.school, "who": person.identity},
         )
-        yield from self._snapshot.say(key, draft, person.quality)
+        yield from self._snapshot.say(key, draft, person.quality, known)
 
     def _left(self, person: Person, joined: str) -> Iterator[Event | Finding]:
         """Say that a pupil left, once per stay."""

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS delivered (digest TEXT PRIMARY KEY, at INTEGER NOT NU
 """
 _LAST = chr(0x10FFFF)
 _PAGE = 500
+_AT_ONCE = 5_000  # changes held before they are written
 
 
 class SqliteMemory:
@@ -23,6 +24,7 @@ class SqliteMemory:
 
     def __init__(self, file: Path) -> None:
         """Open or make the file; raises StopError when another process holds it or it is no such file."""
+        self._waiting: dict[str, bytes | None] = {}
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._database = sqlite3.connect(file, isolation_level=None, timeout=1)
@@ -41,11 +43,13 @@ class SqliteMemory:
 
     def rollback(self) -> None:
         """Drop what was not committed."""
+        self._waiting.clear()
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
 
     def commit(self) -> None:
         """Make it last, on disk."""
+        self._write()
         self._database.execute("COMMIT")
 
     def close(self) -> None:
@@ -64,22 +68,39 @@ class SqliteMemory:
 
     def get(self, key: str) -> bytes | None:
         """Return what was put under a key, or None."""
+        if key in self._waiting:
+            return self._waiting[key]
         row = self._database.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
         return bytes(row[0]) if row else None
 
     def put(self, key: str, value: bytes) -> None:
         """Remember a value."""
-        self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
+        self._wait(key, value)
 
     def delete(self, key: str) -> None:
         """Forget a key."""
-        self._database.execute("DELETE FROM kept WHERE key = ?", (key,))
+        self._wait(key, None)
 
     def items(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Yield all keys that start with a prefix, in their order; what was yielded may be changed meanwhile."""
         query = "SELECT key, value FROM kept WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
         after = prefix
+        self._write()
         while page := self._database.execute(query, (after, prefix + _LAST, _PAGE)).fetchall():
             for key, value in page:
                 yield str(key), bytes(value)
             after = f"{page[-1][0]}\x00"
+            self._write()
+
+    def _wait(self, key: str, value: bytes | None) -> None:
+        """Keep a change until there are many: written in the order of keys, they cost a third."""
+        self._waiting[key] = value
+        if len(self._waiting) >= _AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        changes = sorted(self._waiting.items())
+        self._waiting.clear()
+        kept = [(key, value) for key, value in changes if value is not None]
+        self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", kept)
+        self._database.executemany("DELETE FROM kept WHERE key = ?", [(key,) for key, value in changes if value is None])
