@@ -130,12 +130,15 @@ class Feed:
 class Subscribers:
     """Follow every topic of disclosures, as their recipients do, until told to stop."""
 
-    def __init__(self, area: Area, ledger: Ledger) -> None:
-        self._area, self._ledger = area, ledger
+    def __init__(self, area: Area, ledger: Ledger, *, from_now: bool = False) -> None:
+        self._area, self._ledger, self._from_now = area, ledger, from_now
         self._following: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._following = asyncio.create_task(self._follow())
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({self._following, ready}, return_when=asyncio.FIRST_COMPLETED)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -161,7 +164,10 @@ class Subscribers:
             places = await places_where(admin, lambda topic: topic.startswith("disclosures."))
         async with open_consumer(self._area.kafka) as consumer:
             consumer.assign(places)
-            await consumer.seek_to_beginning(*places)
+            await (consumer.seek_to_end if self._from_now else consumer.seek_to_beginning)(*places)
+            if self._from_now:  # the end is looked up only now: before anything is published
+                await asyncio.gather(*(consumer.position(place) for place in places))
+            self._ready.set()
             while True:
                 await self._take(consumer, places)
 

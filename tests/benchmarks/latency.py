@@ -1,0 +1,32 @@
+"""`latency`: from publishing to visible at the subscriber, at 500 events a second, through all stages."""
+
+import statistics
+
+from tests.benchmarks import RUNS, Figure, Place
+from tests.benchmarks.running_area import running_area
+
+PER_SECOND = 500
+SECONDS = 8.0
+CHILDREN = 1_000
+
+
+def measure(place: Place) -> list[Figure]:  # noqa: ARG001 - it needs a Kafka of its own
+    """Measure the slowest of a hundred; the median of five stretches."""
+    with running_area(workers=2) as running:
+        running.know(CHILDREN)
+        running.steady(3, PER_SECOND)
+        runs = [running.steady(SECONDS, PER_SECOND).latencies() for _ in range(RUNS)]
+    slow = [_millis(run, 0.99) for run in runs]
+    detail = {
+        "p50_ms": statistics.median(_millis(run, 0.5) for run in runs),
+        "p99_ms_runs": slow,
+        "at_least": "p99 below 500 ms",
+        "events_per_second": PER_SECOND,
+        "workers": 2,
+        "events": sum(len(run) for run in runs),
+    }
+    return [Figure("latency", statistics.median(slow), "ms from publish to visible, p99", detail=detail)]
+
+
+def _millis(latencies: list[float], share: float) -> float:
+    return round(latencies[int(len(latencies) * share)] * 1000, 1)
