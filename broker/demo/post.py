@@ -1,0 +1,111 @@
+"""Plays the agencies: puts their files into the inboxes, where the connectors find them and publish what they say.
+
+The connectors are the ones that `broker connect` runs, one for each agency and format; the canonical form goes in as
+`broker publish` takes it.
+"""
+
+import asyncio
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+
+from broker.canonical import BadLine, read_lines
+from broker.core.delivery import Connector
+from broker.core.identifiers import AgencyId
+from broker.demo.scene import Scene
+from broker.errors import InputError
+from broker.simulate.arrival import Dispatch
+from broker.stream.publish import Publisher
+from connectors.councils.cin_census import CinCensus
+from connectors.councils.sui_extract import SuiExtract
+from connectors.health.hl7v2_adt import Hl7Adt
+from connectors.police.encompass_notice import EncompassNotice
+from connectors.schools.school_census import SchoolCensus
+from connectors.transports.directory import Directory, Job, Patience
+from connectors.transports.memory import SqliteMemory
+
+_CANONICAL = "canonical"
+_CONNECTORS: dict[str, Connector] = {
+    one.name: one for one in (CinCensus(), SuiExtract(), Hl7Adt(), EncompassNotice(), SchoolCensus())
+}
+_SETS = frozenset(("school-census",))
+_PATIENCE = Patience(settled=0.0, together=0.0, look=0.01)  # the files are whole: they are moved in, not written there
+
+
+@dataclass(slots=True)
+class Post:
+    """Everybody's inboxes. `published` counts the events that Kafka acknowledged, `findings` what was wrong in the files."""
+
+    scene: Scene
+    kafka_producer: AIOKafkaProducer
+    published: int = 0
+    findings: int = 0
+    rejected: list[str] = field(default_factory=list)
+    _inboxes: dict[tuple[str, str], Directory] = field(default_factory=dict)
+    _publishers: dict[str, Publisher] = field(default_factory=dict)
+
+    async def deliver(self, dispatches: Sequence[Dispatch]) -> None:
+        """Put these deliveries into their inboxes and have all of them read; returns when Kafka has every event."""
+        by_inbox: defaultdict[tuple[str, str], list[Dispatch]] = defaultdict(list)
+        for one in dispatches:
+            by_inbox[one.connector, one.agency].append(one)
+        await asyncio.gather(*(self._read(connector, agency, each) for (connector, agency), each in by_inbox.items()))
+
+    def close(self) -> None:
+        """Let go of what the connectors remember."""
+        for inbox in self._inboxes.values():
+            inbox.memory.close()
+
+    async def _read(self, connector: str, agency: str, dispatches: Sequence[Dispatch]) -> None:
+        if connector == _CANONICAL:
+            for one in dispatches:
+                for name in one.files:
+                    await self._publish_lines(AgencyId(agency), self.scene.folder / name)
+            return
+        inbox = self._inbox(connector, agency)
+        for one in dispatches:  # one after the other: a later file must not be taken for part of an earlier set
+            for name in one.files:
+                _drop(self.scene.folder / name, inbox.inbox)
+            async for outcome in inbox.deliveries(once=True):
+                self.findings += sum(outcome.tally.findings.values())
+                if not outcome.accepted:
+                    self.rejected.append(f"{', '.join(outcome.names)}: {outcome.reason}")
+
+    async def _publish_lines(self, agency: AgencyId, file: Path) -> None:
+        events = []
+        for one in read_lines(iter(file.read_bytes().splitlines()), agency):
+            if isinstance(one, BadLine):
+                raise InputError(f"`{file}` line {one.line}: {'; '.join(one.faults)}")
+            events.append(one)
+        self.published += await self._publisher(agency).publish(events)
+
+    def _inbox(self, connector: str, agency: str) -> Directory:
+        if (connector, agency) not in self._inboxes:
+            place = f"{connector}/{agency.replace(':', '-')}"
+            folder = self.scene.folder / "inboxes" / place
+            folder.mkdir(parents=True, exist_ok=True)
+            publisher = self._publisher(agency)
+
+            async def publish(events: object) -> None:
+                self.published += await publisher.publish(events)  # type: ignore[arg-type]  # the port says what they are
+
+            job = Job(_CONNECTORS[connector], self.scene.registers.agencies[AgencyId(agency)], sets=connector in _SETS)
+            memory = SqliteMemory(self.scene.folder / "state" / "connectors" / f"{place}.sqlite")
+            self._inboxes[connector, agency] = Directory(folder, job, publish, memory, _PATIENCE)
+        return self._inboxes[connector, agency]
+
+    def _publisher(self, agency: str) -> Publisher:
+        if agency not in self._publishers:
+            self._publishers[agency] = Publisher(self.kafka_producer, self.scene.signer(agency))
+        return self._publishers[agency]
+
+
+def _drop(file: Path, inbox: Path) -> None:
+    """Put a copy into an inbox the way careful systems do: whole under another name, then renamed."""
+    waiting = inbox / f"{file.name}.part"
+    shutil.copyfile(file, waiting)
+    waiting.rename(inbox / file.name)
