@@ -2,37 +2,38 @@
 
 import asyncio
 import os
-import signal
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 
+from broker.demo.lag_log import LagLog
 from broker.demo.notebook import Notebook
 from broker.demo.observer import Observer, open_observer
 from broker.demo.outcome import Outcome
-from broker.demo.page import Screen, day_title, opening, results
+from broker.demo.page import Screen, day_title, next_steps, opening, results
 from broker.demo.post import Post
+from broker.demo.progress import Progress, undisturbed
 from broker.demo.scene import Scene, connect_scene, set_scene
 from broker.demo.workers import Workers
 from broker.errors import RetryError
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content
+from broker.settings import Settings
 from broker.simulate.area import Area
-from broker.simulate.arrival import REGISTERS, Dispatch
+from broker.simulate.arrival import REGISTERS
 from broker.simulate.compare import compare
 from broker.stream.clients import open_producer
 from broker.stream.kafka_node import Node, choose
+from broker.stream.reconcile_reader import reconcile
 from broker.stream.releases import release
 from broker.stream.topic_admin import apply
 from broker.stream.topics import Topic, declared, recipient_topics
-from broker.stream.watch import Watch, open_watch
 
-_LOOK_S = 1.0
+_SEEN = ("events.", "disclosures.", "audit.", "reviews.", "dead-letters.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,76 +47,8 @@ class Options:
     keep: bool = False
 
 
-@dataclass(slots=True)
-class _Lag:
-    """How many records waited, as often as was looked."""
-
-    history: list[int] = field(default_factory=list)
-
-    async def follow(self, watch: Watch) -> None:
-        while True:
-            with suppress(RetryError):
-                report = await watch.look()
-                self.history.append(sum(one.lag for one in report.partitions))
-            await asyncio.sleep(_LOOK_S)
-
-
-def run_demo(options: Options, console: Console) -> Outcome:
-    """Run it and return what came of it; raises BrokerError when it cannot be run to its end."""
-    console.print(opening())
-    with _step(console, "inventing a county"):
-        scene = set_scene(options.area, options.folder)
-    written = scene.written
-    files = sum(len(one.files) for one in scene.arrivals)
-    console.print(f"    {options.area.children:,} children, {written.told} families with a story, {files} native files", style="dim")
-    node = choose(options.kafka, data=None)
-    try:
-        with _step(console, "starting Kafka"):
-            address = node.start()
-        console.print(f"    {node.description}, at {address}", style="dim")
-        connect_scene(scene, address)
-        return asyncio.run(_play(options, scene, console))
-    finally:
-        _stop(node, console)
-
-
-def _stop(node: Node, console: Console) -> None:
-    with _undisturbed(), _step(console, "stopping"):
-        node.stop()
-
-
-async def _play(options: Options, scene: Scene, console: Console) -> Outcome:
-    settings = scene.settings
-    topics = (*declared(settings.partitions), *recipient_topics(scene.registers))
-    with _step(console, f"making {len(topics)} topics, releasing registers and policy"):
-        await apply(settings.kafka, topics)
-    workers = Workers(options.workers, scene.settings_file, scene.folder / "logs")
-    screen = Screen(console, scene.registers)
-    book = Notebook(told=screen.told)
-    try:
-        async with open_producer(settings.kafka) as producer, open_observer(settings.kafka, _seen(topics), book) as observer:
-            await release(producer, "registers", scene.registers.version, load_content(scene.registers_file))
-            await release(producer, "policy", load_policy().version, policy_content())
-            with _step(console, f"starting {options.workers} workers"):
-                workers.start()
-            post = Post(scene, producer)
-            try:
-                async with _watched(settings_watch(scene)) as lag:
-                    await _week(options, Stage(scene, post, observer, workers, screen))
-                    outcome = await _outcome(scene, book, lag)
-            finally:
-                post.close()
-        console.print(results(outcome, screen))
-        if options.keep:
-            await _stay(console)
-        return outcome
-    finally:
-        with _undisturbed(), _step(console, "stopping the workers"):
-            workers.stop()
-
-
 @dataclass(frozen=True, slots=True)
-class Stage:
+class _Cast:
     """Everybody who acts in the week."""
 
     scene: Scene
@@ -123,7 +56,118 @@ class Stage:
     observer: Observer
     workers: Workers
     screen: Screen
+    progress: Progress
 
 
-def settings_watch(scene: Scene) -> "object":
-    return open_watch(scene.settings)
+def run_demo(options: Options, console: Console) -> Outcome:
+    """Run it and return what came of it; raises BrokerError when it cannot be run to its end."""
+    progress = Progress(console)
+    console.print(opening())
+    with progress.step("inventing a county") as said:
+        scene = set_scene(options.area, options.folder)
+        files = sum(len(one.files) for one in scene.arrivals)
+        said(f"{options.area.children:,} children, {scene.written.told} families with a story, {files} native files")
+    node = choose(options.kafka)
+    try:
+        with progress.step("starting Kafka") as said:
+            address = node.start()
+            said(f"{node.description}, at {address}")
+        connect_scene(scene, address)
+        return asyncio.run(_play(options, scene, progress))
+    finally:
+        _end(node, progress)
+
+
+def _end(node: Node, progress: Progress) -> None:
+    with undisturbed(), progress.step("stopping Kafka"):
+        node.stop()
+
+
+async def _play(options: Options, scene: Scene, progress: Progress) -> Outcome:
+    settings = scene.settings
+    topics = (*declared(settings.partitions), *recipient_topics(scene.registers))
+    with progress.step("applying topics") as said:
+        await apply(settings.kafka, topics)
+        said(f"{len(topics)} topics, {len(scene.registers.recipients)} desks that can be told")
+    screen = Screen(progress.console, scene.registers)
+    workers = Workers(options.workers, scene.settings_file, scene.folder / "logs")
+    try:
+        async with _cast(scene, topics, workers, screen, progress) as (cast, book), LagLog.open(settings) as lag:
+            await _week(cast)
+            with progress.step("reconciling"):
+                outcome = await _outcome(scene, settings, book, lag)
+            progress.console.print(results(outcome, screen))
+        if options.keep:
+            await _stay(scene, workers, progress)
+        return outcome
+    finally:
+        with undisturbed(), progress.step("stopping the workers"):
+            workers.stop()
+
+
+@asynccontextmanager
+async def _cast(
+    scene: Scene, topics: tuple[Topic, ...], workers: Workers, screen: Screen, progress: Progress
+) -> AsyncIterator[tuple[_Cast, Notebook]]:
+    """Open everything, release registers and policy, and start the workers."""
+    kafka, book = scene.settings.kafka, Notebook(told=screen.told)
+    seen = [topic.name for topic in topics if topic.name.startswith(_SEEN)]
+    async with open_producer(kafka, topics=[topic.name for topic in topics]) as producer, open_observer(kafka, seen, book) as observer:
+        with progress.step("releasing registers and policy") as said:
+            policy = load_policy()
+            await release(producer, "registers", scene.registers.version, load_content(scene.registers_file))
+            await release(producer, "policy", policy.version, policy_content())
+            said(f"policy `{policy.version}`, {len(policy.rules)} rules")
+        with progress.step("starting workers") as said:
+            workers.start()
+            said(f"{workers.count} processes of `broker run`")
+        post = Post(scene, producer)
+        try:
+            yield _Cast(scene, post, observer, workers, screen, progress), book
+        finally:
+            post.close()
+
+
+async def _week(cast: _Cast) -> None:
+    """Let the week's files arrive, each day after the one before has been taken in."""
+    first_day = cast.scene.area.first_day
+    for wave, dispatches in groupby(cast.scene.arrivals, key=lambda one: one.wave):
+        each = list(dispatches)
+        if wave == REGISTERS:
+            with cast.progress.step("reading the registers of pupils, patients and the council") as said:
+                await _until_taken(cast, cast.post.deliver(each))
+                said(f"{cast.post.published:,} records of {len(each)} deliveries")
+            continue
+        cast.screen.day(day_title(first_day, int(wave)))
+        before = cast.post.published
+        with cast.progress.waiting(f"{len(each)} deliveries"):
+            await _until_taken(cast, cast.post.deliver(each))
+        cast.screen.close_day(cast.post.published - before, len(each))
+
+
+async def _until_taken(cast: _Cast, delivering: "asyncio.Future[None] | AsyncIterator[None] | object") -> None:
+    await delivering  # type: ignore[misc]
+    await cast.observer.settle(cast.post.published, cast.workers.check)
+
+
+async def _outcome(scene: Scene, settings: Settings, book: Notebook, lag: LagLog) -> Outcome:
+    """Count everything, and hold what was received against the truth."""
+    found = await reconcile(settings)
+    waiting = await lag.now()
+    return Outcome(
+        notebook=book,
+        comparison=compare(scene.truth, book.received),
+        equation=found.total,
+        faults=tuple(found.faults),
+        lag_now=waiting,
+        lag_worst=max(lag.history, default=0),
+        lag_history=lag.history,
+    )
+
+
+async def _stay(scene: Scene, workers: Workers, progress: Progress) -> None:
+    """Keep Kafka and the workers running until Ctrl-C."""
+    progress.console.print(next_steps(scene.folder, running=True))
+    while True:
+        workers.check()
+        await asyncio.sleep(0.5)
