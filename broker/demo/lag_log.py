@@ -18,6 +18,7 @@ class LagLog:
 
     watch: Watch
     history: list[int] = field(default_factory=list)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     @asynccontextmanager
@@ -35,7 +36,8 @@ class LagLog:
 
     async def now(self) -> int:
         """Return how many records wait now."""
-        return sum(one.lag for one in (await self.watch.look()).partitions)
+        async with self._one_at_a_time:
+            return sum(one.lag for one in (await self.watch.look()).partitions)
 
     async def _follow(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from broker.codec import decode
 from broker.core.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
 from broker.simulate.compare import Received
+from broker.stream.chunk import OFFSET, PARTITION, REASON, TOPIC
 from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, REVIEWS
 
 _EVENT_TOPICS = frozenset(EVENTS.values())
@@ -22,12 +23,16 @@ Place = tuple[str, int]  # lane of an events topic, offset
 
 @dataclass(slots=True)
 class Notebook:
-    """Notes of one run. `told` is called for each disclosure that is new, when it is first seen."""
+    """Notes of one run. `told` is called for each disclosure that a subscriber has in hand.
+
+    `received` is what stands in any recipient's topic, shown or not, each id once as every subscriber keeps it.
+    """
 
     told: Callable[[Received], None] = lambda _: None
     events: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic, type
     outcomes: Counter[str] = field(default_factory=Counter)
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)  # outcome, reason
+    subscribers: set[str] = field(default_factory=set)
     received: list[Received] = field(default_factory=list)
     reviews: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     dead_letters: Counter[str] = field(default_factory=Counter)
@@ -56,12 +61,17 @@ class Notebook:
         elif record.topic == AUDIT:
             self._audited(record)
         elif record.topic == DEAD_LETTERS:
-            self._end(record)
-            self.dead_letters[(record.header("sb_reason") or b"unknown").decode()] += 1
+            self._dead(record)
         elif record.topic == REVIEWS:
             self._review(record)
         elif record.value is not None:
             self._disclosed(record, now)
+
+    def seen(self, recipient: str, disclosure: Mapping[str, Any], now: int) -> None:
+        """Write down that a subscriber had a disclosure in hand at its desk, and when."""
+        self._seen_at.setdefault(str(disclosure["disclosure_id"]), now)
+        self.subscribers.add(recipient)
+        self.told(Received(recipient, disclosure, b"", at=now))
 
     def latencies(self) -> list[int]:
         """Return, for each disclosure, the milliseconds from the event's arrival in Kafka to its reader, in order of size."""
@@ -76,14 +86,18 @@ class Notebook:
                 found[one.recipient][str(one.message["kind"])] += 1
         return found
 
-    def in_hand(self) -> list[Received]:
-        """Return everything that a recipient could read: disclosures, and each review that was ever put to it."""
-        return self.received
-
     def _end(self, record: Record) -> None:
         if origin := record.header(ORIGIN):
             position = Position.parse(origin)
             self.ended.add((position.lane, position.offset))
+
+    def _dead(self, record: Record) -> None:
+        """Note a dead letter; one of the first stage carries the place where it stood, later ones its origin."""
+        self._end(record)
+        place = [(record.header(name) or b"").decode() for name in (TOPIC, PARTITION, OFFSET)]
+        if place[0] in _EVENT_TOPICS:
+            self.ended.add((f"{place[0]}/{place[1]}", int(place[2])))
+        self.dead_letters[(record.header(REASON) or b"unknown").decode()] += 1
 
     def _audited(self, record: Record) -> None:
         self._end(record)
@@ -116,11 +130,9 @@ class Notebook:
         raw = (record.key or b"") + (record.value or b"") + b"".join(value for _, value in record.headers)
         one = Received(message["recipient"], message, raw, at=now)
         shown = (one.recipient, one.id)
-        self._seen_at.setdefault(one.id, now)
         if shown not in self._shown:  # as every subscriber does: the id is what is new
             self._shown.add(shown)
             self.received.append(one)
-            self.told(one)
 
 
 def percentile(ordered: list[int], share: float) -> int | None:

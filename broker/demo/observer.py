@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -34,18 +34,17 @@ class Observer:
                 for record in records:
                     self._notebook.note(to_record(record), now)
 
-    async def settle(self, published: int, alive: asyncio.Event) -> None:
+    async def settle(self, published: int, check: Callable[[], None]) -> None:
         """Wait until as many events are in the log, every one has ended, and nothing new comes for a moment.
 
-        Raises RetryError when that takes too long, or when `alive` is cleared because a worker is gone.
+        Raises RetryError when that takes too long; `check` raises when going on waiting is of no use.
         """
         until = time.monotonic() + _PATIENCE_S
         while not self._settled(published):
             if time.monotonic() > until:
                 waiting = self._notebook.waiting
                 raise RetryError(f"{waiting} of {self._notebook.published} events have not ended after {_PATIENCE_S:.0f} s")
-            if not alive.is_set():
-                raise RetryError("a worker ended while it should run: its log says why")
+            check()
             await asyncio.sleep(0.02)
 
     def _settled(self, published: int) -> bool:

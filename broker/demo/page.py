@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -60,15 +61,14 @@ class Screen:
 
     def day(self, title: str) -> None:
         """Begin a day."""
-        self.close_day()
         self._left_today = _ALERTS_A_DAY
         self._console.print()
         self._console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
 
-    def close_day(self) -> None:
-        """Say how many alerts of the day were not shown one by one."""
-        if self._more:
-            self._console.print(Text(f"  … and {self._more} more alerts", style="dim"))
+    def close_day(self, events: int, deliveries: int) -> None:
+        """Say what the day brought in all."""
+        more = f", {self._more} more alerts" if self._more else ""
+        self._console.print(Text(f"  {events:,} events in {deliveries} deliveries{more}", style="dim"))
         self._more = 0
 
     def told(self, one: Received) -> None:
@@ -116,6 +116,28 @@ def opening() -> Panel:
         "Nobody in it is real. Each family's story says by hand who must hear what, and who must never.",
     )
     return Panel(text, title="safeguarding broker", title_align="left", border_style="cyan", padding=(0, 2))
+
+
+def next_steps(folder: Path, *, running: bool) -> Panel:
+    """Say what to try next: with everything still running, or how to have it so."""
+    if not running:
+        lines = [("broker demo --keep", "leaves it all running until Ctrl-C, to look around in")]
+        lines += [(f"less {folder}/truth.jsonl", "who had to hear what, and who never")]
+        lines += [(f"ls {folder}/inboxes/*/*/accepted", "the files as they were taken, with a report beside each")]
+    else:
+        lines = [
+            (f"export BROKER_SETTINGS={folder.resolve()}/broker.toml", "in another terminal, first"),
+            ("broker subscribe hub-eskshire --from beginning", "what the hub was told"),
+            ("broker lag", "how far behind each stage is, in seconds and words"),
+            ("broker reconcile", "prove that nothing vanished"),
+            ("broker reviews list", "what waits for a person"),
+            ("broker dead-letters list", "what could not be taken"),
+        ]
+    table = Table.grid(padding=(0, 3))
+    for command, why in lines:
+        table.add_row(Text(command, style="bold cyan"), Text(why, style="dim"))
+    title = "running until Ctrl-C" if running else "try next"
+    return Panel(table, title=title, title_align="left", border_style="cyan", padding=(0, 2))
 
 
 def day_title(first_day: date, day: int) -> str:

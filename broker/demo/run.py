@@ -1,15 +1,16 @@
 """Runs the demo from the first file to the page of results, and leaves nothing running behind."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 
+from broker.audit.reconcile import total
+from broker.demo.desks import open_desks, subscribing
 from broker.demo.lag_log import LagLog
 from broker.demo.notebook import Notebook
 from broker.demo.observer import Observer, open_observer
@@ -19,12 +20,11 @@ from broker.demo.post import Post
 from broker.demo.progress import Progress, undisturbed
 from broker.demo.scene import Scene, connect_scene, set_scene
 from broker.demo.workers import Workers
-from broker.errors import RetryError
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content
 from broker.settings import Settings
 from broker.simulate.area import Area
-from broker.simulate.arrival import REGISTERS
+from broker.simulate.arrival import REGISTERS, Dispatch
 from broker.simulate.compare import compare
 from broker.stream.clients import open_producer
 from broker.stream.kafka_node import Node, choose
@@ -112,7 +112,10 @@ async def _cast(
     """Open everything, release registers and policy, and start the workers."""
     kafka, book = scene.settings.kafka, Notebook(told=screen.told)
     seen = [topic.name for topic in topics if topic.name.startswith(_SEEN)]
-    async with open_producer(kafka, topics=[topic.name for topic in topics]) as producer, open_observer(kafka, seen, book) as observer:
+    async with (
+        open_producer(kafka, topics=[topic.name for topic in topics]) as producer,
+        open_observer(kafka, seen, book) as observer,
+    ):
         with progress.step("releasing registers and policy") as said:
             policy = load_policy()
             await release(producer, "registers", scene.registers.version, load_content(scene.registers_file))
@@ -123,7 +126,8 @@ async def _cast(
             said(f"{workers.count} processes of `broker run`")
         post = Post(scene, producer)
         try:
-            yield _Cast(scene, post, observer, workers, screen, progress), book
+            async with open_desks(scene.settings, subscribing(scene.registers), producer, book.seen, scene.folder / "desks"):
+                yield _Cast(scene, post, observer, workers, screen, progress), book
         finally:
             post.close()
 
@@ -135,31 +139,31 @@ async def _week(cast: _Cast) -> None:
         each = list(dispatches)
         if wave == REGISTERS:
             with cast.progress.step("reading the registers of pupils, patients and the council") as said:
-                await _until_taken(cast, cast.post.deliver(each))
+                await _until_taken(cast, each)
                 said(f"{cast.post.published:,} records of {len(each)} deliveries")
             continue
         cast.screen.day(day_title(first_day, int(wave)))
         before = cast.post.published
         with cast.progress.waiting(f"{len(each)} deliveries"):
-            await _until_taken(cast, cast.post.deliver(each))
+            await _until_taken(cast, each)
         cast.screen.close_day(cast.post.published - before, len(each))
 
 
-async def _until_taken(cast: _Cast, delivering: "asyncio.Future[None] | AsyncIterator[None] | object") -> None:
-    await delivering  # type: ignore[misc]
+async def _until_taken(cast: _Cast, dispatches: list[Dispatch]) -> None:
+    await cast.post.deliver(dispatches)
     await cast.observer.settle(cast.post.published, cast.workers.check)
 
 
 async def _outcome(scene: Scene, settings: Settings, book: Notebook, lag: LagLog) -> Outcome:
     """Count everything, and hold what was received against the truth."""
-    found = await reconcile(settings)
-    waiting = await lag.now()
+    balances = await reconcile(settings, lambda _topic, _done, _in_all: None)
+    faults = [f"{fault.topic} {fault.partition}/{fault.offset}: {fault.problem}" for one in balances for fault in one.faults]
     return Outcome(
         notebook=book,
         comparison=compare(scene.truth, book.received),
-        equation=found.total,
-        faults=tuple(found.faults),
-        lag_now=waiting,
+        equation=total(balances),
+        faults=tuple(faults),
+        lag_now=await lag.now(),
         lag_worst=max(lag.history, default=0),
         lag_history=lag.history,
     )

@@ -30,6 +30,7 @@ from broker.simulate.write import (
 class Scene:
     """Where the demo plays."""
 
+    area: Area
     folder: Path
     registers: Registers
     arrivals: list[Dispatch]
@@ -67,7 +68,7 @@ def set_scene(area: Area, folder: Path) -> Scene:
     entries = [_entry(new_key(folder / "keys", holder)) for holder in holders]
     with registers_file.open("a", encoding="utf-8") as out:
         out.writelines(entries)
-    return Scene(folder, load_registers(registers_file), read_arrivals(folder), read_truth(folder), written)
+    return Scene(area, folder, load_registers(registers_file), read_arrivals(folder), read_truth(folder), written)
 
 
 def clear(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Worker processes of the demo: `broker run`, as an operator would start them, each with its log in the folder."""
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ class Workers:
     def __init__(self, count: int, settings_file: Path, logs: Path) -> None:
         self._logs = [logs / f"worker-{number}.log" for number in range(1, count + 1)]
         command = [sys.executable, "-m", "broker", "run", "--settings", str(settings_file)]
+        self.count = count
         self._processes = [ChildProcess(command, log) for log in self._logs]
 
     def start(self) -> None:
@@ -30,13 +30,6 @@ class Workers:
         """Ask all of them to end, then wait for each."""
         for process in self._processes:
             process.stop(6)
-
-    async def watch(self, alive: asyncio.Event) -> None:
-        """Clear `alive` when one of them ends by itself."""
-        alive.set()
-        while all(process.exit_status is None for process in self._processes):
-            await asyncio.sleep(0.2)
-        alive.clear()
 
     def check(self) -> None:
         """Raise RetryError with a worker's last words when one has ended."""
