@@ -3,24 +3,30 @@
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from broker.cli.options import quiet_clients
+from broker.demo.page import next_steps
+from broker.demo.run import Options, run_demo
+from broker.simulate.area import Area
+
+_FOLDER = Path("demo-area")
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=Path("demo-area"), show_default=True)
 @click.option(
-    "--children", type=click.IntRange(200, 100_000), default=2_000, show_default=True, help="How many children live there."
+    "--folder", type=click.Path(path_type=Path, file_okay=False), default=_FOLDER, show_default=True, help="Where it plays."
 )
+@click.option("--children", type=click.IntRange(200, 100_000), default=2_000, show_default=True, help="How many live there.")
 @click.option("--stories", type=click.IntRange(1, 20_000), default=300, show_default=True, help="How many families have a story.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same county.")
 @click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True, help="How many worker processes decide.")
 @click.option("--kafka", envvar="KAFKA", help="host:port of a Kafka that is there, or `embedded`.  [env: KAFKA]")
 @click.option("--keep", is_flag=True, help="Leave Kafka and the workers running until Ctrl-C, to look around in.")
-def demo(folder: Path, *, children: int, stories: int, seed: int, workers: int, kafka: str | None, keep: bool) -> None:
+def demo(folder: Path, *, children: int, stories: int, seed: int, **how: Any) -> None:
     """Run the main job on this machine: a synthetic county's files in, alerts out, everything counted.
 
     Exit code 0 only when everybody who must hear did, nobody who must never did, nobody was told twice, and every event is
@@ -28,16 +34,13 @@ def demo(folder: Path, *, children: int, stories: int, seed: int, workers: int, 
 
     Example: broker demo --keep
     """
-    from broker.demo.page import next_steps  # the whole program: loaded only when it is used
-    from broker.demo.run import Options, run_demo
-    from broker.simulate.area import Area
-
     quiet_clients()
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
     area = Area(seed=seed, children=children, stories=stories, until=yesterday)
+    options = Options(area=area, folder=folder, workers=how["workers"], kafka=how["kafka"] or None, keep=how["keep"])
     console = Console(highlight=False)
-    outcome = run_demo(Options(area=area, folder=folder, workers=workers, kafka=kafka or None, keep=keep), console)
-    if not keep:
+    outcome = run_demo(options, console)
+    if not options.keep:
         console.print(next_steps(folder, running=False))
     sys.exit(0 if outcome.is_good else 1)
 

@@ -42,7 +42,9 @@ class Desk:
             self.inbox.read_up_to(batch.read_up_to)
 
     async def _confirm(self, fresh: list[dict[str, Any]], now: int) -> None:
-        answers = [Answer(one["disclosure_id"], one["token"], "DELIVERED", now) for one in fresh]
+        answers = [
+            Answer(disclosure_id=one["disclosure_id"], token=one["token"], state="DELIVERED", said_at=now) for one in fresh
+        ]
         if answers:
             await Writer(self.kafka_producer).write([signed_receipt(self.signer, one) for one in answers])
             self.inbox.mark((one.disclosure_id for one in answers), "delivered")

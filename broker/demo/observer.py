@@ -5,11 +5,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from broker.demo.notebook import Notebook
 from broker.errors import RetryError
 from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.places import places_of
 
 _PATIENCE_S = 60.0
 _QUIET_S = 0.3
@@ -55,15 +56,9 @@ class Observer:
 @asynccontextmanager
 async def open_observer(kafka: str, topics: Collection[str], notebook: Notebook) -> AsyncIterator[Observer]:
     """Follow topics from their beginning while the context is open; raises KafkaUnavailableError."""
+    places = await places_of(kafka, topics)
     async with open_consumer(kafka, fetch_max_wait_ms=20, max_poll_records=2_000) as consumer:
         with kafka_errors("the demo's own reading"):
-            known = await consumer.topics()
-            places = [
-                TopicPartition(topic, one)
-                for topic in topics
-                if topic in known
-                for one in consumer.partitions_for_topic(topic) or ()
-            ]
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
         observer = Observer(consumer, notebook)

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from broker.canonical import BadLine, read_lines
 from broker.core.delivery import Connector
+from broker.core.event import Event
 from broker.core.identifiers import AgencyId
 from broker.demo.scene import Scene
 from broker.errors import InputError
@@ -73,15 +74,10 @@ class Post:
             async for outcome in inbox.deliveries(once=True):
                 self.findings += sum(outcome.tally.findings.values())
                 if not outcome.accepted:
-                    self.rejected.append(f"{', '.join(outcome.names)}: {outcome.reason}")
+                    self.rejected.append(f"{', '.join(outcome.files)}: {outcome.reason}")
 
     async def _publish_lines(self, agency: AgencyId, file: Path) -> None:
-        events = []
-        for one in read_lines(iter(file.read_bytes().splitlines()), agency):
-            if isinstance(one, BadLine):
-                raise InputError(f"`{file}` line {one.line}: {'; '.join(one.faults)}")
-            events.append(one)
-        self.published += await self._publisher(agency).publish(events)
+        self.published += await self._publisher(agency).publish(_events(file, agency))
 
     def _inbox(self, connector: str, agency: str) -> Directory:
         if (connector, agency) not in self._inboxes:
@@ -102,6 +98,16 @@ class Post:
         if agency not in self._publishers:
             self._publishers[agency] = Publisher(self.kafka_producer, self.scene.signer(agency))
         return self._publishers[agency]
+
+
+def _events(file: Path, agency: AgencyId) -> list[Event]:
+    """Read a file in the canonical form; raises InputError for a line that cannot be taken."""
+    events = []
+    for one in read_lines(iter(file.read_bytes().splitlines()), agency):
+        if isinstance(one, BadLine):
+            raise InputError(f"`{file}` line {one.line}: {'; '.join(one.faults)}")
+        events.append(one)
+    return events
 
 
 def _drop(file: Path, inbox: Path) -> None:

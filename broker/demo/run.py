@@ -150,7 +150,11 @@ async def _week(cast: _Cast) -> None:
 
 
 async def _until_taken(cast: _Cast, dispatches: list[Dispatch]) -> None:
-    await cast.post.deliver(dispatches)
+    delivering = asyncio.create_task(cast.post.deliver(dispatches))
+    while not delivering.done():
+        cast.workers.check()
+        await asyncio.wait((delivering,), timeout=0.2)
+    delivering.result()
     await cast.observer.settle(cast.post.published, cast.workers.check)
 
 
