@@ -29,6 +29,7 @@ _SECTOR_COLOURS = {
 }
 _ALERTS_A_DAY = 6  # shown one by one; the rest is counted
 _ROWS = 12
+_WIDE = 150  # columns from which two tables stand side by side
 _EVENTS = {
     "police.encompass.notified": "a child was in a home where police came to a domestic abuse incident",
     "police.protection.used": "police took a child to safety",
@@ -45,6 +46,9 @@ _EVENTS = {
     "council.referral.decided": "the council decided about a referral",
     "council.referral.outcome": "a referral has an outcome",
     "council.cp_plan.started": "a child protection plan began",
+    "council.icpc.held": "a child protection conference was held",
+    "council.case.opened": "a team took a child's case",
+    "council.case.closed": "a child's case was closed",
     "council.care.started": "a child came into care",
 }
 
@@ -58,6 +62,11 @@ class Screen:
         self._shown: set[str] = set()
         self._left_today = 0
         self._more = 0
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return self._console.width
 
     def day(self, title: str) -> None:
         """Begin a day."""
@@ -118,7 +127,7 @@ def opening() -> Panel:
     return Panel(text, title="safeguarding broker", title_align="left", border_style="cyan", padding=(0, 2))
 
 
-def next_steps(folder: Path, *, running: bool) -> Panel:
+def next_steps(folder: Path, *, event: str | None = None, running: bool) -> Panel:
     """Say what to try next: with everything still running, or how to have it so."""
     if not running:
         lines = [("broker demo --keep", "leaves it all running until Ctrl-C, to look around in")]
@@ -128,6 +137,7 @@ def next_steps(folder: Path, *, running: bool) -> Panel:
         lines = [
             (f"export BROKER_SETTINGS={folder.resolve()}/broker.toml", "in another terminal, first"),
             ("broker subscribe hub-eskshire --from beginning", "what the hub was told"),
+            (f"broker explain --event {event}", "who was told of one event, who was not, and why"),
             ("broker lag", "how far behind each stage is, in seconds and words"),
             ("broker reconcile", "prove that nothing vanished"),
             ("broker reviews list", "what waits for a person"),
@@ -170,7 +180,8 @@ def results(outcome: Outcome, screen: Screen) -> Group:
     """Return the page of results."""
     book = outcome.notebook
     parts: list[RenderableType] = [Text(), Rule(Text("results", style="bold"), align="left", style="cyan"), Text()]
-    parts.append(_side_by_side(_events(book), _decisions(book)))
+    tables = (_events(book), _decisions(book, min(90, max(40, screen.width - 12))))
+    parts += [_side_by_side(*tables)] if screen.width >= _WIDE else [tables[0], Text(), tables[1]]
     parts += [Text(), _recipients(book, screen), Text(), _flow(outcome), Text(), _truth(outcome, screen)]
     return Group(*parts)
 
@@ -198,13 +209,13 @@ def _events(book: Notebook) -> Table:
     return table
 
 
-def _decisions(book: Notebook) -> Table:
+def _decisions(book: Notebook, width: int) -> Table:
     table = _table("decisions, by outcome and reason", "", "")
     for outcome in ("DISCLOSE", "WITHHOLD", "ASK"):
         reasons = Counter({reason: count for (said, reason), count in book.decisions.items() if said == outcome})
         table.add_row(Text(outcome.lower(), style="bold"), f"{sum(reasons.values()):,}")
         for reason, count in reasons.most_common(_ROWS):
-            table.add_row(f"  {_short(reason, 70)}", f"{count:,}")
+            table.add_row(f"  {_short(reason, width)}", f"{count:,}")
         if len(reasons) > _ROWS:
             table.add_row(Text(f"  {len(reasons) - _ROWS} more reasons", style="dim"), "")
     return table

@@ -1,6 +1,7 @@
 """Runs the demo from the first file to the page of results, and leaves nothing running behind."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ async def _play(options: Options, scene: Scene, progress: Progress) -> Outcome:
                 outcome = await _outcome(scene, settings, book, lag)
             progress.console.print(results(outcome, screen))
         if options.keep:
-            await _stay(scene, workers, progress)
+            await _stay(scene, _an_event(outcome), workers, progress)
         return outcome
     finally:
         with undisturbed(), progress.step("stopping the workers"):
@@ -173,9 +174,15 @@ async def _outcome(scene: Scene, settings: Settings, book: Notebook, lag: LagLog
     )
 
 
-async def _stay(scene: Scene, workers: Workers, progress: Progress) -> None:
+def _an_event(outcome: Outcome) -> str | None:
+    """Return the id of an event about which several desks were told, to explain."""
+    counts = Counter(outcome.notebook.event_ids.values())
+    return min(counts, key=lambda one: (-counts[one], one), default=None)
+
+
+async def _stay(scene: Scene, event: str | None, workers: Workers, progress: Progress) -> None:
     """Keep Kafka and the workers running until Ctrl-C."""
-    progress.console.print(next_steps(scene.folder, running=True))
+    progress.console.print(next_steps(scene.folder, event=event, running=True))
     while True:
         workers.check()
         await asyncio.sleep(0.5)

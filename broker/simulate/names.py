@@ -1,5 +1,6 @@
 """Small own lists of words, from which invented people and places are named."""
 
+from itertools import islice
 from random import Random
 
 _FIRST_HALVES = (
@@ -18,6 +19,7 @@ _BOYS = (
     "Arlo", "Bilal", "Callum", "Dafydd", "Emeka", "Finlay", "Gethin", "Haris", "Idris", "Jago", "Kofi", "Lorcan", "Milo",
     "Nikhil", "Osian", "Pavel", "Rafe", "Samir", "Teodor", "Umar", "Viktor", "Wilf", "Yusuf", "André",
 )  # fmt: skip
+_SIDES = ("North", "South", "East", "West", "Green", "Cross")
 _STREETS = ("Lantern Row", "Mill Ginnel", "Tanners Bank", "Kiln Rise", "Chandler Way", "Osier Lane", "Pound Street", "Weir View")
 
 
@@ -44,7 +46,6 @@ def street(random: Random) -> str:
 def place_names(random: Random, count: int) -> list[str]:
     """Return different names for schools and practices."""
     pairs = [first + second for first in _FIRST_HALVES for second in _SECOND_HALVES]
-    return [
-        f"{pairs[at % len(pairs)]}{'' if at < len(pairs) else ' ' + str(at)}"
-        for at in random.sample(range(len(pairs) * 8), count)
-    ]
+    places = random.sample(pairs, min(count, len(pairs)))
+    again = (f"{place} {_SIDES[turn % len(_SIDES)]}" for turn in range(count) for place in places)
+    return [*places, *islice(again, count - len(places))]
