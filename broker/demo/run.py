@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -183,6 +183,7 @@ def _an_event(outcome: Outcome) -> str | None:
 async def _stay(scene: Scene, event: str | None, workers: Workers, progress: Progress) -> None:
     """Keep Kafka and the workers running until Ctrl-C."""
     progress.console.print(next_steps(scene.folder, event=event, running=True))
-    while True:
-        workers.check()
-        await asyncio.sleep(0.5)
+    with suppress(asyncio.CancelledError):  # Ctrl-C: what came of the demo is known, it is only time to leave
+        while True:
+            workers.check()
+            await asyncio.sleep(0.5)

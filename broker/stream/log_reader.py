@@ -10,6 +10,7 @@ from broker.errors import DataLossError
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 
 _WAIT_MS = 500
+_LINGER_MS = 20  # what is asked for is there: a fetch that lingers would hold up the next topic
 
 
 class LogReader:
@@ -54,5 +55,5 @@ class LogReader:
 @asynccontextmanager
 async def open_log(kafka: str) -> AsyncIterator[LogReader]:
     """Open a reader; raises KafkaUnavailableError."""
-    async with open_consumer(kafka, max_poll_records=5_000) as consumer:
+    async with open_consumer(kafka, max_poll_records=5_000, fetch_max_wait_ms=_LINGER_MS) as consumer:
         yield LogReader(consumer)
