@@ -42,8 +42,8 @@ class Checked:
         return frozenset(one.id if isinstance(one, RuleShape) else one.name for one in getattr(self.shape, kind))
 
     def place(self, rule: RuleShape) -> Entry:
-        """Where a rule stands."""
-        return self.folder.entry("rule", self.shape.rule.index(rule))
+        """Where a rule stands; of two rules that say the same, each its own place."""
+        return self.folder.entry("rule", next(at for at, one in enumerate(self.shape.rule) if one is rule))
 
     def fault(self, rule: RuleShape, key: str, what: str, remedy: str) -> None:
         """Note that a rule is wrong at one of its keys."""

@@ -21,15 +21,17 @@ def _twins(checked: Checked) -> None:
     for at, one in enumerate(rules):
         for other in rules[:at]:
             if one.id == other.id:
-                checked.fault(
-                    one, "id", "a second rule with this id", f"rename it; the other is at line {checked.place(other).first}"
-                )
-        idle_by = next((other for other in rules if other is not one and _covers(other, one, rules.index(other) < at)), None)
+                place = checked.place(other)
+                checked.fault(one, "id", "a second rule with this id", f"rename it; the other is in {place.file}:{place.first}")
+        idle_by = next(
+            (wide for number, wide in enumerate(rules) if number != at and _covers(wide, one, first=number < at)), None
+        )
         if idle_by is not None:
             checked.fault(one, "id", f"idle: `{idle_by.id}` says all that it says", "take it out, or say what is different")
 
 
-def _covers(wide: RuleShape, narrow: RuleShape, first: bool) -> bool:  # noqa: FBT001 - of two equal rules the later is idle
+def _covers(wide: RuleShape, narrow: RuleShape, *, first: bool) -> bool:
+    """Tell whether one rule makes another idle; of two equal ones the later is."""
     if wide.effect != narrow.effect or not _reaches(wide, narrow) or _terms(wide) != _terms(narrow):
         return False
     asked, more = wide.when.model_dump(exclude_defaults=True), narrow.when.model_dump(exclude_defaults=True)
