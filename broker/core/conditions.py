@@ -7,11 +7,10 @@ free text are not in it, so they cannot be an input to routing (R29).
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from broker.core.dates import age_span
 from broker.core.event import Event, Header
-from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Status
+from broker.core.facts import Agreement, Facts, Finding, Protection
 from broker.core.identifiers import Millis
 from broker.core.policy import Attribute, Condition, EventKind, FindingKind, Question
 
@@ -19,17 +18,20 @@ Answer = bool | None
 _UNBORN = (-1, -1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Known:
-    """All that conditions may look at, as it is before or after the event: what it ends still counts for it."""
+    """All that conditions may look at, as it is before or after the event: what it ends still counts for it.
+
+    `ties` are relations and `held` statuses, each with the organisations concerned.
+    """
 
     header: Header
     at: Millis
     identified: bool
     birth_date: str | None
     area: str | None
-    relations: frozenset[str]
-    statuses: frozenset[str]
+    ties: Mapping[str, Sequence[str]]
+    held: Mapping[str, Sequence[str]]
     protections: frozenset[str]
     findings: Sequence[Finding]
     agreements: Sequence[Agreement]
@@ -41,21 +43,28 @@ Test = Callable[[Known], Answer]
 ScopedTest = Callable[[Known, frozenset[str]], Answer]  # the names under which a finding or agreement may mean a recipient
 
 _NONE: frozenset[str] = frozenset()
-_Lasting = TypeVar("_Lasting", Connection, Status, Protection)
 
 
 def know(event: Event, facts: Facts, at: Millis) -> Known:
     """Gather what conditions may look at; the facts already hold what this event changed."""
     third_party = event.body.get("third_party")
+    ties: dict[str, list[str]] = {}
+    for tie in facts.connections:
+        if tie.since <= at and (tie.until is None or tie.until >= at):
+            ties.setdefault(tie.relation, []).append(tie.organisation)
+    held: dict[str, list[str]] = {}
+    for status in facts.statuses:
+        if status.since <= at and (status.until is None or status.until >= at):
+            held.setdefault(status.name, []).extend([status.organisation] if status.organisation else [])
     return Known(
         header=event.header,
         at=at,
         identified=bool(facts.child_ref),
         birth_date=facts.birth_date,
         area=facts.home_area or event.header.area,
-        relations=frozenset([one.relation for one in current(facts.connections, at)]) if facts.connections else _NONE,
-        statuses=frozenset([one.name for one in current(facts.statuses, at)]) if facts.statuses else _NONE,
-        protections=frozenset([one.kind for one in current(facts.protections, at)]) if facts.protections else _NONE,
+        ties=ties,
+        held=held,
+        protections=protections_at(facts.protections, at) if facts.protections else _NONE,
         findings=facts.findings,
         agreements=facts.agreements,
         wishes=facts.wishes,
@@ -63,9 +72,9 @@ def know(event: Event, facts: Facts, at: Millis) -> Known:
     )
 
 
-def current(lasting: Iterable[_Lasting], at: Millis) -> list[_Lasting]:
-    """Return what lasts at this instant or ends in it, so that whoever is left by an event still hears of it."""
-    return [one for one in lasting if one.since <= at and (one.until is None or one.until >= at)]
+def protections_at(protections: Iterable[Protection], at: Millis) -> frozenset[str]:
+    """Return the kinds of protection in force at this instant; one that is lifted in it still is."""
+    return frozenset([one.kind for one in protections if one.since <= at and (one.until is None or one.until >= at)])
 
 
 def all_of(answers: Iterable[Answer]) -> Answer:
@@ -114,7 +123,7 @@ def _age(condition: Condition) -> Test:
     def test(known: Known) -> Answer:
         header = known.header
         observed = header.occurred_at or datetime.fromtimestamp(header.recorded_at / 1000, UTC).isoformat()
-        unborn = header.subject_role.value == "UNBORN" and known.birth_date is None
+        unborn = header.subject_role == "UNBORN" and known.birth_date is None
         span = _UNBORN if unborn else age_span(known.birth_date, observed)
         if span is None:
             return None
@@ -159,7 +168,7 @@ def _said(value: str, silence: str, values: frozenset[str]) -> Answer:
 
 
 def _publisher(header: Header, values: frozenset[str]) -> bool:
-    return header.sector.value.lower() in values or header.producer in values
+    return header.sector.lower() in values or header.producer in values
 
 
 _Maker = Callable[[Condition, EventKind], Test]
@@ -169,14 +178,14 @@ _MAKERS: Mapping[Question, _Maker] = {
     Question.WISH: lambda condition, _: lambda known: _among(known.wishes.get(condition.name), condition.values),
     Question.AREA: lambda condition, _: lambda known: _among(known.area, condition.values),
     Question.PUBLISHER: lambda condition, _: lambda known: _publisher(known.header, condition.values),
-    Question.ACTION: lambda condition, _: lambda known: known.header.action.value.lower() in condition.values,
+    Question.ACTION: lambda condition, _: lambda known: known.header.action.lower() in condition.values,
     Question.IDENTITY: lambda condition, _: (
         lambda known: ("identified" if known.identified else "unidentified") in condition.values
     ),
-    Question.SUBJECT_ROLE: lambda condition, _: lambda known: _said(known.header.subject_role.value, "UNKNOWN", condition.values),
-    Question.ASSERTION: lambda condition, _: lambda known: _said(known.header.assertion.value, "NOT_SAID", condition.values),
-    Question.CONNECTION: lambda condition, _: lambda known: not condition.values.isdisjoint(known.relations),
-    Question.STATUS: lambda condition, _: lambda known: not condition.values.isdisjoint(known.statuses),
+    Question.SUBJECT_ROLE: lambda condition, _: lambda known: _said(known.header.subject_role, "UNKNOWN", condition.values),
+    Question.ASSERTION: lambda condition, _: lambda known: _said(known.header.assertion, "NOT_SAID", condition.values),
+    Question.CONNECTION: lambda condition, _: lambda known: not condition.values.isdisjoint(known.ties),
+    Question.STATUS: lambda condition, _: lambda known: not condition.values.isdisjoint(known.held),
     Question.PROTECTION: lambda condition, _: lambda known: not condition.values.isdisjoint(known.protections),
     Question.PARTY: lambda condition, _: lambda known: not condition.values.isdisjoint(known.parties),
 }

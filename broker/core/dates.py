@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 from broker.core.identifiers import Millis
 
+_DAY = len("2026-11-10")
+
 
 def instant_of(text: str | None) -> Millis | None:
     """Return the instant that an ISO day or instant means, a day from its midnight; None when it is neither."""
     try:
-        stated = datetime.fromisoformat(text) if text and len(text) >= 10 else None
+        stated = datetime.fromisoformat(text) if text and len(text) >= _DAY else None
     except ValueError:
         return None
     if stated is None:
@@ -18,6 +20,9 @@ def instant_of(text: str | None) -> Millis | None:
 
 def age_span(birth: str | None, observed: str | None) -> tuple[int, int] | None:
     """Return the least and the greatest age in whole years that two dates of any precision allow; None when unreadable."""
+    if birth and observed and len(birth) == _DAY and len(observed) >= _DAY and (birth[:4] + observed[:4]).isdecimal():
+        years = int(observed[:4]) - int(birth[:4]) - (observed[5:_DAY] < birth[5:])  # both to the day: no span, and quick
+        return years, years
     born, seen = _span(birth), _span(observed)
     if born is None or seen is None:
         return None
@@ -27,7 +32,7 @@ def age_span(birth: str | None, observed: str | None) -> tuple[int, int] | None:
 def _span(text: str | None) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
     """Return the first and last day that an ISO date of any precision may mean."""
     try:
-        parts = [int(one) for one in (text or "")[:10].split("-")]
+        parts = [int(one) for one in (text or "")[:_DAY].split("-")]
     except ValueError:
         return None
     year, month, day = (*parts, 0, 0)[:3]

@@ -5,6 +5,7 @@ header, the facts and which parties are named, never another part of the body, s
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 
 from broker.core.answer import NOBODY, answer
 from broker.core.conditions import Known, know
@@ -19,6 +20,7 @@ from broker.core.verdict import Decision, Gap, Outcome, Verdict
 
 _GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
 _NOBODY: frozenset[str] = frozenset()
+_BY_RECIPIENT = attrgetter("recipient")
 _UNKNOWN_TYPE = "an event of a type that the policy does not know: ask its publisher"
 
 
@@ -30,18 +32,19 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     the child's line, never a worker's clock. Nothing is changed and nothing is read from anywhere else.
     """
     plan = plan_for(policy, event.header.event_type, at)
-    question = _Question(plan, know(event, facts, at), _blanket(plan, event, facts, at))
-    found = seats(plan.roles, event.header, facts, registers, at)
+    known = know(event, facts, at)
+    question = _Question(plan, known, _blanket(plan, event, facts, at))
+    found = seats(plan.roles, known, facts, registers)
     decisions = [question.put(recipient, roles) for recipient, roles in found.filled.items()]
     for passed_over, why in ((found.conflicts, "conflict"), (found.narrowed, "subscription")):
         decisions += [question.put(one, roles, why) for one, roles in passed_over.items() if one not in found.filled]
-    decisions.sort(key=_by_recipient)
+    decisions.sort(key=_BY_RECIPIENT)
     return Verdict(
         decisions=tuple(decisions),
         gaps=_gaps(question, found, lambda: hub_of(event.header, facts, registers)),
         others=plan.others,
         alarms=plan.alarms,
-        used=tuple(zip(plan.labels, question.values, strict=True)),
+        used=plan.used(question.values),
         policy=policy.digest,
         registers=registers.digest,
         at=at,
@@ -51,40 +54,24 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
 class _Question:
     """What is asked about one event, with the values of its conditions, for one recipient after the other."""
 
-    __slots__ = ("_blanket", "_known", "_plan", "_scoped", "values")
+    __slots__ = ("_scoped", "blanket", "known", "plan", "values")
 
     def __init__(self, plan: Plan, known: Known, blanket: str) -> None:
-        self._plan = plan
-        self._known = known
-        self._blanket = blanket
+        self.plan = plan
+        self.known = known
+        self.blanket = blanket
         plain = tuple([test(known) for test in plan.tests])
         self._scoped = plain if plan.scoped and (known.findings or known.agreements) else None
-        self.values: Values = (*plain, *[test(known, _NOBODY) for test in plan.scoped])
-
-    @property
-    def known(self) -> Known:
-        return self._known
-
-    @property
-    def plan(self) -> Plan:
-        return self._plan
-
-    @property
-    def blanket(self) -> str:
-        return self._blanket
+        self.values: Values = (*plain, *[test(known, _NOBODY) for test in plan.scoped]) if plan.scoped else plain
 
     def put(self, recipient: RecipientId, roles: tuple[RoleName, ...], why: str = "") -> Decision:
         """Return the decision for one recipient; findings and agreements may mean it by its own name or by a role."""
         values = self.values
         if self._scoped is not None:
             names = frozenset((recipient, *roles))
-            values = (*self._scoped, *[test(self._known, names) for test in self._plan.scoped])
-        key = recipient, roles, values, self._blanket or why
-        return self._plan.memo.get(key) or self._plan.remember(key, answer(self._plan, *key))
-
-
-def _by_recipient(decision: Decision) -> RecipientId:
-    return decision.recipient
+            values = (*self._scoped, *[test(self.known, names) for test in self.plan.scoped])
+        key = recipient, roles, values, self.blanket or why
+        return self.plan.memo.get(key) or self.plan.remember(key, answer(self.plan, *key))
 
 
 def _blanket(plan: Plan, event: Event, facts: Facts, at: Millis) -> str:
@@ -109,6 +96,8 @@ def _gaps(question: _Question, found: Seats, hub: Callable[[], RecipientId | Non
         return ()
     if question.plan.kind is None:
         return () if question.known.protections else (Gap(RoleName(""), hub(), _UNKNOWN_TYPE, ()),)
+    if not found.vacant and not found.narrowed:
+        return ()
     gaps = []
     for role in sorted({*found.vacant, *_narrowed_duties(question, found)}):
         wanted = question.put(NOBODY, (role,))

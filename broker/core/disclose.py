@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from broker.core.conditions import protections_at
 from broker.core.event import Category, Event, Header
 from broker.core.facts import Facts
 from broker.core.identifiers import Digest, digest
@@ -82,8 +83,7 @@ def view_digest(view: View) -> Digest:
 def _lawful(decision: Decision, facts: Facts) -> set[Category]:
     """The last guard, apart from the policy: a protected child's place and numbers never leave."""
     granted = set(decision.granted)
-    lasting = (one.kind for one in facts.protections if one.until is None or one.until >= facts.at)
-    if not PLACE_PROTECTED.isdisjoint(lasting):
+    if facts.protections and not PLACE_PROTECTED.isdisjoint(protections_at(facts.protections, facts.at)):
         granted -= {Category.LOCATION, Category.CONTACT}
     return granted
 

@@ -6,10 +6,10 @@ A role that nobody fills is a gap that the area's hub hears, never silence.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from broker.core.conditions import current
+from broker.core.conditions import Known
 from broker.core.event import Header
 from broker.core.facts import Facts
-from broker.core.identifiers import AgencyId, Millis, RecipientId, RoleName
+from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.policy import Role
 from broker.core.registers import Area, Registers
 
@@ -27,10 +27,10 @@ class Seats:
     narrowed: dict[RecipientId, tuple[RoleName, ...]] = field(default_factory=dict)
 
 
-def seats(roles: Sequence[Role], header: Header, facts: Facts, registers: Registers, at: Millis) -> Seats:
+def seats(roles: Sequence[Role], known: Known, facts: Facts, registers: Registers) -> Seats:
     """Find who fills the roles that the rules name for this event."""
     found = Seats()
-    place = _Place(header, facts, registers, at)
+    place = _Place(known, facts.referrers, registers)
     for role in roles:
         for recipients in _asked(role, place):
             if not recipients:
@@ -42,7 +42,7 @@ def seats(roles: Sequence[Role], header: Header, facts: Facts, registers: Regist
 
 def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | None:
     """Return who hears a gap about this child: the hub of its area, or the hub's alternate when the hub is in conflict."""
-    area = registers.areas.get(_home(header, facts, registers) or "")
+    area = registers.areas.get(_home(header, facts.home_area or header.area, registers) or "")
     return None if area is None else _stand_in(area.hub, header, registers)
 
 
@@ -51,30 +51,34 @@ def organisation_of(agency: AgencyId) -> str:
     return agency if ":" in agency else f"la:{agency}"
 
 
-@dataclass(frozen=True, slots=True)
 class _Place:
     """Where roles are looked for."""
 
-    header: Header
-    facts: Facts
-    registers: Registers
-    at: Millis
+    __slots__ = ("header", "home", "known", "referrers", "registers")
+
+    def __init__(self, known: Known, referrers: Mapping[str, str], registers: Registers) -> None:
+        self.known = known
+        self.header = known.header
+        self.home = _home(known.header, known.area, registers)
+        self.referrers = referrers
+        self.registers = registers
 
     def area(self) -> Area | None:
-        return self.registers.areas.get(_home(self.header, self.facts, self.registers) or "")
+        return self.registers.areas.get(self.home or "")
 
     def involved(self, names: tuple[str, ...]) -> dict[str, None]:
-        facts, at = self.facts, self.at
-        found = {one.organisation: None for one in current(facts.connections, at) if one.relation in names}
-        for one in current(facts.statuses, at):
-            if one.name in names and one.organisation:
-                found[one.organisation] = None
+        found: dict[str, None] = {}
+        for name in names:
+            for of in (self.known.ties, self.known.held):
+                if name in of:
+                    found.update(dict.fromkeys(of[name]))
         return found
 
 
-def _home(header: Header, facts: Facts, registers: Registers) -> str | None:
-    if facts.home_area or header.area:
-        return facts.home_area or header.area
+def _home(header: Header, area: str | None, registers: Registers) -> str | None:
+    """The child's own area, or the one that the event names, or else the publisher's."""
+    if area:
+        return area
     agency = registers.agencies.get(header.producer)
     return agency.area if agency else None
 
@@ -99,9 +103,8 @@ def _organisations(role: Role, place: _Place) -> Mapping[str, None]:
         if involved or not role.or_area_team:
             return involved
     if role.filled_by != "referrer":
-        area = _home(place.header, place.facts, place.registers)
-        return {f"la:{area}": None} if area else {}
-    referrers = place.facts.referrers
+        return {f"la:{place.home}": None} if place.home else {}
+    referrers = place.referrers
     spoke = referrers.get(OPEN_MATTER) or referrers.get(CLOSED_MATTER)
     return {spoke: None} if spoke else {}
 
@@ -128,7 +131,7 @@ _BY_AREA = {"area_hub": _hub, "area_duty": _duty}
 def _elsewhere(place: _Place) -> Iterator[Sequence[RecipientId]]:
     """The hub of the area where it happened, when that is not the child's own; else nobody is wanted in the role."""
     where = place.header.area
-    if where and where != _home(place.header, place.facts, place.registers):
+    if where and where != place.home:
         yield _hub(place.registers.areas.get(where))
 
 

@@ -52,6 +52,17 @@ class Plan:
     stale: bool
     memo: dict[tuple[RecipientId | None, tuple[RoleName, ...], Values, str], Decision] = field(default_factory=dict)
 
+    spoken: dict[Values, tuple[tuple[str, Answer], ...]] = field(default_factory=dict)
+
+    def used(self, values: Values) -> tuple[tuple[str, Answer], ...]:
+        """Return the values with the names of their conditions."""
+        found = self.spoken.get(values)
+        if found is None:
+            if len(self.spoken) >= _MEMO_LIMIT:
+                self.spoken.clear()
+            found = self.spoken[values] = tuple(zip(self.labels, values, strict=True))
+        return found
+
     def remember(self, key: tuple[RecipientId | None, tuple[RoleName, ...], Values, str], decision: Decision) -> Decision:
         """Keep a decision for the next event with the same values."""
         if len(self.memo) >= _MEMO_LIMIT:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.core.apply import apply_event
-from broker.core.conditions import current
+from broker.core.conditions import protections_at
 from broker.core.decide import decide
 from broker.core.disclose import PLACE_PROTECTED, granted_view, view_digest
 from broker.core.event import Category
@@ -202,7 +202,7 @@ def test_monitoring_is_never_granted_asked_or_shown(event, facts):
 def test_protections_in_force_are_those_that_guard_the_view(event, facts):
     """The last guard of `granted_view` and the conditions agree on when a protection is in force."""
     after, _, views = told(event, facts)
-    if {one.kind for one in current(after.protections, AT)} & PLACE_PROTECTED:
+    if protections_at(after.protections, AT) & PLACE_PROTECTED:
         assert not any({"location", "contact"} & set(view) for view in views.values())
 
 
