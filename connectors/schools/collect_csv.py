@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from pathlib import PurePath
 
@@ -39,7 +40,7 @@ _MONTHS = {
 }
 _ISO = re.compile(r"(\d{4})-(\d{1,2}|[A-Za-z]{3})-(\d{1,2})(?:[ T][\d:.]*)?Z?")
 _UK = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: [\d:.]*)?")
-_SPILL = 100_000  # rows kept in memory before the rest goes to disk
+_SPILL = 20_000  # rows kept in memory before the rest goes to disk
 _BATCH = 10_000
 
 
@@ -197,6 +198,7 @@ class Index:
         self._count = 0
         self._disk: sqlite3.Connection | None = None
         self._waiting: list[tuple[str, str]] = []
+        self._taken: dict[str, list[tuple[int]]] = {}
 
     def add(self, key: str, row: list[object]) -> None:
         """Keep a row under a pupil's key."""
@@ -212,7 +214,7 @@ class Index:
         if self._disk is None:
             self._disk = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file that nobody else sees
             self._disk.executescript(
-                "PRAGMA journal_mode=OFF; PRAGMA cache_size=-16384; CREATE TABLE kept (key TEXT, value TEXT);"
+                "PRAGMA journal_mode=OFF; PRAGMA cache_size=-8192; CREATE TABLE kept (key TEXT, value TEXT);"
             )
         self._disk.execute("BEGIN")
         self._disk.executemany("INSERT INTO kept VALUES (?, ?)", self._waiting)
@@ -229,15 +231,24 @@ class Index:
     def take(self, key: str) -> list[list[object]]:
         """Return a pupil's rows in the order of the file, once."""
         rows = self._memory.pop(key, [])
-        if self._disk is not None:
+        if self._disk is not None and key not in self._taken:
             found = self._disk.execute("SELECT rowid, value FROM kept WHERE key = ? ORDER BY rowid", (key,)).fetchall()
-            if found:
-                self._disk.executemany("DELETE FROM kept WHERE rowid = ?", [(place,) for place, _ in found])
-                rows.extend(json.loads(value) for _, value in found)
+            rows.extend(json.loads(value) for _, value in found)
+            self._taken[key] = [(place,) for place, _ in found]
+            if len(self._taken) >= _BATCH:
+                self._forget_taken()
         return rows
+
+    def _forget_taken(self) -> None:
+        if self._disk is not None:
+            self._disk.execute("BEGIN")
+            self._disk.executemany("DELETE FROM kept WHERE rowid = ?", sorted(chain.from_iterable(self._taken.values())))
+            self._disk.execute("COMMIT")
+        self._taken.clear()
 
     def left(self) -> Iterator[list[object]]:
         """Yield the rows that nobody took."""
+        self._forget_taken()
         for rows in self._memory.values():
             yield from rows
         if self._disk is not None:
