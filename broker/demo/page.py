@@ -160,9 +160,11 @@ def _who(said: Mapping[str, Any]) -> str:
     identity = said.get("identity") or {}
     names = identity.get("names") or ()
     born = identity.get("birth_date")
-    if not names and not born:
+    numbers = identity.get("identifiers") or ()
+    if not (names or born or numbers):
         return "a child, by this desk's own pseudonym"
-    name = f"{names[0]['given']} {names[0]['family']}".title() if names else "a child known by number"
+    number = f"the child with {numbers[-1]['scheme'].replace('_', ' ')} {numbers[-1]['value']}" if numbers else "a child"
+    name = f"{names[0]['given']} {names[0]['family']}".title() if names else number
     return f"{name}, born {born}" if born else name
 
 

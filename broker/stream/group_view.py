@@ -1,7 +1,7 @@
 """See the workers' consumer group from outside: where it stands and who reads what."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
@@ -29,11 +29,14 @@ class GroupView:
         return self.members > 0 and (self.assigned is None or place in self.assigned)
 
 
-async def view_group(admin: AIOKafkaAdminClient, group: str) -> GroupView:
-    """Look at a group; one that never was has no members and no offsets. Raises KafkaUnavailableError."""
+async def view_group(admin: AIOKafkaAdminClient, group: str, places: Collection[TopicPartition]) -> GroupView:
+    """Look at a group and how far it is at these places; one that never was has no members and no offsets.
+
+    The places are named because not every Kafka can tell of all at once. Raises KafkaUnavailableError.
+    """
     with kafka_errors(f"group `{group}`"):
         coordinator = await _coordinator(admin, group)
-        offsets = await admin.list_consumer_group_offsets(group, coordinator)
+        offsets = await admin.list_consumer_group_offsets(group, coordinator, list(places))
         description = await _describe(admin, group)
     committed = {(place.topic, place.partition): found.offset for place, found in offsets.items() if found.offset >= 0}
     if description is None:

@@ -45,14 +45,15 @@ class LagReader:
 
     async def look(self) -> Report:
         """Return how everything stands now, without open work; raises KafkaUnavailableError."""
-        group = await view_group(self.admin, self.plan.group)
+        inputs = {topic for topics in self.plan.inputs.values() for topic in topics}
+        places = await places_where(self.admin, inputs.__contains__)
+        group = await view_group(self.admin, self.plan.group, places)
         try:
-            return await self._look(group)
+            return await self._look(group, places)
         except KafkaError as error:
             raise KafkaUnavailableError(f"kafka does not tell how far topics are: {type(error).__name__}") from error
 
-    async def _look(self, group: GroupView) -> Report:
-        places = await places_where(self.admin, {topic for topics in self.plan.inputs.values() for topic in topics}.__contains__)
+    async def _look(self, group: GroupView, places: list[TopicPartition]) -> Report:
         begins = await self.consumer.beginning_offsets(places)
         ends = await self.consumer.end_offsets(places)
         at = time.time_ns() // 1_000_000

@@ -15,7 +15,8 @@ from broker.core.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
 from broker.settings import Settings
 from broker.stream.chunk import OFFSET, PARTITION, TOPIC
-from broker.stream.clients import kafka_errors, open_admin
+from broker.stream.clients import open_admin
+from broker.stream.group_view import view_group
 from broker.stream.log_reader import LogReader, open_log
 from broker.stream.places import places_of
 from broker.stream.topics import AUDIT, CANDIDATES, DEAD_LETTERS, EVENTS, REVIEWS, SUBJECTS
@@ -57,7 +58,7 @@ async def reconcile(settings: Settings, progress: Progress) -> list[Balance]:
     async with open_log(settings.kafka) as log:
         starts, ends = await log.starts(events), await log.ends(events)
         books = Books({(one.topic, one.partition): (starts[one], ends[one]) for one in events})
-        reading = _Reading(log, books, await _committed(settings), progress)
+        reading = _Reading(log, books, await _committed(settings, places), progress)
         for topic in topics:
             of_topic = [place for place in places if place.topic == topic]
             await reading.read(of_topic, ends if topic in EVENTS.values() else None)
@@ -66,11 +67,10 @@ async def reconcile(settings: Settings, progress: Progress) -> list[Balance]:
     return books.balance()
 
 
-async def _committed(settings: Settings) -> Offsets:
+async def _committed(settings: Settings, places: list[TopicPartition]) -> Offsets:
     async with open_admin(settings.kafka) as admin:
-        with kafka_errors(f"offsets of group `{settings.group}`"):
-            found = await admin.list_consumer_group_offsets(settings.group)
-    return {place: meta.offset for place, meta in found.items() if meta.offset >= 0}
+        found = (await view_group(admin, settings.group, places)).committed
+    return {TopicPartition(*place): offset for place, offset in found.items()}
 
 
 def _event(books: Books, record: Record) -> None:
