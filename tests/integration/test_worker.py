@@ -219,3 +219,35 @@ def test_a_child_nobody_knows_goes_to_people_as_an_event_about_nobody(known: Are
 
     assert equation["total"]["in_review"] == 1
     assert equation["balances"]
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(known: Area) -> None:
+    with workers(known, 1):
+        assert wait_for(lambda: broker(known, "doctor").returncode == 0, 20), broker(known, "doctor").stdout
+        well = broker(known, "doctor", "--json")
+    alone = broker(known, "doctor")
+    findings = [json.loads(line) for line in well.stdout.splitlines()]
+
+    assert {one["state"] for one in findings} == {"well"}
+    assert [one["what"] for one in findings] == [
+        "settings", "data folder", "keys", "kafka", "topics", "clock", "registers", "policy", "recipients' topics", "workers",
+    ]  # fmt: skip
+    assert alone.returncode == 4
+    assert "✗ workers: none runs in group `safeguarding-broker`" in alone.stdout
+    assert "→ broker run" in alone.stdout
+
+
+def test_the_doctor_of_a_set_up_that_is_not_there_yet(tmp_path: Path) -> None:
+    area = Area(tmp_path / "area", f"127.0.0.1:{free_port()}")
+    area.write()
+    (tmp_path / "wrong.toml").write_text('kafka = "nowhere"\n')
+    wrong = [sys.executable, "-m", "broker", "doctor", "--settings", str(tmp_path / "wrong.toml")]
+    settings = subprocess.run(wrong, capture_output=True, text=True, timeout=30, check=False)
+
+    away = broker(area, "doctor")
+
+    assert (settings.returncode, away.returncode) == (4, 4)
+    assert settings.stdout.count("✗ settings:") == 5, "every fault at once"
+    assert "✗ kafka:" in away.stdout
+    assert "→ start it, or mend `kafka` in the settings" in away.stdout
+    assert "Traceback" not in settings.stderr + away.stderr
