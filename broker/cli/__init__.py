@@ -65,9 +65,7 @@ def cli() -> None:
 def main() -> None:
     """Run the program; an error of ours is one line of plain words and an exit code that means something."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        ended = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -78,3 +76,4 @@ def main() -> None:
         sys.exit(
             EXIT_TRY_AGAIN if isinstance(error, RetryError) else EXIT_REJECTED if isinstance(error, RejectError) else EXIT_UNFIT
         )
+    sys.exit(ended if isinstance(ended, int) else 0)  # click hands back the code of an `Exit`

@@ -225,6 +225,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(known: Area) -> None:
     with workers(known, 1):
         assert wait_for(lambda: broker(known, "doctor").returncode == 0, 20), broker(known, "doctor").stdout
         well = broker(known, "doctor", "--json")
+    assert wait_for(lambda: broker(known, "doctor").returncode == 4, 20), "a worker that was killed is gone after its session"
     alone = broker(known, "doctor")
     findings = [json.loads(line) for line in well.stdout.splitlines()]
 
