@@ -1,0 +1,111 @@
+"""`broker policy`, as a data protection officer meets it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from broker.cli import cli
+from broker.policyfile import POLICIES
+
+
+def broker(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["policy", *arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The shipped policy, to be changed."""
+    copy = tmp_path / "policies"
+    shutil.copytree(POLICIES, copy)
+    return copy
+
+
+def broken(folder: Path) -> int:
+    """Misspell a role; return its line."""
+    police = folder / "police.toml"
+    text = police.read_text()
+    police.write_text(text.replace('to = ["rhi_team"]', 'to = ["rhi_tem"]'))
+    return next(number for number, line in enumerate(police.read_text().splitlines(), 1) if "rhi_tem" in line)
+
+
+def test_the_shipped_policy_is_fit_and_its_cases_pass() -> None:
+    checked, tested = broker("check", "--on", "2026-11-22"), broker("test")
+
+    assert checked.exit_code == 0, checked.output
+    assert checked.output.rstrip().endswith("fit to be released")
+    assert tested.exit_code == 0, tested.output
+    assert " 0 fail" in tested.output
+
+
+def test_a_fault_is_told_with_file_line_rule_and_remedy_and_status_2(folder: Path) -> None:
+    line = broken(folder)
+
+    found = broker("check", str(folder), "--on", "2026-11-22")
+
+    assert found.exit_code == 2
+    assert f"police.toml:{line}: `found-to-return-interview`: unknown role `rhi_tem`: did you mean `rhi_team`?" in found.output
+
+
+def test_a_machine_reads_the_same_faults(folder: Path) -> None:
+    line = broken(folder)
+
+    found = json.loads(broker("check", str(folder), "--on", "2026-11-22", "--json").output)
+
+    assert {
+        "file": "police.toml",
+        "line": line,
+        "entry": "found-to-return-interview",
+        "what": "unknown role `rhi_tem`",
+        "remedy": "did you mean `rhi_team`?",
+    } in found["faults"]
+
+
+def test_notes_list_the_law_that_nobody_verified() -> None:
+    assert "not verified at its source:" in broker("check", "--notes", "--on", "2026-11-22").output
+
+
+def test_a_review_that_is_due_makes_the_policy_unfit_and_says_what_happens() -> None:
+    found = broker("check", "--on", "2029-01-01")
+
+    assert found.exit_code == 2
+    assert "its review was due on 2028-03-31; it goes on, being statutory" in found.output
+    assert "its review was due on 2028-03-31; it asks a person until then" in found.output
+
+
+def test_a_case_that_fails_says_where_and_how(folder: Path) -> None:
+    schools = folder / "schools.toml"
+    told = 'to = ["attendance_team"]\nshare = ["existence", "identity", "concern", "contact"]'
+    assert told in schools.read_text()
+    schools.write_text(schools.read_text().replace(told, 'to = ["attendance_team"]\nshare = ["existence"]'))
+
+    found = broker("test", str(folder))
+
+    assert found.exit_code == 2
+    assert "schools.cases.toml:" in found.output
+    assert "`ten days of absence`" in found.output
+
+
+def test_text_that_is_no_toml_gives_a_line_and_no_traceback(folder: Path) -> None:
+    (folder / "police.toml").write_text("[[rule]\n")
+
+    found = broker("check", str(folder))
+    assert found.exit_code == 2
+    assert "police.toml:1: this is not TOML" in found.output
+
+
+@pytest.mark.parametrize("command", ["check", "test", "release"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    assert f"Example: broker policy {command}" in broker(command, "--help").output
+
+
+def test_an_unfit_policy_cannot_be_released(folder: Path, tmp_path: Path) -> None:
+    broken(folder)
+    settings = tmp_path / "broker.toml"
+    settings.write_text(f'kafka = "127.0.0.1:1"\ndata = "{tmp_path}"\nkeys = "{tmp_path}"\narea = "E1"\nmode = "demo"\n')
+
+    found = broker("release", str(folder), "--on", "2026-11-22", "--settings", str(settings))
+
+    assert "is unfit and was not released" in str(found.exception)
