@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.audit.reconcile import names
 from broker.codec import decode
 from broker.core.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
@@ -17,6 +18,7 @@ from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, REVIEWS
 
 _EVENT_TOPICS = frozenset(EVENTS.values())
 _TYPE_HEADER = "ce_type"
+_WAITS = "in_review"
 
 Place = tuple[str, int]  # lane of an events topic, offset
 
@@ -36,7 +38,7 @@ class Notebook:
     received: list[Received] = field(default_factory=list)
     reviews: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     dead_letters: Counter[str] = field(default_factory=Counter)
-    ended: set[Place] = field(default_factory=set)
+    ended: dict[Place, str] = field(default_factory=dict)  # how each accepted record ended
     event_ids: dict[str, str] = field(default_factory=dict)  # disclosure -> event
     _published: dict[Place, int] = field(default_factory=dict)
     _origins: dict[str, Place] = field(default_factory=dict)  # disclosure -> event
@@ -51,7 +53,12 @@ class Notebook:
     @property
     def waiting(self) -> int:
         """How many of them have not ended in any way yet."""
-        return len(self._published.keys() - self.ended)
+        return len(self._published.keys() - self.ended.keys())
+
+    def equation(self) -> Mapping[str, int]:
+        """Return the reconciler's equation as far as it can be drawn from every record that was read."""
+        counts = Counter(self.ended.get(place, "nowhere") for place in self._published)
+        return {"accepted": self.published, **{name: counts[name] for name in names()}}
 
     def note(self, record: Record, now: int) -> None:
         """Write one record down; `now` is when a reader had it in hand, milliseconds since 1970."""
@@ -86,22 +93,26 @@ class Notebook:
                 found[one.recipient][str(one.message["kind"])] += 1
         return found
 
-    def _end(self, record: Record) -> None:
+    def _end(self, record: Record, how: str) -> None:
+        """Note how a record ended; one that waited for a person may still end in another way."""
         if origin := record.header(ORIGIN):
             position = Position.parse(origin)
-            self.ended.add((position.lane, position.offset))
+            place = (position.lane, position.offset)
+            if self.ended.get(place, _WAITS) == _WAITS:
+                self.ended[place] = how
 
     def _dead(self, record: Record) -> None:
         """Note a dead letter; one of the first stage carries the place where it stood, later ones its origin."""
-        self._end(record)
+        self._end(record, "dead_lettered")
         place = [(record.header(name) or b"").decode() for name in (TOPIC, PARTITION, OFFSET)]
         if place[0] in _EVENT_TOPICS:
-            self.ended.add((f"{place[0]}/{place[1]}", int(place[2])))
+            self.ended[f"{place[0]}/{place[1]}", int(place[2])] = "dead_lettered"
         self.dead_letters[(record.header(REASON) or b"unknown").decode()] += 1
 
     def _audited(self, record: Record) -> None:
-        self._end(record)
-        self.outcomes[(record.header(OUTCOME) or b"").decode()] += 1
+        outcome = (record.header(OUTCOME) or b"").decode()
+        self._end(record, outcome)
+        self.outcomes[outcome] += 1
         entry = decode("audit_entry", record.value or b"")
         origin = Position.parse(record.header(ORIGIN) or b"?/0@0+0")
         for decision in entry["decisions"]:
@@ -112,7 +123,7 @@ class Notebook:
                 self.event_ids.setdefault(shown, entry["event_id"])
 
     def _review(self, record: Record) -> None:
-        self._end(record)
+        self._end(record, _WAITS)
         if record.value is None:
             return
         review = decode("review", record.value)
