@@ -256,6 +256,15 @@ def test_an_idle_rule_names_the_rule_that_makes_it_idle(folder):
     ]
 
 
+def test_a_disclosure_that_a_withhold_always_stops_is_a_fault(folder):
+    keep = changed(changed(WITHHOLD, '"local-rule"', '"local-keep"'), '["narrative"]', '["everything"]')
+
+    stopped = [one for one in with_rule(folder, RULE + keep) if "can never grant" in one.what]
+    assert [(one.entry, one.what) for one in stopped] == [
+        ("local-rule", "it can never grant anything: `local-keep` always withholds it")
+    ]
+
+
 def test_a_second_rule_of_one_id_names_the_place_of_the_first(folder):
     with_rule(folder, changed(RULE, '"local-rule"', '"suspension-to-social-worker"'))
 

@@ -11,7 +11,7 @@ from broker.core.event import Header
 from broker.core.facts import Facts
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.policy import Role
-from broker.core.registers import Area, Registers
+from broker.core.registers import Area, Registers, Subscription
 
 OPEN_MATTER = "open"  # the matter that is open about a child
 CLOSED_MATTER = "closed"  # the one that closed last
@@ -136,20 +136,21 @@ def _elsewhere(place: _Place) -> Iterator[Sequence[RecipientId]]:
 
 
 def _seat(found: Seats, role: RoleName, recipient: RecipientId, place: _Place) -> None:
-    told = _stand_in(recipient, place.header, place.registers)
+    told = _stand_in(recipient, place.header, place.registers) if place.header.excluded else recipient
     if told != recipient:
         found.conflicts[recipient] = _joined(found.conflicts, recipient, role)
     if told is None:
         found.vacant[role] = None
         return
     entry = place.registers.recipients.get(told)
-    wants = entry.subscription if entry else None
-    if wants is not None and (
-        (wants.event_types and place.header.event_type not in wants.event_types) or (wants.roles and role not in wants.roles)
-    ):
-        found.narrowed[told] = _joined(found.narrowed, told, role)
-        return
-    found.filled[told] = _joined(found.filled, told, role)
+    hears = entry is None or _wants(entry.subscription, place.header.event_type, role)
+    seated = found.filled if hears else found.narrowed
+    seated[told] = _joined(seated, told, role) if told in seated else (role,)
+
+
+def _wants(wanted: Subscription, event_type: str, role: RoleName) -> bool:
+    """Tell whether a subscription lets it through; one that says nothing lets everything through."""
+    return (not wanted.event_types or event_type in wanted.event_types) and (not wanted.roles or role in wanted.roles)
 
 
 def _joined(of: Mapping[RecipientId, tuple[RoleName, ...]], recipient: RecipientId, role: RoleName) -> tuple[RoleName, ...]:

@@ -169,7 +169,7 @@ def _named(rules: Sequence[Rule]) -> list[RoleName]:
 
 def _others(event_type: str, kind: EventKind | None, roles: Sequence[Role]) -> str:
     if kind is None:
-        return f"nobody is told: `{event_type}` is not in the catalogue of this policy"
+        return "nobody is told: its type is not in the catalogue of this policy"
     if not roles:
         return f"nobody is told: {kind.nobody or f'no rule names a role for `{event_type}`'}"
     return f"nobody else is told: no rule names any role for `{event_type}` but {', '.join(role.name for role in roles)}"

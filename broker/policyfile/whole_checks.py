@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from broker.core.clocks import is_clock
+from broker.core.event import Category
+from broker.policyfile.building import EVERYTHING
 from broker.policyfile.case_shapes import Placed
 from broker.policyfile.checked import Checked
 from broker.policyfile.reading import Fault, nearest
-from broker.policyfile.shapes import RuleShape
+from broker.policyfile.shapes import RuleShape, When
 
 
 def _twins(checked: Checked) -> None:
@@ -30,14 +32,38 @@ def _twins(checked: Checked) -> None:
             checked.fault(one, "id", f"idle: `{idle_by.id}` says all that it says", "take it out, or say what is different")
 
 
+def _overruled(checked: Checked) -> None:
+    """A disclosure that some withhold always stops can never grant anything."""
+    keeping = [rule for rule in checked.shape.rule if rule.effect == "withhold" and not rule.unless]
+    for rule in checked.shape.rule:
+        if rule.effect == "disclose":
+            stopped_by = next((keep for keep in keeping if _always_stops(keep, rule)), None)
+            if stopped_by is not None:
+                what = f"it can never grant anything: `{stopped_by.id}` always withholds it"
+                checked.fault(rule, "id", what, "take one of them out, or name the exception in the withhold")
+
+
+def _always_stops(keep: RuleShape, rule: RuleShape) -> bool:
+    kept, shared = set(keep.categories), set(rule.share)
+    whole = EVERYTHING in kept or Category.EXISTENCE in kept or (bool(kept) and shared <= kept)
+    meant = (not keep.to or set(rule.to) <= set(keep.to)) and not set(keep.spare) & set(rule.to)
+    lasts = keep.in_force_from <= rule.in_force_from and keep.in_force_to is None
+    return whole and meant and lasts and _is_asked_of(keep.when, rule.when)
+
+
+def _is_asked_of(wide: When, narrow: When) -> bool:
+    """Tell whether all that one asks is asked by the other too."""
+    asked, more = wide.model_dump(exclude_defaults=True), narrow.model_dump(exclude_defaults=True)
+    return all(_within(more.get(key), value) for key, value in asked.items())
+
+
 def _covers(wide: RuleShape, narrow: RuleShape, *, first: bool) -> bool:
     """Tell whether one rule makes another idle; of two equal ones the later is."""
     if wide.effect != narrow.effect or not _reaches(wide, narrow) or _terms(wide) != _terms(narrow):
         return False
-    asked, more = wide.when.model_dump(exclude_defaults=True), narrow.when.model_dump(exclude_defaults=True)
-    if any(not _within(more.get(key), value) for key, value in asked.items()):
+    if not _is_asked_of(wide.when, narrow.when):
         return False
-    same = asked == more and set(wide.to) == set(narrow.to) and set(wide.share) == set(narrow.share)
+    same = wide.when == narrow.when and set(wide.to) == set(narrow.to) and set(wide.share) == set(narrow.share)
     return first if same else True
 
 
@@ -117,4 +143,4 @@ def _rules_in(placed: Placed) -> Iterator[str]:
         yield from reasons
 
 
-WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (_twins, _answers, _roles, _clocks_and_bases, _cases)
+WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (_twins, _overruled, _answers, _roles, _clocks_and_bases, _cases)

@@ -1,16 +1,16 @@
 """What the decision point must do, whatever the policy: no order, deny by default, ask when unknown, say every reason."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import permutations
 
 import pytest
 
-from broker.core.conditions import Answer, all_of
+from broker.core.conditions import Answer, Known, all_of
 from broker.core.decide import decide
 from broker.core.event import Action, Category
 from broker.core.facts import Agreement, Finding, Protection, Status
 from broker.core.identifiers import EventId, Millis, RecipientId
-from broker.core.policy import Attribute, Basis, Condition, Cut, EventKind, Question
+from broker.core.policy import SHAREABLE, Attribute, Basis, Condition, Cut, EventKind, Question
 from broker.core.registers import Subscription
 from broker.core.verdict import Decision, Outcome, Voice
 from tests.core.values import (
@@ -344,3 +344,23 @@ def test_a_cut_speaks_only_where_it_bears_on_something():
 
     assert the(decided(a_rule("give"), keep), "dsl@school").cuts == ()
     assert the(decided(a_rule("give", share="existence third_party"), keep), "dsl@school").cuts == (Cut.REFERRER,)
+
+
+def test_no_condition_can_look_at_monitoring_data_or_free_text():
+    """R29: what conditions see holds header, facts and the roles of parties; there is no other part of the body in it."""
+    seen = {one.name for one in fields(Known)}
+
+    assert seen == {
+        *("header", "at", "identified", "birth_date", "area", "ties", "held", "protections"),
+        *("findings", "agreements", "wishes", "parties"),
+    }
+    assert Category.MONITORING not in SHAREABLE
+    assert Category.MONITORING.value not in {question.value for question in Question}
+
+
+def test_two_types_outside_the_catalogue_are_told_apart_by_nothing():
+    """I5: what was asked before changes no answer."""
+    policy = a_policy(a_rule("give"))
+    first = decide(an_event("first.unknown"), a_child(), policy, area(), AT)
+
+    assert decide(an_event("second.unknown"), a_child(), policy, area(), AT) == first
