@@ -48,6 +48,8 @@ def write_area(
         raise InputError(f"folder `{out}` is not empty: name another, or take away what is there")
     out.mkdir(parents=True, exist_ok=True)
     parts = tuple(casts(area, load_stories()))
+    about = {"seed": area.seed, "children": area.children, "until": area.until.isoformat(), "stories": len(parts)}
+    (out / ABOUT).write_text(json.dumps(about) + "\n", encoding="utf-8")
     week = Week(area, parts, out, told)
     week.write()
     _lines(out / ARRIVALS, (asdict(one) for one in week.dispatches))
@@ -55,8 +57,6 @@ def write_area(
     _lines(out / TRUTH, (claim.as_json() for claim in lines))
     (out / REGISTERS_FILE).write_text(registers_text(area), encoding="utf-8")
     (out / SETTINGS_FILE).write_text(settings_text(kafka), encoding="utf-8")
-    about = {"seed": area.seed, "children": area.children, "until": area.until.isoformat(), "stories": len(parts)}
-    (out / ABOUT).write_text(json.dumps(about) + "\n", encoding="utf-8")
     deliveries = Counter(one.connector for one in week.dispatches)
     records: Counter[str] = Counter()
     for one in week.dispatches:
