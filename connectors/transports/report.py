@@ -84,6 +84,6 @@ def _fate(outcome: Outcome) -> list[str]:
     total = sum(outcome.tally.events.values())
     width = max(len(name) for name in outcome.tally.events)
     return [
-        f"Accepted; {total} events were published:",
+        f"Accepted; {total} {'event was' if total == 1 else 'events were'} published:",
         *(f"  {name.ljust(width)}  {n}" for name, n in sorted(outcome.tally.events.items())),
     ]

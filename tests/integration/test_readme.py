@@ -1,0 +1,83 @@
+"""The README, followed word for word: every command in it is run, in its order, by a shell."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+READY_SECONDS = 240
+
+
+def test_every_make_target_that_the_readme_names_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+    assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"\]\(([^)#]+)", README):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """An empty folder that has of the checkout what the README's commands name."""
+    (tmp_path / "broker").mkdir()
+    (tmp_path / "broker" / "policies").symlink_to(ROOT / "broker" / "policies")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    return tmp_path
+
+
+def shell(script: str, place: Path, *, said: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BROKER_")}
+    # Interrupts reach the demo as Ctrl-C in a terminal would.
+    return subprocess.Popen(
+        ["bash", "-eo", "pipefail", "-c", script],
+        cwd=place,
+        env=environment,
+        text=True,
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture
+def demo(place: Path) -> Iterator[None]:
+    """The demo of the first terminal, kept running."""
+    script = next(block for block in BLOCKS if "broker demo --keep" in block)
+    log = place / "first-terminal.txt"
+    running = shell(f"exec > '{log}' 2>&1\n{script}", place, said=subprocess.DEVNULL)
+    until = time.monotonic() + READY_SECONDS
+    while "running until Ctrl-C" not in log.read_text(errors="replace") if log.exists() else True:
+        assert running.poll() is None, log.read_text(errors="replace")[-3000:]
+        assert time.monotonic() < until, log.read_text(errors="replace")[-3000:]
+        time.sleep(0.5)
+    yield
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(30) in {0, 130}, log.read_text(errors="replace")[-2000:]
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("demo")
+def test_the_ten_minute_tours_run_as_they_stand(place: Path) -> None:
+    steps = [block for block in BLOCKS if "broker demo --keep" not in block and not block.startswith("make ")]
+    # Errors end the shell at the command that made them; a reader may close a pipe early.
+    second_terminal = shell(
+        "set +o pipefail\n" + "\n".join(f"echo '--- step {n}'\n{step}" for n, step in enumerate(steps)), place
+    )
+
+    said, _ = second_terminal.communicate(timeout=120)
+
+    assert second_terminal.returncode == 0, said[-4000:]
+    assert "Traceback" not in said
+    assert "Osian Yarshaw" in said, "the school was told of the notice"
