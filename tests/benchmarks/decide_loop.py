@@ -90,8 +90,10 @@ async def stage(kafka: str, folder: Path, meter: Meter) -> None:
     running = asyncio.create_task(work([Metered(inner, meter)], settings, Extras(outputs=lambda: topics), stop))
     await meter.finished.wait()
     async with open_admin(kafka) as admin:  # taken is not yet acknowledged: done is what is committed
-        while sum(one.offset for one in (await admin.list_consumer_group_offsets(settings.group)).values()) < meter.count:
+        done = 0
+        while done < meter.count:
             await asyncio.sleep(0.1)
+            done = sum(one.offset for one in (await admin.list_consumer_group_offsets(settings.group)).values())
     meter.ended = (time.process_time(), time.perf_counter())
     stop.set()
     await running
@@ -123,14 +125,20 @@ async def bare(kafka: str, folder: Path, meter: Meter) -> None:
 
 
 async def _send(producer: Any, written: list[Outgoing]) -> None:
-    lanes: dict[tuple[str, int], Any] = {}
+    lanes: dict[tuple[str, int], list[Outgoing]] = {}
     for one in written:
         count = len(producer.client.cluster.partitions_for_topic(one.topic))
         partition = one.partition if one.partition is not None else partition_of(one.key or b"", count)
-        if (one.topic, partition) not in lanes:
-            lanes[one.topic, partition] = producer.create_batch()
-        lanes[one.topic, partition].append(timestamp=None, key=one.key, value=one.value, headers=list(one.headers))
-    sent = [await producer.send_batch(batch, topic, partition=partition) for (topic, partition), batch in lanes.items()]
+        lanes.setdefault((one.topic, partition), []).append(one)
+    sent = []
+    for (topic, partition), records in lanes.items():
+        batch = producer.create_batch()
+        for one in records:
+            if batch.append(timestamp=None, key=one.key, value=one.value, headers=list(one.headers)) is None:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                batch.append(timestamp=None, key=one.key, value=one.value, headers=list(one.headers))
+        sent.append(await producer.send_batch(batch, topic, partition=partition))
     await asyncio.gather(*sent)
 
 

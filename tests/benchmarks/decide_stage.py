@@ -20,7 +20,7 @@ from tests.benchmarks import Figure, in_own_process, median_of
 
 SCHOOLS = 400
 CHILDREN = 1_000
-EVENTS = 2_000
+EVENTS = 4_000
 
 
 def measure() -> Iterator[Figure]:
