@@ -1,0 +1,66 @@
+"""`broker policy release` on a real Kafka: whole policy first, then one epoch in every partition of the children's lines."""
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from broker.cli import cli
+from broker.codec import decode
+from broker.policyfile import POLICIES, load_policy
+from broker.stream.clients import open_consumer
+from broker.stream.places import places_of
+from broker.stream.register_release import released
+from broker.stream.topics import SUBJECTS
+from tests.area import Area
+
+pytestmark = pytest.mark.kafka
+
+
+def release(area: Area, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["policy", "release", *words, "--on", "2026-11-22", "--settings", str(area.settings_file)])
+
+
+def epochs(area: Area) -> Counter[tuple[int, str]]:
+    """How many epochs of which version stand in which partition."""
+
+    async def read() -> Counter[tuple[int, str]]:
+        found: Counter[tuple[int, str]] = Counter()
+        async with open_consumer(area.kafka) as consumer:
+            places = await places_of(area.kafka, [SUBJECTS])
+            consumer.assign(places)
+            await consumer.seek_to_beginning(*places)
+            ends = await consumer.end_offsets(places)
+            while any([await consumer.position(place) < end for place, end in ends.items()]):
+                for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                    found.update((place.partition, decode("subject_record", one.value)["epoch"]["version"]) for one in records)
+        return found
+
+    return asyncio.run(read())
+
+
+def test_a_policy_comes_into_force_in_every_partition_and_other_rules_need_another_version(area: Area, tmp_path: Path) -> None:
+    shipped = load_policy()
+
+    done = release(area, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output) == {"version": shipped.version, "digest": shipped.digest, "rules": len(shipped.rules)}
+    assert asyncio.run(released(area.kafka)).policy(shipped.digest) == shipped
+    once = epochs(area)
+    assert len(once) > 1
+    assert set(once.values()) == {1}
+
+    folder = tmp_path / "policies"
+    shutil.copytree(POLICIES, folder)
+    police = folder / "police.toml"
+    police.write_text(police.read_text().replace("before its next school day, so that", "before its next school day so that"))
+    assert "was released before with other rules" in str(release(area, str(folder)).exception)
+
+    head = folder / "policy.toml"
+    head.write_text(head.read_text().replace(f'version = "{shipped.version}"', 'version = "next"'))
+    assert release(area, str(folder)).exit_code == 0
+    assert {version for _, version in epochs(area)} == {shipped.version, "next"}
