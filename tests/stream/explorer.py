@@ -20,7 +20,7 @@ from broker.stream.table import StateTable
 from tests.stream import chains
 from tests.stream.inprocess import Fate, InProcessKafka, Point, ScriptedWriter, finish
 
-STEPS = 120
+STEPS_OF_AN_OWNER = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Chain:
     """Stages to explore, in the order in which information passes them, and how to tell what went wrong.
 
     `feed` gives the records to put in; `watch` is called for every record written and `judge` at the end: both return
-    faults in words. `timers` says that the stages have timers to look at.
+    faults in words. `timers` says that the stages have timers to look at. `costs` tells how much longer a schedule takes than
+    one of the smallest chain: of so many fewer is run.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Chain:
     judge: Callable[[InProcessKafka, Sequence[Outgoing]], list[str]]
     watch: Callable[[InProcessKafka, Record], list[str]] = lambda _kafka, _record: []
     timers: bool = False
+    costs: int = 1
 
 
 @dataclass(slots=True)
@@ -60,9 +62,10 @@ def chains_there_are() -> dict[str, Chain]:
 
 @dataclass(slots=True, eq=False)
 class Owner:
-    """A worker's hold on one partition of one stage: its state in memory, and the chunk that it has in hand."""
+    """A worker's hold on one partition of one input of a stage: its state in memory, and the chunk that it has in hand."""
 
     stage: Stage
+    topic: str
     partition: int
     world: World
     tables: dict[str, StateTable] = field(default_factory=dict)
@@ -77,7 +80,7 @@ class Owner:
 
     @property
     def lane(self) -> tuple[str, int]:
-        return self.stage.inputs[0], self.partition
+        return self.topic, self.partition
 
     @property
     def group(self) -> tuple[str, tuple[str, int]]:
@@ -179,14 +182,17 @@ class World:
         self.fed: list[Outgoing] = []
         self._calm = False
         self.owners = [
-            Owner(stage, partition, self) for stage in chain.stages() for partition in range(chain.partitions[stage.inputs[0]])
+            Owner(stage, topic, partition, self)
+            for stage in chain.stages()
+            for topic in stage.inputs
+            for partition in range(chain.partitions[topic])
         ]
         self.zombies: list[Owner] = []
 
     def run(self) -> list[str]:
         """Run the schedule and return its faults in words."""
         feed = list(self.chain.feed(self.dice))
-        for _ in range(STEPS):
+        for _ in range(STEPS_OF_AN_OWNER * len(self.owners)):
             if feed and self.dice.random() < 0.3:
                 self._feed(feed, self.dice.randint(1, 3))
             self._act()
@@ -209,7 +215,7 @@ class World:
         if owner in self.zombies:
             self.zombies.remove(owner)
         if owner in self.owners:
-            self.owners[self.owners.index(owner)] = Owner(owner.stage, owner.partition, self)
+            self.owners[self.owners.index(owner)] = Owner(owner.stage, owner.topic, owner.partition, self)
 
     def _feed(self, feed: list[Outgoing], count: int) -> None:
         for outgoing in feed[:count]:
@@ -238,7 +244,7 @@ class World:
             owner.commit()
             self.crash(owner)
             return
-        self.owners[self.owners.index(owner)] = Owner(owner.stage, owner.partition, self)
+        self.owners[self.owners.index(owner)] = Owner(owner.stage, owner.topic, owner.partition, self)
         owner.zombie, owner.patience = True, self.dice.randint(1, 25)
         self.zombies.append(owner)
 

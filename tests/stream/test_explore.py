@@ -9,6 +9,7 @@ from broker.core.ports import Effects, Record, Task
 from broker.errors import RejectError
 from broker.stream.chunk import take
 from broker.stream.table import StateTable
+from tests.stream.chains import whole_line
 from tests.stream.chains.counting import CHAIN
 from tests.stream.explorer import Protections, World, explore, undisturbed
 
@@ -18,6 +19,17 @@ TO_FIND = 1_500  # schedules in which a missing protection must show
 
 def test_no_schedule_loses_repeats_reorders_or_sends_before_it_is_recorded() -> None:
     assert explore(CHAIN, range(SCHEDULES)) is None
+
+
+def test_no_schedule_of_the_brokers_own_stages_loses_an_event_or_tells_it_twice() -> None:
+    assert explore(whole_line.CHAIN, range(SCHEDULES // whole_line.CHAIN.costs)) is None
+
+
+@pytest.mark.parametrize("without", ["outputs acknowledged before state", "audit acknowledged before outputs", "dead letters"])
+def test_the_broker_itself_loses_events_without(without: str) -> None:
+    protections = Protections(run_chunk={"outp": state_first, "audi": outputs_first, "dead": rejects_dropped}[without[:4]])
+
+    assert explore(whole_line.CHAIN, range(300), protections) is not None
 
 
 def test_a_schedule_is_the_same_every_time() -> None:
