@@ -38,7 +38,7 @@ _PLACELESS: Mapping[Category, frozenset[str]] = {
         | {"decision", "starts_on", "ends_on", "sessions", "answer_by", "next_step"}
     ),
     Category.NARRATIVE: frozenset({"text", "checked", "checked_by_role"}),
-    Category.CLINICAL: frozenset({"setting", "presentation", "reason_band", "findings", "disposition", "attended_at", "left_at"}),
+    Category.CLINICAL: frozenset({"presentation", "reason_band", "findings", "attended_at", "left_at"}),
     Category.INTELLIGENCE: frozenset({"text", "handling_code"}),
     Category.THIRD_PARTY: frozenset({"people", "functional_impact"}),
     Category.WISH: frozenset({"words", "heard_by_role", "said_on"}),
