@@ -5,6 +5,7 @@ Pure. A turn is a value; `broker.stream.enforce` gives its notices their ids and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from broker.core import corrections, ledger
 from broker.core.apply import apply_event
@@ -22,6 +23,7 @@ from broker.core.roles import hub_of
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
 from broker.errors import StaleVersionError
 
+_Value = TypeVar("_Value")
 DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
 OVERTAKEN = -1  # in `seen`: a later version came before this event did
 GAP_BASIS, GAP_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
@@ -280,5 +282,5 @@ def _gap_question(gap: Gap) -> Question:
     return Question(kind="GAP", for_recipient=gap.hub or "", about=gap.role, why=gap.because)
 
 
-def _union(one: Sequence[object], other: Sequence[object]) -> tuple:  # type: ignore[type-arg]
+def _union(one: Sequence[_Value], other: Sequence[_Value]) -> tuple[_Value, ...]:
     return (*one, *(value for value in other if value not in one))

@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker import codec
+from broker.core.identifiers import RecipientId
 from broker.core.ports import Record
 from broker.errors import RejectError, TopicsError
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record
@@ -61,7 +62,7 @@ async def follow(kafka: str, inbox: Inbox, start: From) -> AsyncIterator[Batch]:
 
 async def _places(kafka: str, recipient: str) -> list[TopicPartition]:
     """Return the partitions of the recipient's own topic where it has one, else of the shared one."""
-    own = disclosures_topic(recipient)  # type: ignore[arg-type]
+    own = disclosures_topic(RecipientId(recipient))
     async with open_admin(kafka) as admin:
         places = await places_where(admin, {own, DISCLOSURES}.__contains__)
     chosen = [place for place in places if place.topic == own] or places

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from broker import codec
+from broker.core.event import Event
 from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
@@ -73,9 +74,9 @@ async def _fill(area: Area) -> int:
     return await _ends(area, SUBJECTS)
 
 
-def _birth(event: object) -> str:
+def _birth(event: Event) -> str:
     """Tell the children of the area apart by what the events say of them."""
-    identity = event.body["identity"]  # type: ignore[attr-defined]
+    identity = event.body["identity"]
     return f"{identity['birth_date']}-{identity['names'][0]['given']}-{identity['names'][0]['family']}"
 
 

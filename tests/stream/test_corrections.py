@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from broker.core import ledger
 from broker.core.corrections import WORDS
-from broker.core.event import Category
+from broker.core.event import Body, Category
 from broker.core.identifiers import EventId
 from broker.core.policy import Condition, Question
 from broker.errors import NotPermittedError, SignatureError, StaleVersionError, UnknownDisclosureError
@@ -30,7 +30,7 @@ from tests.stream.lines import (
 SECRET = "the secret place"
 
 
-def bodies(grade: str = "high", postcode: str = "ZZ1 1ZZ") -> dict:  # type: ignore[type-arg]
+def bodies(grade: str = "high", postcode: str = "ZZ1 1ZZ") -> Body:
     return {"concern": {"grade": grade}, "location": {"postcode": postcode}}
 
 
@@ -216,7 +216,7 @@ def test_what_a_person_refuses_stays_withheld_and_the_question_is_closed() -> No
 def test_a_withheld_item_changes_no_byte_that_the_uncleared_see() -> None:
     """I4 no-inference: two lines that differ only in what the doctor may not know."""
 
-    def run(postcode: str) -> list:  # type: ignore[type-arg]
+    def run(postcode: str) -> list[object]:
         line = ALine().take(
             on_roll(),
             at_practice(),

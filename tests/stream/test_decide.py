@@ -1,9 +1,11 @@
 """The stage that decides: each record once, recorded first, in one order for each child."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from broker import codec
-from broker.core.ports import OUTCOME, Effects
+from broker.core.ports import OUTCOME, Effects, Outgoing
 from broker.errors import NothingInForceError, NotPermittedError, RetryError, UnknownDisclosureError, UnreadableRecordError
 from broker.stream.chunk import DeadLetterLimits, run_chunk
 from broker.stream.topics import AUDIT, CLOCKS, DISCLOSURES, FACTS, disclosures_topic
@@ -89,7 +91,7 @@ async def test_nothing_leaves_before_its_audit_entry_is_acknowledged() -> None:
     batches: list[list[str]] = []
 
     class Recorder:
-        async def write(self, batch: list) -> None:  # type: ignore[type-arg]
+        async def write(self, batch: Sequence[Outgoing]) -> None:
             batches.append([one.topic for one in batch])
 
     await run_chunk(line.task, [record], Recorder(), DeadLetterLimits())

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from broker import codec
+from broker.core.identifiers import ChildRef, DisclosureId, EventId
 from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record
 from broker.core.registers import Registers, SigningKey
 from broker.errors import NotPermittedError, RejectError, SignatureError, UnreadableRecordError
@@ -43,7 +45,7 @@ def taken(outgoing: Outgoing, *signers: Signer) -> list[Outgoing]:
     return effects.outputs
 
 
-def a_disclosure() -> dict:  # type: ignore[type-arg]
+def a_disclosure() -> dict[str, Any]:
     return ALine().take(on_roll(), an_event()).disclosures(SCHOOL)[0]
 
 
@@ -80,7 +82,7 @@ def test_nobody_answers_for_another_recipient(school: Signer, tmp_path: Path) ->
 
 def test_a_token_of_another_disclosure_is_refused(school: Signer) -> None:
     told = a_disclosure()
-    other = SECRETS.seal_token("c-other", "d-other", SCHOOL, "e")  # type: ignore[arg-type]
+    other = SECRETS.seal_token(ChildRef("c-other"), DisclosureId("d-other"), SCHOOL, EventId("e"))
 
     with pytest.raises(NotPermittedError, match="another disclosure"):
         taken(signed_receipt(school, Answer(disclosure_id=told["disclosure_id"], token=other, state="READ", said_at=NOW)), school)

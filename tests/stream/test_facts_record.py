@@ -1,5 +1,7 @@
 """Facts survive being stored, in equal bytes."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ WORDS = st.text(max_size=8)
 INSTANTS = st.integers(0, 2**45)
 
 
-def rows(of: type, **special: st.SearchStrategy) -> st.SearchStrategy:  # type: ignore[type-arg]
+def rows(of: type, **special: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.lists(st.builds(of, **special), max_size=3).map(tuple)
 
 
