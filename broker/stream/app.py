@@ -20,7 +20,7 @@ from faust.types import TP
 from broker.core.ports import Stage
 from broker.errors import BrokerError, KafkaUnavailableError, RetryError, StopError
 from broker.log import Entry, log
-from broker.stream.clients import Writer, open_producer
+from broker.stream.clients import Writer, kafka_errors, open_producer
 from broker.stream.kafka_identity import compare_identity, read_identity
 from broker.stream.line import Hold, Line, Surroundings
 from broker.stream.progress import Chunk
@@ -33,6 +33,7 @@ COMMIT_SECONDS = 1.0
 SESSION_SECONDS = 6.0
 LEAVE_SECONDS = 5.0
 _IN_HAND_SECONDS = 2.5
+_PATIENT_SECONDS = 30.0
 _LONGEST_WAIT = 4.0  # an alert waits no longer than this once Kafka is back
 _STEADY_SECONDS = 60.0
 
@@ -95,7 +96,7 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
     while not stop.is_set():
         began = time.monotonic()
         try:
-            await _Round(stages, settings, extras).run(stop)
+            await _until_over(_Round(stages, settings, extras), stop)
         except RetryError as error:
             wait = 0.5 if time.monotonic() - began > _STEADY_SECONDS else min(wait * 2, _LONGEST_WAIT)
             entry = Entry.KAFKA_WAITED_FOR if isinstance(error, KafkaUnavailableError) else Entry.WORKER_RESTARTED
@@ -106,6 +107,21 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
             log(Entry.WORKER_FAILED, reason=str(error))
             raise
     log(Entry.WORKER_STOPPED, group=settings.group)
+
+
+async def _until_over(a_round: "_Round", stop: asyncio.Event) -> None:
+    """Run a round; when told to leave before it serves (Kafka may not answer for long), do not wait for it."""
+    running = asyncio.create_task(a_round.run(stop))
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if stop.is_set() and not a_round.serving:
+        running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
 
 
 def _require_one_input_with_state(stages: Sequence[Stage]) -> None:
@@ -126,6 +142,7 @@ class _Round:
         self._lines: dict[tuple[str, int], Line] = {}
         self._app = make_app(settings, extras.chunk_records)
         self._around: Surroundings | None = None
+        self.serving = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, and leave in time; raises what ended the round before."""
@@ -137,13 +154,16 @@ class _Round:
             try:
                 await self._serve(stop)
             finally:
-                await self._leave()
+                await self._leave(LEAVE_SECONDS if stop.is_set() else _PATIENT_SECONDS)
 
     async def _recognise_kafka(self) -> None:
         identity = await read_identity(self._settings.kafka)
         if identity is not None:
             topics = {topic for stage in self._stages for topic in (*stage.inputs, *stage.state_topics)}
             compare_identity(identity, topics, self._settings.data)
+            missing = sorted(topics - identity.topics.keys())
+            if missing:
+                raise KafkaUnavailableError(f"topics `{'`, `'.join(missing)}` are not there yet: run `broker topics apply`")
 
     async def _surround(self, stack: AsyncExitStack) -> None:
         kafka = self._settings.kafka
@@ -210,7 +230,9 @@ class _Round:
             self._failed.set_exception(error)
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        await self._app.start()
+        with kafka_errors("joining the group"):
+            await self._app.start()
+        self.serving = True
         log(Entry.WORKER_STARTED, group=self._settings.group, stages=[stage.name for stage in self._stages])
         told = asyncio.create_task(stop.wait())
         crashed = asyncio.create_task(self._app._crashed.wait())  # noqa: SLF001 - mode has no public way to wait for it
@@ -224,12 +246,19 @@ class _Round:
         if self._app.crashed:
             raise _in_our_words(self._app.crash_reason)
 
-    async def _leave(self) -> None:
-        """Leave within five seconds: what is in hand is finished or dropped uncommitted."""
+    async def _leave(self, seconds: float) -> None:
+        """Leave in time: what is in hand is finished or dropped uncommitted.
+
+        Raises StopError when the app of this round does not end and another round would begin beside it: its consumer
+        could still be a member of the group.
+        """
         lines, self._lines = list(self._lines.values()), {}
         await asyncio.gather(*(line.leave(_IN_HAND_SECONDS) for line in lines))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._app.stop(), LEAVE_SECONDS - _IN_HAND_SECONDS)
+        try:
+            await asyncio.wait_for(self._app.stop(), seconds - _IN_HAND_SECONDS)
+        except TimeoutError:
+            if seconds > LEAVE_SECONDS:
+                raise StopError("the Faust app does not end: start the worker again") from None
 
 
 def make_app(settings: WorkerSettings, chunk_records: int = CHUNK_RECORDS) -> Any:

@@ -68,6 +68,34 @@ async def test_kafka_away_killed_and_back_empty(tmp_path: Path) -> None:
         node.stop()
 
 
+async def test_a_worker_waits_for_its_topics_and_leaves_at_once_when_told_meanwhile(kafka: str, tmp_path: Path) -> None:
+    run = Run(kafka, tmp_path)
+    worker = run.start()
+    try:
+        await asyncio.sleep(3)
+        worker.terminate()
+        status, said = await ended(worker, 5)
+    finally:
+        run.end()
+
+    assert status == 0
+    assert "are not there yet: run `broker topics apply`" in said
+
+
+async def test_a_worker_that_cannot_reach_kafka_leaves_at_once_when_told(tmp_path: Path) -> None:
+    """The address is one that never answers (set aside for documentation)."""
+    run = Run("192.0.2.1:9092", tmp_path)
+    worker = run.start()
+    try:
+        await asyncio.sleep(2)
+        worker.terminate()
+        status, _ = await ended(worker, 5)
+    finally:
+        run.end()
+
+    assert status == 0
+
+
 async def test_a_topic_that_was_made_anew_is_noticed(run: Run) -> None:
     found = await read_identity(run.kafka)
     assert found is not None
