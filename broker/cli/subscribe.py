@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from textwrap import wrap
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from broker.stream.subscribe import BEGINNING, From, follow
 
 _COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
 _LABEL = 12
+_NARROWEST = 30  # however small the terminal
 
 Disclosure = dict[str, Any]
 
@@ -118,9 +120,10 @@ def print_disclosure(console: Console, one: Disclosure) -> None:
     title = Text(heading(one), style=_COLOURS.get(one["kind"], "bold"))
     console.print(title, Text(f"  {instant_in_words(one['issued_at'])}", style="dim"), sep="")
     for label, text in tell(one):
-        line = Text(f"  {label:<{_LABEL}}", style="dim")
-        line.append(text, style="not dim")
-        console.print(line)
+        first, *rest = wrap(text, max(console.width - _LABEL - 2, _NARROWEST), break_on_hyphens=False) or [""]
+        console.print(Text(f"  {label:<{_LABEL}}", style="dim").append(first, style="not dim"))
+        for more in rest:
+            console.print(" " * (_LABEL + 2) + more)
     console.print(Text(f"  {'then':<{_LABEL}}broker acknowledge {one['recipient']} {one['disclosure_id']}\n", style="dim"))
 
 

@@ -88,7 +88,7 @@ def _said(group: Mapping[str, Any] | None) -> str:
 
 def _pairs(group: Mapping[str, Any]) -> Iterator[str]:
     for name, value in group.items():
-        if value in (None, [], ""):
+        if value in (None, [], "") or name == "checked":
             continue
         if name in {"text", "words"}:
             yield f"“{value}”"

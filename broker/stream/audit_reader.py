@@ -8,7 +8,7 @@ from broker.codec import Message
 from broker.errors import NotFoundError
 from broker.settings import Settings
 from broker.stream.audit_follower import open_audit_follower
-from broker.stream.log_reader import LogReader, open_log
+from broker.stream.log_reader import LogReader
 from broker.stream.topics import AUDIT
 
 
@@ -16,9 +16,8 @@ async def entries_about(settings: Settings, some_id: str) -> list[Message]:
     """Return the audit entries about an id, in the order of their instants; raises NotFoundError when there is none."""
     async with open_audit_follower(settings) as follower:
         await follower.catch_up()
-        places = follower.index.find(some_id)
-    async with open_log(settings.kafka) as log:
-        entries = [await _entry(log, place) for place in places]
+        log = LogReader(follower.consumer)
+        entries = [await _entry(log, place) for place in follower.index.find(some_id)]
     found = [one for one in entries if mentions(one, some_id)]
     if not found:
         raise NotFoundError(
