@@ -82,11 +82,13 @@ class Run:
         return process
 
     async def until_committed(self, count: int, seconds: float = 20) -> bool:
-        """Wait until so many records are committed."""
+        """Wait until so many records are committed, or every process has ended."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if await self.committed() >= count:
                 return True
+            if self.processes and all(process.poll() is not None for process in self.processes):
+                return False
             await asyncio.sleep(0.1)
         return False
 

@@ -135,7 +135,7 @@ async def test_without_the_order_of_chunks_one_that_is_passed_by_is_lost(run: Ru
     lost = await two_lives(run, "--fault", "skip", "--without", "order")
     await leave(run.processes[-1])
     run.start("--without", "order")
-    await asyncio.sleep(4)
+    await asyncio.sleep(3)
 
     assert lost != []
     assert await run.lost(HUNDRED) != [], "also not when it is read again: later records of the same key were applied"
