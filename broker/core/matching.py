@@ -87,6 +87,8 @@ class Match:
 class Matcher(Protocol):
     """Says who a description means among the children of one birth date."""
 
+    by_words: bool  # only a child with an identifier or a full name in common can match: others need not be read
+
     def match(self, described: Description, known: Mapping[str, Description]) -> Match:
         """Return the match; equal inputs give equal results, in any order of the children."""
         ...
@@ -94,6 +96,8 @@ class Matcher(Protocol):
 
 class ExactMatcher:
     """An identifier in common; or surname, forename, and postcode or school equal, met by exactly one child."""
+
+    by_words = True
 
     def match(self, described: Description, known: Mapping[str, Description]) -> Match:
         """Return the match. An identifier decides alone; where identifiers or names point at several, a person does."""

@@ -4,7 +4,6 @@ The same line carries three conversations, told apart by the key: `m-` children 
 identifier, `n-` an event that names neither. Each key's state says which positions of which lanes were applied (I12).
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from broker.errors import NotPermittedError, SignatureError, UnreadableRecordErr
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
 from broker.stream import identify_owner
-from broker.stream.identify_children import Children
+from broker.stream.identify_children import Line
 from broker.stream.identify_state import (
     Holding,
     Roster,
@@ -32,7 +31,6 @@ from broker.stream.intake import RegistersSource
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES
 
 _HUB = RoleName("hub")
-_CACHED = 4_096  # rosters kept decoded; Kafka's own state is the truth
 _LANES = b"#lanes"
 
 
@@ -57,7 +55,6 @@ class _IdentifyTask:
     stage: Identify
     identities: Table
     identifiers: Table
-    _decoded: OrderedDict[bytes, tuple[bytes, Roster, dict[str, int]]] = field(default_factory=OrderedDict)
 
     def step(self, record: Record, effects: Effects) -> None:
         """Take one candidate; raises RejectError, and then nothing has changed."""
@@ -101,7 +98,7 @@ class _IdentifyTask:
         roster, lanes = self._roster(given.key)
         if _was_applied(lanes, given.came):
             return
-        children = Children(self.stage.matcher, given.turn, roster)
+        children = Line(self.stage.matcher, given.turn, roster)
         message = given.message
         if message["kind"] == "EVENT":
             children.arrive(_waiting(message, given.record))
@@ -119,7 +116,8 @@ class _IdentifyTask:
     def _roster(self, key: bytes) -> tuple[Roster, dict[str, int]]:
         """Return the children of a key and the lanes applied: both its records tell, the later place of each lane counts."""
         found, side = self.identities.get(key), self.identities.get(key + _LANES)
-        roster, lanes = self._decode(key, found) if found is not None else (Roster(), {})
+        content, lanes = _state(found) if found is not None else (b"", {})
+        roster = roster_from_bytes(content) if content else Roster()
         late = _state(side)[1] if side is not None else {}
         return roster, {**lanes, **{lane: max(order, lanes.get(lane, -1)) for lane, order in late.items()}}
 
@@ -132,24 +130,7 @@ class _IdentifyTask:
         if after is before and (IDENTITIES, key) not in effects.state:
             _put(self.identities, key + _LANES, b"", lanes, effects)
             return
-        value = _put(self.identities, key, roster_to_bytes(after), lanes, effects)
-        self._remember(key, value, after, lanes)
-
-    def _decode(self, key: bytes, value: bytes) -> tuple[Roster, dict[str, int]]:
-        cached = self._decoded.get(key)
-        if cached is not None and cached[0] == value:
-            self._decoded.move_to_end(key)
-            return cached[1], cached[2]
-        content, lanes = _state(value)
-        roster = roster_from_bytes(content)
-        self._remember(key, value, roster, lanes)
-        return roster, lanes
-
-    def _remember(self, key: bytes, value: bytes, roster: Roster, lanes: dict[str, int]) -> None:
-        self._decoded[key] = (value, roster, lanes)
-        self._decoded.move_to_end(key)
-        if len(self._decoded) > _CACHED:
-            self._decoded.popitem(last=False)
+        _put(self.identities, key, roster_to_bytes(after), lanes, effects)
 
     def _check_reviewer(self, given: "_Input", kept: Waiting | None) -> None:
         """Check that the answer to a review is signed by the hub that was asked; raises SignatureError or NotPermittedError."""
@@ -212,11 +193,9 @@ def _state(value: bytes) -> tuple[bytes, dict[str, int]]:
     return message["content"], message["lanes"]
 
 
-def _put(table: Table, key: bytes, content: bytes, lanes: Mapping[str, int], effects: Effects) -> bytes:
+def _put(table: Table, key: bytes, content: bytes, lanes: Mapping[str, int], effects: Effects) -> None:
     message = {"version": table.version(key) + 1, "lanes": dict(lanes), "content": content}
-    value = codec.encode("state_record", message)
-    table.put(key, value, effects)
-    return value
+    table.put(key, codec.encode("state_record", message), effects)
 
 
 def _add(turn: Turn, effects: Effects) -> None:

@@ -4,7 +4,8 @@ INVARIANT: an event that came in is forwarded to one child, or waits here, or is
 INVARIANT: a child is told of, and an identifier is used, only after the identifier's owner granted it.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from broker.core.matching import Description, Match, Matcher, Strength, contradi
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify_said import Said, said_by
-from broker.stream.identify_state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Roster, Waiting
+from broker.stream.identify_state import ASKED, GRANTED, IGNORED, REFUSED, Child, Children, Link, Roster, Waiting, name_word
 from broker.stream.identify_turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
 MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
@@ -49,25 +50,27 @@ Outcome = Forward | Wait | Ask
 
 
 @dataclass(slots=True)
-class Children:
+class Line:
     """The roster of one birth date while one record is taken. `roster()` is what it is then."""
 
     matcher: Matcher
     turn: Turn
     before: Roster
-    children: dict[str, Child] = field(init=False)
+    children: Children = field(init=False)
     waiting: list[Waiting] = field(init=False)
     beyond: tuple[str, ...] = field(init=False)
     closed: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.children, self.waiting = dict(self.before.children), list(self.before.waiting)
+        self.children, self.waiting = self.before.children.copy(), list(self.before.waiting)
         self.beyond, self.closed = self.before.beyond, self.before.closed
 
     def roster(self) -> Roster:
         """Return the roster as it is now: the same object when nothing changed."""
         after = Roster(self.children, tuple(self.waiting), self.beyond, self.closed)
-        return self.before if after == self.before else after
+        queues = (self.before.waiting, self.before.beyond, self.before.closed)
+        same = not self.children.changed and queues == (after.waiting, after.beyond, after.closed)
+        return self.before if same else after
 
     def arrive(self, one: Waiting) -> None:
         """Take an event that comes in."""
@@ -75,9 +78,8 @@ class Children:
             self.turn.record_end(one, "DUPLICATE")
             return
         said = said_by(decode_event(one.event), self.turn.secrets)
-        before = dict(self.children)
         self._carry_out(one, said, self._outcome(one, said))
-        if self.waiting and self.children != before:
+        if self.waiting and self.children.changed:
             self._settle()
 
     def answered(self, claim: Mapping[str, Any]) -> None:
@@ -141,13 +143,20 @@ class Children:
         return Ask(UNIDENTIFIED, tuple(ref for ref in known if resemble(said.description, self.children[ref].described()))[:10])
 
     def _match(self, one: Waiting, said: Said) -> Match:
-        known = self.before.known if self.children == self.before.children else Roster(self.children).known
+        known = self._known(said)
         match = self.matcher.match(said.description, known)
         if not match.by_identifier and (unsettled := self._unsettled(one)):
             match = self.matcher.match(said.description, {**known, **unsettled})
         if match.strength is Strength.NONE and said.merges:
             return self.matcher.match(said.losing, known)
         return match
+
+    def _known(self, said: Said) -> dict[str, Description]:
+        """Return the children that the matcher has to look at; a child that became another is none."""
+        names = (name_word(family, given) for family, given in said.description.full_names)
+        refs = self.children.mentioning(*said.identifiers, *names) if self.matcher.by_words else sorted(self.children)
+        children = ((ref, self.children[ref]) for ref in refs)
+        return {ref: child.described() for ref, child in children if child.merged_into is None}
 
     def _unsettled(self, but: Waiting) -> dict[str, Description]:
         """Return the registrations that a person is asked about: somebody else's event could be about them."""
@@ -217,7 +226,7 @@ class Children:
     def _open(self, one: Waiting, said: Said) -> Outcome:
         """Open a child by a record from a register of people."""
         ref = str(self.turn.secrets.child_ref(self.turn.key, EventId(f"{one.producer}/{one.event_id}")))
-        others = self._holders()
+        others = self._holders(said.identifiers)
         links = {i: Link(kind, IGNORED, others[i]) for i, kind in said.identifiers.items() if i in others}
         child = Child(links, said.description.full_names, said.description.places, forming=True)
         self.children[ref] = child
@@ -234,13 +243,18 @@ class Children:
 
     def _losers(self, ref: str, said: Said) -> tuple[str, ...]:
         """Return the other children whose identifier a merge ends in favour of this one."""
-        holders = self._holders() if said.losing.identifiers else {}
-        return tuple(sorted({holders[i] for i in said.losing.every_identifier if i in holders} - {ref}))
+        if not said.losing.identifiers:
+            return ()
+        return tuple(sorted(set(self._holders(said.losing.every_identifier).values()) - {ref}))
 
-    def _holders(self) -> dict[str, str]:
-        """Return which child here holds or claims each identifier."""
-        children = ((ref, child) for ref, child in self.children.items() if child.merged_into is None)
-        return {i: ref for ref, child in children for i, link in child.links.items() if link.state in (ASKED, GRANTED)}
+    def _holders(self, identifiers: Iterable[str]) -> dict[str, str]:
+        """Return which child here holds or claims each of these identifiers; a merged one holds none."""
+        sought = frozenset(identifiers)
+        found: dict[str, str] = {}
+        for ref in self.children.mentioning(*sought) if sought else ():
+            links = self.children[ref].links
+            found.update({i: ref for i in sought if i in links and links[i].state in (ASKED, GRANTED)})
+        return found
 
     def _may_merge(self, ref: str, loser: str, said: Said) -> bool:
         """Tell whether two children may become one without a person: never a protected one (R16), never unlike ones."""
@@ -278,7 +292,7 @@ class Children:
 
     def _learn(self, ref: str, said: Said) -> None:
         """Take over for a child what a person confirmed; an identifier that is another's stays the other's."""
-        holders, child = self._holders(), self.children.get(ref, Child())
+        holders, child = self._holders(said.identifiers), self.children.get(ref, Child())
         new = {i: kind for i, kind in said.description_identifiers.items() if i not in holders and i not in child.links}
         if new or ref in self.children:
             links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
@@ -334,7 +348,8 @@ class Children:
                 self.children[ref] = replace(self.children[ref], holds=self.children[ref].holds | {one.event_id})
 
     def _release(self, one: Waiting) -> None:
-        for ref, child in self.children.items():
+        for ref in self.children.mentioning(json.dumps(one.event_id)):
+            child = self.children[ref]
             if one.event_id in child.holds:
                 self.children[ref] = replace(child, holds=child.holds - {one.event_id})
 
