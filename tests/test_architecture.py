@@ -1,0 +1,83 @@
+"""The architecture rules really bind: each is broken in a copy of the tree, and `lint-imports` has to say so."""
+
+import ast
+import configparser
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connectors.registry import CONNECTORS
+
+ROOT = Path(__file__).parent.parent
+RULES = ".importlinter"
+PACKAGES = ("broker", "connectors", "schemas")
+NO_CLOCK_CHANCE_OR_IO = frozenset(
+    ("asyncio", "logging", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "time")
+)
+BROKEN = {
+    "Every module of broker has its layer": ("broker/stray.py", "import json"),
+    "Every sector's connectors have their place": ("connectors/charities/notes.py", "import json"),
+    "The simulator imports neither deciding": ("broker/simulate/judge.py", "import broker.core.decide"),
+    "Connectors import the core alone": ("connectors/police/posting.py", "import broker.settings"),
+    "Connectors never import each other": ("connectors/councils/cin_codes.py", "import connectors.councils.sui_extract"),
+    "Only broker.stream knows Kafka": ("broker/settings.py", "import aiokafka"),
+    "Layers, top first": ("broker/lag/words.py", "import broker.stream.topics"),
+}
+
+
+@pytest.fixture(scope="module")
+def verdict(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What `lint-imports` says of a copy in which every rule is broken once."""
+    copy = tmp_path_factory.mktemp("tree")
+    shutil.copy(ROOT / RULES, copy)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, copy / package, ignore=lambda folder, names: _not_code(Path(folder), names))
+    for name, line in BROKEN.values():
+        file = copy / name
+        file.parent.mkdir(exist_ok=True)
+        (file.parent / "__init__.py").touch()
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(f"\n{line}\n")
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False).stdout
+
+
+def _not_code(folder: Path, names: list[str]) -> set[str]:
+    return {name for name in names if name == "__pycache__" or ((folder / name).is_file() and not name.endswith(".py"))}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_broken_rule_is_said_to_be_broken(rule: str, verdict: str) -> None:
+    said = [line for line in verdict.splitlines() if line.startswith(rule)]
+
+    assert said
+    assert said[0].endswith("BROKEN")
+
+
+def test_every_registered_connector_stands_in_the_rule_that_keeps_them_apart() -> None:
+    rules = configparser.ConfigParser()
+    rules.read(ROOT / RULES)
+
+    assert {one.module for one in CONNECTORS.values()} == set(rules["importlinter:contract:connectors-apart"]["modules"].split())
+
+
+def test_the_core_imports_the_standard_library_and_nothing_that_reads_clock_or_chance() -> None:
+    found = {(path.name, name) for path in (ROOT / "broker" / "core").rglob("*.py") for name in _imported(path)}
+    foreign = {(file, name) for file, name in found if name.partition(".")[0] not in {*sys.stdlib_module_names, "broker"}}
+    unwanted = {(file, name) for file, name in found if name.partition(".")[0] in NO_CLOCK_CHANCE_OR_IO}
+    upwards = {(file, name) for file, name in found if name.startswith("broker") and not _inwards(name)}
+
+    assert not foreign | unwanted | upwards
+
+
+def _inwards(name: str) -> bool:
+    return name.startswith(("broker.core", "broker.errors"))
+
+
+def _imported(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    plain = [one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names]
+    return plain + [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
