@@ -134,6 +134,17 @@ class KeysError(StopError):
     """Raised when a key file is missing, unreadable or not the key it should be."""
 
 
+class UnforeseenError(RetryError):
+    """Raised when a stage failed in a way that nobody foresaw; its state is dropped and its records are read again.
+
+    `place` names the record at fault; when it fails there again, the record becomes a dead letter, as it came.
+    """
+
+    def __init__(self, message: str, topic: str, partition: int, offset: int) -> None:
+        super().__init__(message)
+        self.place = (topic, partition, offset)
+
+
 class DeadLetterLimitError(StopError):
     """Raised when so many records in a row, or so large a share, would be dead-lettered that a release must be bad."""
 

@@ -34,6 +34,11 @@ class Entry(StrEnum):
         "A worker could not go on, dropped what it had in hand uncommitted, and begins again from what is committed.",
         "Nothing is lost. If it happens again and again, read the reason: Kafka, its disk or the network is unwell.",
     )
+    RECORD_SET_ASIDE = (
+        "record_set_aside",
+        "A stage failed at a record in a way that nobody foresaw; the record goes to the dead letters, the line goes on.",
+        "Report the fault with its reason. After it is mended: `broker dead-letters redrive`.",
+    )
     WORKER_FAILED = (
         "worker_failed",
         "A worker stopped because going on would be wrong. Nothing after the last commit counts.",
@@ -77,7 +82,13 @@ ALLOWED = frozenset(
 def log(entry: Entry, **keys: Any) -> None:
     """Write one log entry; keys that are not on the list are removed."""
     logger = structlog.get_logger()
-    if entry in (Entry.WORKER_FAILED, Entry.WORKER_RESTARTED, Entry.KAFKA_WAITED_FOR, Entry.STATE_REPAIRED):
+    if entry in (
+        Entry.WORKER_FAILED,
+        Entry.RECORD_SET_ASIDE,
+        Entry.WORKER_RESTARTED,
+        Entry.KAFKA_WAITED_FOR,
+        Entry.STATE_REPAIRED,
+    ):
         logger.warning(entry.value, remedy=entry.remedy, **keys)
     else:
         logger.info(entry.value, **keys)

@@ -7,6 +7,7 @@ uncommitted and begins another; what would be wrong (data gone, a bad release) s
 import asyncio
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,8 +19,16 @@ import uvloop
 from faust.types import TP
 
 from broker.core.ports import Stage
-from broker.errors import BrokerError, KafkaUnavailableError, RetryError, StopError
+from broker.errors import (
+    BrokerError,
+    DeadLetterLimitError,
+    KafkaUnavailableError,
+    RetryError,
+    StopError,
+    UnforeseenError,
+)
 from broker.log import Entry, log
+from broker.stream.chunk import Place
 from broker.stream.clients import Writer, kafka_errors, open_producer
 from broker.stream.kafka_identity import compare_identity, read_identity
 from broker.stream.line import Hold, Line, Surroundings
@@ -36,6 +45,7 @@ _IN_HAND_SECONDS = 2.5
 _PATIENT_SECONDS = 30.0
 _LONGEST_WAIT = 4.0  # an alert waits no longer than this once Kafka is back
 _STEADY_SECONDS = 60.0
+MOST_FAULTS = 20  # records at which a stage may fail before the worker gives up
 
 
 class WorkerSettings(Protocol):
@@ -93,10 +103,14 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
     """Run stages until `stop` is set; raises StopError when going on would be wrong."""
     _require_one_input_with_state(stages)
     wait = 0.5
+    faults: Counter[Place] = Counter()
+    quarantine: set[Place] = set()
     while not stop.is_set():
         began = time.monotonic()
         try:
-            await _until_over(_Round(stages, settings, extras), stop)
+            await _until_over(_Round(stages, settings, extras, quarantine), stop)
+        except UnforeseenError as error:
+            _set_aside(error, faults, quarantine)
         except RetryError as error:
             wait = 0.5 if time.monotonic() - began > _STEADY_SECONDS else min(wait * 2, _LONGEST_WAIT)
             entry = Entry.KAFKA_WAITED_FOR if isinstance(error, KafkaUnavailableError) else Entry.WORKER_RESTARTED
@@ -107,6 +121,22 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
             log(Entry.WORKER_FAILED, reason=str(error))
             raise
     log(Entry.WORKER_STOPPED, group=settings.group)
+
+
+def _set_aside(error: UnforeseenError, faults: Counter[Place], quarantine: set[Place]) -> None:
+    """Read a record again at which a stage failed; when it fails there a second time, the record becomes a dead letter.
+
+    Raises DeadLetterLimitError when that happens so often that the release must be bad.
+    """
+    faults[error.place] += 1
+    if faults[error.place] == 1:
+        log(Entry.WORKER_RESTARTED, reason=str(error), seconds=0.0)
+        return
+    quarantine.add(error.place)
+    log(Entry.RECORD_SET_ASIDE, reason=str(error))
+    if len(quarantine) > MOST_FAULTS:
+        log(Entry.WORKER_FAILED, reason=str(error))
+        raise DeadLetterLimitError(f"{error}: a stage failed at {len(quarantine)} records: this release is bad") from error
 
 
 async def _until_over(a_round: "_Round", stop: asyncio.Event) -> None:
@@ -134,7 +164,8 @@ def _require_one_input_with_state(stages: Sequence[Stage]) -> None:
 class _Round:
     """One run of the Faust app, from a fresh start to its end."""
 
-    def __init__(self, stages: Sequence[Stage], settings: WorkerSettings, extras: Extras) -> None:
+    def __init__(self, stages: Sequence[Stage], settings: WorkerSettings, extras: Extras, quarantine: set[Place]) -> None:
+        self._quarantine = quarantine
         self._stages = stages
         self._settings = settings
         self._extras = extras
@@ -175,7 +206,9 @@ class _Round:
         consumer: Any = self._app.consumer
         consumer.on_revoke = self._revoke
         consumer.on_assign = self._assign
-        self._around = Surroundings(kafka, writer, follower, consumer.take, consumer.acknowledge, self._fail, hold)
+        self._around = Surroundings(
+            kafka, writer, follower, consumer.take, consumer.acknowledge, self._fail, hold, self._quarantine
+        )
 
     @asynccontextmanager
     async def _watched(self, work_: Any) -> AsyncIterator[None]:

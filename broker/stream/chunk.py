@@ -13,7 +13,7 @@ from typing import Protocol
 
 from broker import codec
 from broker.core.ports import ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
-from broker.errors import BrokerError, DeadLetterLimitError, RejectError, StopError
+from broker.errors import BrokerError, DeadLetterLimitError, RejectError, UnforeseenError
 
 DEAD_LETTERS = "dead-letters.v1"
 
@@ -24,6 +24,11 @@ PARTITION = "sb_partition"
 OFFSET = "sb_offset"
 SCHEMA_ID = "sb_schema_id"
 ATTEMPT = "sb_attempt"
+
+FAULT = "fault"  # the reason of a record at which a stage failed in a way that nobody foresaw
+PUBLISHED = "events."  # topics that agencies write: what a header there says of the broker's own matters is not believed
+
+Place = tuple[str, int, int]  # topic, partition and offset of a record
 
 
 class Writer(Protocol):
@@ -39,8 +44,10 @@ class DeadLetterLimits:
     """How many dead letters are too many for one partition: then a release is bad, not the records.
 
     `run` is how many in a row, `share` which part of the last `window` records. One per partition: it remembers.
+    `quarantine` names the records at which a stage failed unforeseen; they are dead-lettered without being tried again.
     """
 
+    quarantine: set[Place] = field(default_factory=set)
     run: int = 200
     share: float = 0.5
     window: int = 1_000
@@ -76,7 +83,7 @@ async def run_chunk(
     """Take a chunk of one partition's records to its end; when this returns, the chunk may be committed.
 
     Raises SendFailedError when Kafka did not acknowledge everything, DeadLetterLimitError before anything is written when
-    too many records would be rejected, and StopError when a stage failed in a way that it did not foresee. After any of
+    too many records would be rejected, and UnforeseenError when a stage failed in a way that nobody foresaw. After any of
     these, and when it is cancelled, the task holds state that Kafka may not: it must be dropped and the chunk read again.
     """
     effects = take(task, records, limits, dead_letters)
@@ -88,14 +95,18 @@ async def run_chunk(
 def take(task: Task, records: Sequence[Record], limits: DeadLetterLimits, dead_letters: str = DEAD_LETTERS) -> Effects:
     """Let a task step through records and return what is to be written; nothing is."""
     effects = Effects()
-    rejected = [_step(task, record, effects, dead_letters) for record in records]
+    rejected = [_step(task, record, effects, limits.quarantine, dead_letters) for record in records]
     if records:
         limits.count(rejected, f"`{records[0].topic}` partition {records[0].partition}")
     return effects
 
 
-def _step(task: Task, record: Record, effects: Effects, dead_letters: str) -> bool:
+def _step(task: Task, record: Record, effects: Effects, quarantine: set[Place], dead_letters: str) -> bool:
     """Let a task take one record; return whether it was rejected."""
+    place = record.topic, record.partition, record.offset
+    if place in quarantine:
+        effects.outputs.append(dead_letter(record, FAULT, dead_letters))
+        return True
     try:
         task.step(record, effects)
     except RejectError as error:
@@ -104,9 +115,10 @@ def _step(task: Task, record: Record, effects: Effects, dead_letters: str) -> bo
     except BrokerError:
         raise
     except Exception as error:
-        # What nobody foresaw stops the line at this record instead of passing it by. No text of the error: it may hold data.
-        place = f"`{record.topic}` partition {record.partition} offset {record.offset}"
-        raise StopError(f"{place}: the stage failed with {type(error).__name__}{_where(error)}: report it as a fault") from error
+        # The task may be half changed, so it cannot go on; read again, the record alone is passed by. No text of the error.
+        where = f"`{record.topic}` partition {record.partition} offset {record.offset}"
+        said = f"{where}: the stage failed with {type(error).__name__}{_where(error)}: report it as a fault"
+        raise UnforeseenError(said, *place) from error
     return False
 
 
@@ -133,8 +145,14 @@ def dead_letter_headers(record: Record, reason: str) -> Headers:
         (OFFSET, b"%d" % record.offset),
         (SCHEMA_ID, b"%d" % number if number is not None else b""),
         (ATTEMPT, b"%d" % (attempt(record))),
-        (ORIGIN, record.header(ORIGIN) or _place(record)),
+        (ORIGIN, _origin(record)),
     )
+
+
+def _origin(record: Record) -> bytes:
+    """Return where the information came in; of a record that an agency wrote, that is where it stands, whatever it says."""
+    said = None if record.topic.startswith(PUBLISHED) else record.header(ORIGIN)
+    return said or _place(record)
 
 
 def attempt(record: Record) -> int:

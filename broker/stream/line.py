@@ -8,11 +8,11 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from broker.core.ports import Record, Stage, Task
 from broker.log import Entry, log
-from broker.stream.chunk import DeadLetterLimits, Writer, run_chunk
+from broker.stream.chunk import DeadLetterLimits, Place, Writer, run_chunk
 from broker.stream.clients import to_record
 from broker.stream.progress import Chunk
 from broker.stream.state_log import StateFollower, load_tables
@@ -34,6 +34,7 @@ class Surroundings:
     acknowledge: Callable[[Chunk], None]
     fail: Callable[[BaseException], None]
     hold: Hold | None = None
+    quarantine: set[Place] = field(default_factory=set)
 
 
 class Line:
@@ -44,7 +45,7 @@ class Line:
         self._partition = partition
         self._around = around
         self._tables = {topic: StateTable(topic, partition) for topic in stage.state_topics}
-        self._limits = DeadLetterLimits()
+        self._limits = DeadLetterLimits(around.quarantine)
         self._waiting: deque[Chunk] = deque()
         self._wake = asyncio.Event()
         self._leaving = False

@@ -63,14 +63,26 @@ async def test_stock_faust_loses_what_its_agent_failed_on(run: Run, kind: str) -
     assert await run.committed() == 100
 
 
-async def test_a_stage_that_fails_stops_the_line_and_nothing_is_lost(run: Run) -> None:
+async def test_a_record_at_which_a_stage_failed_is_read_again_and_nothing_is_lost(run: Run) -> None:
     lost = await two_lives(run, "--fault", "raise")
 
-    status, said = await ended(run.processes[0])
     assert lost == []
-    assert status == 2
+    assert len(run.processes) == 1, "the worker began again by itself"
+    run.processes[0].terminate()
+    status, said = await ended(run.processes[0])
+    assert status == 0
     assert f"`in-{run.name}` partition" in said
     assert "the stage failed with KeyError" in said
+
+
+async def test_a_record_at_which_a_stage_fails_again_is_a_dead_letter_and_the_line_goes_on(run: Run) -> None:
+    await run.feed(HUNDRED)
+    run.start("--fault", "raise-always")
+
+    assert await run.until_committed(100)
+    letters = [letter for letter in await run.read(DEAD_LETTERS) if letter.header("sb_topic") == f"in-{run.name}".encode()]
+    assert [letter.header("sb_reason") for letter in letters] == [b"fault"]
+    assert await run.lost(HUNDRED) == [b"37"]
 
 
 async def test_without_its_own_acknowledgement_a_stage_that_fails_loses_records(run: Run) -> None:

@@ -79,7 +79,9 @@ class CopyTask:
         assert record.key is not None
         if record.value is None or record.value.startswith(b"bad"):
             raise RejectError("unreadable")
-        if record.value == FAULT_AT and self.stage.fault == "raise" and self.stage.once():
+        if record.value == FAULT_AT and (
+            self.stage.fault == "raise-always" or (self.stage.fault == "raise" and self.stage.once())
+        ):
             raise KeyError(record.value)
         offset, _, count = (self.table.get(record.key) or b"-1 0").partition(b" ")
         if record.offset <= int(offset):

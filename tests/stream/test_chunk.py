@@ -7,7 +7,7 @@ import pytest
 
 from broker import codec
 from broker.core.ports import ORIGIN, Effects, Outgoing, Record
-from broker.errors import DeadLetterLimitError, SendFailedError, SignatureError, StopError
+from broker.errors import DeadLetterLimitError, SendFailedError, SignatureError, UnforeseenError
 from broker.stream.chunk import ATTEMPT, OFFSET, PARTITION, REASON, SCHEMA_ID, TOPIC, DeadLetterLimits, run_chunk
 
 
@@ -128,13 +128,34 @@ async def test_too_large_a_share_of_dead_letters_stops_the_line() -> None:
         await run_chunk(OneOfEach(), [a_record(n, value) for n, value in enumerate(values)], Batches(), limits)
 
 
-async def test_what_nobody_foresaw_stops_the_line_at_its_record_and_says_nothing_of_its_content() -> None:
+async def test_what_nobody_foresaw_drops_the_chunk_and_names_the_record_but_nothing_of_its_content() -> None:
     writer = Batches()
 
     with pytest.raises(
-        StopError, match=r"`events.police.v1` partition 3 offset 7: the stage failed with KeyError in "
+        UnforeseenError, match=r"`events.police.v1` partition 3 offset 7: the stage failed with KeyError in "
     ) as stopped:
         await run_chunk(OneOfEach(), [a_record(6), a_record(7, b"broken")], writer, DeadLetterLimits())
 
+    assert stopped.value.place == ("events.police.v1", 3, 7)
     assert "child" not in str(stopped.value)
     assert writer.written == []
+
+
+async def test_read_again_the_record_at_fault_alone_is_a_dead_letter() -> None:
+    writer = Batches()
+    limits = DeadLetterLimits({("events.police.v1", 3, 7)})
+
+    await run_chunk(OneOfEach(), [a_record(6), a_record(7, b"broken"), a_record(8)], writer, limits)
+
+    letters = [one for one in writer.records if one.topic == "dead-letters.v1"]
+    assert [dict(one.headers)[REASON] for one in letters] == [b"fault"]
+    assert [dict(one.headers)[OFFSET] for one in letters] == [b"7"]
+    assert len([one for one in writer.records if one.topic == "out"]) == 2
+
+
+async def test_what_an_agency_says_of_where_its_record_came_in_is_not_believed() -> None:
+    writer = Batches()
+
+    await run_chunk(OneOfEach(), [a_record(5, b"bad", ((ORIGIN, b"events.police.v1/0@99+0"),))], writer, DeadLetterLimits())
+
+    assert dict(writer.records[0].headers)[ORIGIN] == b"events.police.v1/3@5+0"
