@@ -4,11 +4,13 @@ import asyncio
 import json
 
 import click
-from rich.console import Console
 
+from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
+from broker.cli.wording import words_in_force
 from broker.codec import Message
-from broker.core.explain import explain_decision, explain_history
+from broker.core.explain import WIDTH, explain_decision, explain_history
+from broker.core.words import Words
 from broker.settings import Settings
 from broker.stream.audit_reader import entries_about
 
@@ -28,18 +30,23 @@ def explain(settings: Settings, *, decision: str | None, event_id: str | None, a
     some_id = decision or event_id
     if some_id is None or (decision and event_id):
         raise click.UsageError("give a DECISION, or --event with an event's id")
-    entries = asyncio.run(_entries(settings, some_id))
+    entries, words = asyncio.run(_found(settings, some_id, as_json=as_json))
+    page = Page()
+    width = min(page.width, WIDTH) if page.width else None
     if as_json:
         click.echo(json.dumps([_plain(one) for one in entries]))
     elif event_id or decision not in _decisions(entries[0]):
-        click.echo(explain_history(entries), nl=False)
+        click.echo(explain_history(entries, words, width), nl=False)
     else:
-        click.echo(explain_decision(entries[0], some_id), nl=False)
+        click.echo(explain_decision(entries[0], some_id, words, width), nl=False)
 
 
-async def _entries(settings: Settings, some_id: str) -> list[Message]:
-    with Console(stderr=True).status("looking it up; what was decided since the last time is indexed first"):
-        return await entries_about(settings, some_id)
+async def _found(settings: Settings, some_id: str, *, as_json: bool) -> tuple[list[Message], Words]:
+    with busy("looking it up; what was decided since the last time is indexed first"):
+        if as_json:
+            return await entries_about(settings, some_id), Words()
+        entries, words = await asyncio.gather(entries_about(settings, some_id), words_in_force(settings.kafka))
+        return entries, words
 
 
 def _decisions(entry: Message) -> set[str | None]:

@@ -3,15 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_settings
+from broker.cli.review_words import answers, more, question, told
+from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
+from broker.core.words import Words, time_in_words
 from broker.errors import NotFoundError
 from broker.lag.words import duration
 from broker.sealing.reviews import open_event
@@ -21,14 +23,6 @@ from broker.settings import Settings
 from broker.stream.review_reader import LINK, REJECT, Answer, Review, answer, answer_to, known_children, read_reviews
 
 _PLAIN = ("review_id", "kind", "state", "for_recipient", "event_id", "event_type", "producer", "why", "opened_at")
-_WHAT_NEXT = {
-    "UNIDENTIFIED": "broker reviews link {id} --child CHILD_REF, or reject: nobody the broker knows",
-    "AMBIGUOUS": "broker reviews link {id} --child CHILD_REF, or reject: none of them",
-    "IDENTIFIER_CONFLICT": "broker reviews link {id} --child CHILD_REF: one child; or reject: two children",
-    "ASK": "broker reviews link {id}: share it; or reject: do not",
-    "HOLD": "answer the review that holds this child's line first, or link this one alone",
-    "GAP": "fill the role in the registers, release them, then broker reviews reject {id}",
-}
 
 
 @click.group("reviews")
@@ -49,16 +43,23 @@ def list_reviews(settings: Settings, *, recipient: str | None, every: bool, as_j
 
     Example: broker reviews list --for hub
     """
-    found = asyncio.run(read_reviews(settings.kafka)).values()
-    wanted = [one for one in found if (every or one.is_open) and recipient in {None, one.message["for_recipient"]}]
+    found, words = asyncio.run(_read(settings, in_words=not as_json))
+    wanted = [one for one in found.values() if (every or one.is_open) and recipient in {None, one.message["for_recipient"]}]
     if as_json:
         for one in wanted:
             click.echo(json.dumps(_told(one)))
         return
+    page = Page()
     if not wanted:
-        click.echo("nothing waits for a decision")
+        page.line("nothing waits for a decision" + (f" of `{recipient}`: see `broker reviews list`" if recipient else ""))
         return
-    Console().print(_table(wanted))
+    for one in wanted:
+        page.head(question(one.message), _age(one))
+        for label, text in told(one.message, words):
+            page.labelled(label, text)
+        page.line()
+    page.line(f"{count(len(wanted), 'review')}; next, for any of them:")
+    page.command(f"broker reviews show {wanted[0].id}", indent=2)
 
 
 @group.command("show")
@@ -70,18 +71,27 @@ def show(settings: Settings, *, review: str, as_json: bool) -> None:
 
     Example: broker reviews show r-5f0c6b1e
     """
-    one = _find(asyncio.run(read_reviews(settings.kafka)), review)
+    found, words = asyncio.run(_read(settings, in_words=not as_json))
+    one = _find(found, review)
     event = _event(one, Secrets.load(settings.keys))
     if as_json:
         click.echo(json.dumps({**_told(one), "event": event}, default=str))
         return
-    for name, value in _told(one).items():
-        click.echo(f"{name.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}")
-    if event is not None:
-        click.echo("event:")
-        click.echo(json.dumps(event, indent=2, default=str, ensure_ascii=False))
+    page = Page()
+    page.head(question(one.message), _age(one))
+    for label, text in (*told(one.message, words), *more(one.message, words)):
+        page.labelled(label, text)
+    for name, group_of in (event or {}).items():
+        page.line()
+        page.line(f"what the source said: {name.replace('_', ' ')}", "bold")
+        for label, text in _flat(group_of):
+            page.labelled(label, text, width=26)
     if one.is_open:
-        click.echo("next: " + _WHAT_NEXT[one.message["kind"]].format(id=one.id))
+        page.line()
+        page.line("next, one of", "bold")
+        for command, means in answers(one.message):
+            page.line(means, "dim", indent=2)
+            page.command(command)
 
 
 @group.command("link")
@@ -95,7 +105,7 @@ def link(settings: Settings, *, review: str, child: str | None, holder: str | No
 
     Example: broker reviews link r-5f0c6b1e --child c-3k2v --reason "seen in the case system"
     """
-    one = _find(asyncio.run(read_reviews(settings.kafka)), review)
+    one = _find(_all(settings), review)
     if child is not None:
         child = _child(settings, child)
     _answer(settings, one, Answer(LINK, reason, child), holder)
@@ -112,7 +122,7 @@ def reject(settings: Settings, *, review: str, holder: str | None, reason: str) 
 
     Example: broker reviews reject r-5f0c6b1e --reason "not a child of this area"
     """
-    one = _find(asyncio.run(read_reviews(settings.kafka)), review)
+    one = _find(_all(settings), review)
     _answer(settings, one, Answer(REJECT, reason), holder)
     click.echo(f"review {one.id}: rejected, the line goes on")
 
@@ -152,19 +162,32 @@ def _told(one: Review) -> dict[str, Any]:
     return {**plain, "candidates": list(one.message["candidates"]), **decided}
 
 
-def _table(reviews: Iterable[Review]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("review", "what", "state", "for", "event type", "from", "open for", "why"):
-        table.add_column(name, overflow="fold")
-    now = time.time() * 1000
-    for one in reviews:
-        said = one.message
-        age = duration(max(0.0, now - said["opened_at"]) / 1000) if one.is_open else ""
-        kind = said["kind"].lower().replace("_", " ")
-        table.add_row(
-            one.id, kind, said["state"].lower(), said["for_recipient"], said["event_type"], said["producer"], age, said["why"]
-        )
-    return table
+def _flat(group_of: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what stands in an event, each value under its own name; what is empty is left out."""
+    if isinstance(group_of, Mapping):
+        for key, value in group_of.items():
+            yield from _flat(value, f"{name} {key}".strip().replace("_", " "))
+    elif isinstance(group_of, list):
+        for value in group_of:
+            yield from _flat(value, name)
+    elif group_of not in (None, ""):
+        yield name, time_in_words(str(group_of)) if name.endswith(" at") and isinstance(group_of, str) else str(group_of)
+
+
+async def _read(settings: Settings, *, in_words: bool) -> tuple[dict[str, Review], Words]:
+    with busy("reading reviews"):
+        if not in_words:
+            return await read_reviews(settings.kafka), Words()
+        reviews, words = await asyncio.gather(read_reviews(settings.kafka), words_in_force(settings.kafka))
+        return reviews, words
+
+
+def _all(settings: Settings) -> dict[str, Review]:
+    return asyncio.run(_read(settings, in_words=False))[0]
+
+
+def _age(one: Review) -> str:
+    return f"open for {duration(max(0.0, time.time() - one.message['opened_at'] / 1000))}" if one.is_open else ""
 
 
 commands: dict[str, click.Command] = {"reviews": group}

@@ -5,18 +5,17 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from textwrap import wrap
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 from aiokafka import AIOKafkaProducer
-from rich.console import Console
-from rich.text import Text
 
+from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
-from broker.core.explain import instant_in_words
+from broker.cli.wording import words_in_force
 from broker.core.tell import heading, tell
+from broker.core.words import Words, instant_in_words
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
@@ -25,8 +24,6 @@ from broker.stream.receipt import Answer, signed_receipt
 from broker.stream.subscribe import BEGINNING, From, follow
 
 _COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
-_LABEL = 12
-_NARROWEST = 30  # however small the terminal
 
 Disclosure = dict[str, Any]
 
@@ -80,11 +77,15 @@ class _Desk:
         self._signer = signer
         self._again = again
         self._as_json = as_json
-        self._console = Console(highlight=False, soft_wrap=False)
+        self._page = Page()
+        self._words = Words()
         self._this_run: set[str] = set()
 
     async def sit(self, settings: Settings, start: From) -> None:
         """Follow until told to stop."""
+        if not self._as_json:
+            with busy("reading what words and names mean"):
+                self._words = await words_in_force(settings.kafka)
         async with open_producer(settings.kafka) as producer:
             await self._confirm(producer, self._inbox.unconfirmed())
             async for batch in follow(settings.kafka, self._inbox, start):
@@ -100,7 +101,7 @@ class _Desk:
         if self._as_json:
             click.echo(json.dumps({name: value for name, value in one.items() if value is not None}, default=bytes.hex))
         else:
-            print_disclosure(self._console, one)
+            print_disclosure(self._page, one, self._words)
         shown = Shown(made, one["token"], one["event_type"], one["kind"])
         self._inbox.show(shown)
         return None if before else shown
@@ -115,16 +116,13 @@ class _Desk:
         self._inbox.mark((one.id for one in shown), "delivered")
 
 
-def print_disclosure(console: Console, one: Disclosure) -> None:
+def print_disclosure(page: Page, one: Disclosure, words: Words) -> None:
     """Print one disclosure, in colour where there is a terminal."""
-    title = Text(heading(one), style=_COLOURS.get(one["kind"], "bold"))
-    console.print(title, Text(f"  {instant_in_words(one['issued_at'])}", style="dim"), sep="")
-    for label, text in tell(one):
-        first, *rest = wrap(text, max(console.width - _LABEL - 2, _NARROWEST), break_on_hyphens=False) or [""]
-        console.print(Text(f"  {label:<{_LABEL}}", style="dim").append(first, style="not dim"))
-        for more in rest:
-            console.print(" " * (_LABEL + 2) + more)
-    console.print(Text(f"  {'then':<{_LABEL}}broker acknowledge {one['recipient']} {one['disclosure_id']}\n", style="dim"))
+    page.head(heading(one, words), instant_in_words(one["issued_at"]), _COLOURS.get(one["kind"], "bold"))
+    for label, text in tell(one, words):
+        page.labelled(label, text)
+    page.labelled("then", f"broker acknowledge {one['recipient']} {one['disclosure_id']}", "cyan")
+    page.line()
 
 
 commands = {"subscribe": subscribe}

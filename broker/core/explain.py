@@ -6,12 +6,12 @@ view is the disclosure itself.
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+
+from broker.core.words import Words, instant_in_words
 
 WIDTH = 100
-_ZONE = "Europe/London"
+_NO_WORDS = Words()
 _OUTCOMES = {
     "DECIDED": "decided: {told} told, {asked} asked about, {not_told} not told",
     "APPLIED": "taken into what is known about the child; nobody is told of it",
@@ -31,26 +31,20 @@ _CATEGORY_WORDS = {"existence": "that it happened", "third_party": "third partie
 Entry = Mapping[str, Any]  # a decoded audit entry; `decisions` as its schema has them
 
 
-def explain_entry(entry: Entry, names: Mapping[str, str] | None = None, width: int = WIDTH) -> str:
-    """Tell the whole story of one audit entry; `names` are those of recipients and agencies, where the registers are at hand."""
-    return _wrapped(_story(entry, names or {}), width)
+def explain_entry(entry: Entry, words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
+    """Tell the whole story of one audit entry; without a width no line is wrapped."""
+    return _wrapped(_story(entry, words), width)
 
 
-def explain_decision(entry: Entry, decision_id: str, names: Mapping[str, str] | None = None, width: int = WIDTH) -> str:
+def explain_decision(entry: Entry, decision_id: str, words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell the story of one decision, by its own id or that of its disclosure, with the matter that it was about."""
     found = [one for one in entry["decisions"] if decision_id in {one["decision_id"], one["disclosure_id"]}]
-    return _wrapped([*_opening(entry, names or {}), "", *_all(found, names or {})], width)
+    return _wrapped([*_opening(entry, words), "", *_all(found, words)], width)
 
 
-def explain_history(entries: Sequence[Entry], names: Mapping[str, str] | None = None, width: int = WIDTH) -> str:
+def explain_history(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell all that happened about one event, in the order of the log."""
-    return ("\n" + "-" * min(width, 40) + "\n").join(explain_entry(entry, names, width) for entry in entries)
-
-
-def instant_in_words(at: int) -> str:
-    """Say an instant as people in England do."""
-    local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(_ZONE))
-    return f"{local:%a} {local.day} {local:%b %Y at %H:%M}"
+    return ("\n" + "-" * min(width or 40, 40) + "\n").join(explain_entry(entry, words, width) for entry in entries)
 
 
 def category_in_words(category: str) -> str:
@@ -58,55 +52,54 @@ def category_in_words(category: str) -> str:
     return _CATEGORY_WORDS.get(category, category.replace("_", " "))
 
 
-def _story(entry: Entry, names: Mapping[str, str]) -> Iterator[str]:
-    yield from _opening(entry, names)
+def _story(entry: Entry, words: Words) -> Iterator[str]:
+    yield from _opening(entry, words)
     for heading, outcome in (("Told", "DISCLOSE"), ("Waiting for a person", "ASK"), ("Not told", "WITHHOLD")):
         decisions = [one for one in entry["decisions"] if one["outcome"] == outcome]
         if decisions:
             yield from ("", heading)
-            yield from _all(decisions, names)
+            yield from _all(decisions, words)
     if entry["others"]:
         yield from ("", f"Everybody else: {entry['others']}" if entry["decisions"] else _sentence(entry["others"]))
 
 
-def _opening(entry: Entry, names: Mapping[str, str]) -> Iterator[str]:
+def _opening(entry: Entry, words: Words) -> Iterator[str]:
     outcomes = [one["outcome"] for one in entry["decisions"]]
-    said_by = f", said by {_name(entry['producer'], names)}" if entry["producer"] else ""
-    yield f"{_SUBJECTS.get(entry['subject'], entry['subject'])} {entry['event_type']}{said_by}"
+    said_by = f", said by {words.name(entry['producer'])}" if entry["producer"] else ""
+    yield f"{_SUBJECTS.get(entry['subject'], entry['subject'])}: {words.event(entry['event_type'])}{said_by}"
     yield f"  {instant_in_words(entry['at'])}: " + _OUTCOMES[entry["outcome"]].format(
         told=outcomes.count("DISCLOSE"), asked=outcomes.count("ASK"), not_told=outcomes.count("WITHHOLD")
     )
-    yield f"  event {entry['event_id']}, audit entry {entry['entry_id']}"
+    yield f"  event {entry['event_id']} ({entry['event_type']}), audit entry {entry['entry_id']}"
     if entry["concerns"]:
         yield f"  about {', '.join(entry['concerns'])}"
     yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
 
 
-def _all(decisions: Iterable[Entry], names: Mapping[str, str]) -> Iterator[str]:
+def _all(decisions: Iterable[Entry], words: Words) -> Iterator[str]:
     for decision in decisions:
-        yield from _decision(decision, names)
+        yield from _decision(decision, words)
 
 
-def _decision(decision: Entry, names: Mapping[str, str]) -> Iterator[str]:
-    who = _name(decision["recipient"], names) if decision["recipient"] else "nobody fills this role"
-    yield f"  {who} ({decision['role'].replace('_', ' ')})"
+def _decision(decision: Entry, words: Words) -> Iterator[str]:
+    who = words.name(decision["recipient"]) if decision["recipient"] else "nobody fills this role"
+    yield f"  {who}: {words.role(decision['role'])}"
     if decision["granted"]:
         yield f"    was told: {_categories(decision['granted'])}"
     for verb, group in (("was not told", "withheld"), ("not before a person decides", "asked")):
         if decision[group] and decision["outcome"] != "WITHHOLD":
             yield f"    {verb}: {_categories(decision[group])}"
     if decision["asked_of"]:
-        yield f"    who decides: {decision['asked_of'].replace('_', ' ')}"
+        yield f"    who decides: {words.role(decision['asked_of'])}"
     for reason in decision["reasons"]:
         about = f" ({_categories(reason['categories'])})" if reason["categories"] else ""
         yield f"    because {_clause(reason['because'])}{about} [{reason['rule']}]"
-    yield from _terms(decision)
+    yield from _terms(decision, words)
 
 
-def _terms(decision: Entry) -> Iterator[str]:
+def _terms(decision: Entry, words: Words) -> Iterator[str]:
     if decision["lawful_basis"]:
-        gateway = f", by {decision['gateway']}" if decision["gateway"] else ""
-        yield f"    on the basis {decision['lawful_basis']}{gateway}"
+        yield f"    on the basis: {words.basis(decision['lawful_basis'], decision['gateway'])}"
     for obligation in decision["obligations"]:
         yield f"    must keep to: {obligation}"
     if decision["due_at"]:
@@ -119,10 +112,6 @@ def _categories(categories: Iterable[str]) -> str:
     return ", ".join(category_in_words(one) for one in categories)
 
 
-def _name(some_id: str, names: Mapping[str, str]) -> str:
-    return f"{names[some_id]} ({some_id})" if some_id in names else some_id
-
-
 def _clause(sentence: str) -> str:
     """Make a sentence the second half of one: `The school must know.` becomes `the school must know`."""
     text = sentence.rstrip(".")
@@ -133,8 +122,8 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _wrapped(lines: Iterable[str], width: int) -> str:
-    return "\n".join(_wrap(line, width) for line in lines) + "\n"
+def _wrapped(lines: Iterable[str], width: int | None) -> str:
+    return "\n".join(_wrap(line, width) if width else line for line in lines) + "\n"
 
 
 def _wrap(line: str, width: int) -> str:

@@ -182,11 +182,12 @@ class FindingKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """A rung of the lawful-basis ladder; before `in_force_from` a share stands on `until_then` instead."""
+    """A rung of the lawful-basis ladder; before `in_force_from` a share stands on `until_then` instead. `title`: briefly."""
 
     name: str
     rung: int
     says: str
+    title: str = ""
     gateway: str | None = None
     in_force_from: Millis | None = None
     until_then: str | None = None

@@ -6,7 +6,7 @@ Only what is in the disclosure is said; what was not granted is not mentioned.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from broker.core.explain import instant_in_words
+from broker.core.words import Words, born_in_words, instant_in_words, scheme_in_words, time_in_words
 
 HEADINGS = {
     "ALERT": "ALERT",
@@ -33,27 +33,30 @@ Disclosure = Mapping[str, Any]  # as its schema has it, decoded
 Line = tuple[str, str]  # a label and what is said
 
 
-def heading(disclosure: Disclosure) -> str:
+_NO_WORDS = Words()
+
+
+def heading(disclosure: Disclosure, words: Words = _NO_WORDS) -> str:
     """Return the first line: what kind of message, about what."""
-    return f"{HEADINGS[disclosure['kind']]}  {disclosure['event_type']}"
+    return f"{HEADINGS[disclosure['kind']]}  {words.event(disclosure['event_type'])}"
 
 
-def tell(disclosure: Disclosure) -> list[Line]:
+def tell(disclosure: Disclosure, words: Words = _NO_WORDS) -> list[Line]:
     """Return the lines of a disclosure, each with its label."""
-    return [(label, text) for label, text in _lines(disclosure) if text]
+    return [(label, text) for label, text in _lines(disclosure, words) if text]
 
 
-def _lines(one: Disclosure) -> Iterator[Line]:
+def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
     yield "child", _who(one)
     if one["replaces"]:
         yield "instead of", one["replaces"]
     for group, label in _GROUPS:
         yield label, _said(one[group])
-    yield "when", one["occurred_at"] or ""
-    yield "said by", _source(one)
-    yield "ask", one["contact_point"] or ""
+    yield "when", time_in_words(one["occurred_at"] or "")
+    yield "said by", _source(one, words)
+    yield "ask", words.named(one["contact_point"] or "")
     yield "why you", " ".join(one["because"])
-    yield "basis", one["lawful_basis"] + (f", by {one['gateway']}" if one["gateway"] else "")
+    yield "basis", words.basis(one["lawful_basis"], one["gateway"])
     yield (
         "family told",
         {"YES": "yes", "NOT_SAFE": "no, it is not safe", "NOT_PRACTICABLE": "no", "NOT_YET": "not yet"}.get(
@@ -64,22 +67,24 @@ def _lines(one: Disclosure) -> Iterator[Line]:
         yield "keep to", obligation
     yield "by", instant_in_words(one["due_at"]) if one["due_at"] else ""
     yield "relevant to", instant_in_words(one["expires_at"]) if one["expires_at"] else ""
-    yield "your role", one["role"].replace("_", " ")
+    yield "your role", words.role(one["role"])
 
 
 def _who(one: Disclosure) -> str:
     """Say who the child is as far as that was granted; else only the recipient's own reference."""
     identity = one["identity"] or {}
     names = [f"{name['given']} {name['family']}".strip() for name in identity.get("names") or ()]
-    born = f"born {identity['birth_date']}" if identity.get("birth_date") else ""
-    numbers = [f"{number['scheme'].replace('_', ' ')} {number['value']}" for number in identity.get("identifiers") or ()]
-    part = f"as {one['subject_role'].lower()}" if one["subject_role"] not in {None, "SUBJECT", "UNKNOWN"} else ""
+    born = f"born {born_in_words(identity['birth_date'])}" if identity.get("birth_date") else ""
+    numbers = [f"{scheme_in_words(number['scheme'])} {number['value']}" for number in identity.get("identifiers") or ()]
+    part = (
+        f"as {one['subject_role'].lower().replace('_', ' ')}" if one["subject_role"] not in {None, "SUBJECT", "UNKNOWN"} else ""
+    )
     return ", ".join(text for text in (*names[:1], born, *numbers, part, one["child"]) if text)
 
 
-def _source(one: Disclosure) -> str:
+def _source(one: Disclosure, words: Words) -> str:
     kind = {"FACT": "as fact", "OPINION": "as opinion", "THIRD_PARTY": "as somebody's report", "INTELLIGENCE": "as intelligence"}
-    return ", ".join(text for text in (one["producer"] or "", kind.get(one["assertion"] or "", "")) if text)
+    return ", ".join(text for text in (words.name(one["producer"] or ""), kind.get(one["assertion"] or "", "")) if text)
 
 
 def _said(group: Mapping[str, Any] | None) -> str:
@@ -99,7 +104,7 @@ def _pairs(group: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _code(code: Mapping[str, Any]) -> str:
-    named = f"{code['scheme']} {code['code']}" + (f" ({code['abuse'].lower()})" if code.get("abuse") else "")
+    named = f"{scheme_in_words(code['scheme'])} {code['code']}" + (f" ({code['abuse'].lower()})" if code.get("abuse") else "")
     return named if code.get("present", True) else f"not {named}"
 
 

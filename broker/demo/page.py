@@ -14,9 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.core.registers import Registers
+from broker.core.words import born_in_words, scheme_in_words, words_of
 from broker.demo.notebook import Notebook, percentile
 from broker.demo.outcome import Outcome
 from broker.lag.words import spark
+from broker.policyfile import load_policy
 from broker.simulate.compare import Fault, Received
 
 _SECTOR_COLOURS = {
@@ -30,27 +32,6 @@ _SECTOR_COLOURS = {
 _ALERTS_A_DAY = 6  # shown one by one; the rest is counted
 _ROWS = 12
 _WIDE = 150  # columns from which two tables stand side by side
-_EVENTS = {
-    "police.encompass.notified": "a child was in a home where police came to a domestic abuse incident",
-    "police.protection.used": "police took a child to safety",
-    "police.missing.reported": "a child is missing",
-    "police.missing.found": "a missing child was found",
-    "police.intelligence.held": "police hold restricted information about a child",
-    "school.concern.raised": "a school is worried about a child",
-    "school.absence.reported": "a pupil has been away for ten days",
-    "school.suspension": "a pupil was suspended",
-    "school.permanent_exclusion": "a pupil was permanently excluded",
-    "health.ed.attended": "a child came to the emergency department",
-    "health.injury.suspected": "a child may have been hurt by somebody",
-    "council.referral.received": "the council received a referral",
-    "council.referral.decided": "the council decided about a referral",
-    "council.referral.outcome": "a referral has an outcome",
-    "council.cp_plan.started": "a child protection plan began",
-    "council.icpc.held": "a child protection conference was held",
-    "council.case.opened": "a team took a child's case",
-    "council.case.closed": "a child's case was closed",
-    "council.care.started": "a child came into care",
-}
 
 
 class Screen:
@@ -58,7 +39,7 @@ class Screen:
 
     def __init__(self, console: Console, registers: Registers) -> None:
         self._console = console
-        self._registers = registers
+        self._words = words_of(load_policy(), registers)
         self._shown: set[str] = set()
         self._left_today = 0
         self._more = 0
@@ -105,15 +86,14 @@ class Screen:
     def _details(self, one: Received) -> Sequence[tuple[str, str]]:
         said = one.message
         because = said["because"][0] if said["because"] else ""
-        basis = " · ".join(str(part) for part in (said["lawful_basis"], said.get("gateway")) if part)
-        speaker = self._registers.agencies.get(str(said.get("producer")))  # type: ignore[call-overload]  # a mapping of ids
-        what = _what(said) + (f", says {speaker.name}" if speaker else "")
+        basis = self._words.basis(said["lawful_basis"], said.get("gateway"))
+        speaker = self._words.names.get(str(said.get("producer")))
+        what = self._words.event(said["event_type"]) + (f", says {speaker}" if speaker else "")
         return (("who", _who(said)), ("what", what), ("why", because), ("basis", basis))
 
     def name(self, recipient: str) -> str:
         """Return the name of a recipient."""
-        found = self._registers.recipients.get(recipient)  # type: ignore[call-overload]  # a mapping of ids
-        return found.name if found else recipient
+        return self._words.names.get(recipient, recipient)
 
 
 def opening() -> Panel:
@@ -127,7 +107,7 @@ def opening() -> Panel:
     return Panel(text, title="safeguarding broker", title_align="left", border_style="cyan", padding=(0, 2))
 
 
-def next_steps(folder: Path, *, event: str | None = None, running: bool) -> Panel:
+def next_steps(folder: Path, *, event: str | None = None, running: bool) -> Group:
     """Say what to try next: with everything still running, or how to have it so."""
     if not running:
         lines = [("broker demo --keep", "leaves it all running until Ctrl-C, to look around in")]
@@ -135,7 +115,7 @@ def next_steps(folder: Path, *, event: str | None = None, running: bool) -> Pane
         lines += [(f"ls {folder}/inboxes/*/*/accepted", "the files as they were taken, with a report beside each")]
     else:
         lines = [
-            (f"export BROKER_SETTINGS={folder.resolve()}/broker.toml", "in another terminal, first"),
+            (f"export BROKER_SETTINGS={folder.resolve()}/broker.toml", "first say which set-up is meant"),
             ("broker subscribe hub-eskshire --from beginning", "what the hub was told"),
             (f"broker explain --event {event}", "who was told of one event, who was not, and why"),
             ("broker lag", "how far behind each stage is, in seconds and words"),
@@ -143,11 +123,11 @@ def next_steps(folder: Path, *, event: str | None = None, running: bool) -> Pane
             ("broker reviews list", "what waits for a person"),
             ("broker dead-letters list", "what could not be taken"),
         ]
-    table = Table.grid(padding=(0, 3))
-    for command, why in lines:
-        table.add_row(Text(command, style="bold cyan"), Text(why, style="dim"))
-    title = "running until Ctrl-C" if running else "try next"
-    return Panel(table, title=title, title_align="left", border_style="cyan", padding=(0, 2))
+    title = "running until Ctrl-C; try in another terminal" if running else "try next"
+    said: list[RenderableType] = [Text(), Rule(Text(title, style="bold"), align="left", style="cyan")]
+    for command, why in lines:  # a command stays on one line, to be copied whole
+        said += [Text(f"  {why}", style="dim"), Text(f"    {command}", style="bold cyan", no_wrap=True, overflow="ignore")]
+    return Group(*said)
 
 
 def day_title(first_day: date, day: int) -> str:
@@ -163,13 +143,9 @@ def _who(said: Mapping[str, Any]) -> str:
     numbers = identity.get("identifiers") or ()
     if not (names or born or numbers):
         return "a child, by this desk's own pseudonym"
-    number = f"the child with {numbers[-1]['scheme'].replace('_', ' ')} {numbers[-1]['value']}" if numbers else "a child"
+    number = f"the child with {scheme_in_words(numbers[-1]['scheme'])} {numbers[-1]['value']}" if numbers else "a child"
     name = f"{names[0]['given']} {names[0]['family']}".title() if names else number
-    return f"{name}, born {born}" if born else name
-
-
-def _what(said: Mapping[str, Any]) -> str:
-    return _EVENTS.get(str(said["event_type"]), str(said["event_type"]))
+    return f"{name}, born {born_in_words(born)}" if born else name
 
 
 def _kind_words(said: Mapping[str, Any]) -> str:

@@ -64,15 +64,15 @@ def run_demo(options: Options, console: Console) -> Outcome:
     """Run it and return what came of it; raises BrokerError when it cannot be run to its end."""
     progress = Progress(console)
     console.print(opening())
-    with progress.step("inventing a county") as said:
-        scene = set_scene(options.area, options.folder)
-        files = sum(len(one.files) for one in scene.arrivals)
-        said(f"{options.area.children:,} children, {scene.written.told} families with a story, {files} native files")
     node = choose(options.kafka)
     try:
-        with progress.step("starting Kafka") as said:
+        with progress.step("starting Kafka") as said:  # first: a folder is not overwritten for a Kafka that is not there
             address = node.start()
             said(f"{node.description}, at {address}")
+        with progress.step("inventing a county") as said:
+            scene = set_scene(options.area, options.folder)
+            files = sum(len(one.files) for one in scene.arrivals)
+            said(f"{options.area.children:,} children, {scene.written.told} families with a story, {files} native files")
         connect_scene(scene, address)
         return asyncio.run(_play(options, scene, progress))
     finally:

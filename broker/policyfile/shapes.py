@@ -129,6 +129,7 @@ class BasisShape(_Shape):
     name: Text
     rung: int = Field(ge=0)
     says: Text
+    title: str = ""
     gateway: Text | None = None
     in_force_from: date | None = None
     until_then: Text | None = None

@@ -21,7 +21,8 @@ async def entries_about(settings: Settings, some_id: str) -> list[Message]:
     found = [one for one in entries if mentions(one, some_id)]
     if not found:
         raise NotFoundError(
-            f"`{some_id}`: no audit entry is about it: give a decision, a disclosure, or --event with an event id"
+            f"`{some_id}`: nothing was decided about it: give a decision, a disclosure, or --event with an event id; "
+            "what waits for a person is in `broker reviews list`"
         )
     return sorted(found, key=_instant)
 

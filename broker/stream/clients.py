@@ -113,6 +113,7 @@ async def open_consumer(
             await consumer.start()
         yield consumer
     finally:
+        await asyncio.sleep(0)  # a task of aiokafka's that was never begun would end as if we had been cancelled
         await consumer.stop()
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from broker import codec
 from broker.core.tell import heading, tell
+from broker.core.words import Words
 from tests.stream.lines import GP, SCHOOL, ALine, a_retraction, an_event, at_practice, on_roll
 
 IDENTITY: dict[str, Any] = {
@@ -23,12 +24,27 @@ def told(recipient: str) -> dict[str, Any]:
 def test_it_says_who_what_why_on_which_basis_and_by_when() -> None:
     lines = dict(tell(told(SCHOOL)))
 
-    assert lines["child"].startswith("Jo Example, born 2015-03-02, nhs number 9434765919, p-")
-    assert lines["what"] == "cin 4 (neglect); grade high"
+    assert lines["child"].startswith("Jo Example, born 2 Mar 2015, NHS number 9434765919, p-")
+    assert lines["what"] == "census code 4 (neglect); grade high"
     assert lines["why you"] == "The dsl needs to know."
-    assert lines["basis"] == "LEGAL"
+    assert lines["basis"] == "legal"
     assert lines["said by"] == "police:42"
     assert "at 17:00" in lines["by"]
+
+
+def test_codes_are_said_in_words_and_a_name_keeps_its_id() -> None:
+    words = Words(
+        events={"police.encompass.notified": "Police attended domestic abuse"},
+        names={"police:42": "Eskshire Constabulary"},
+        roles={"dsl": "designated safeguarding lead"},
+        bases={"LEGAL": "the law names this notification"},
+    )
+    lines = dict(tell(told(SCHOOL), words))
+
+    assert heading(told(SCHOOL), words) == "ALERT  Police attended domestic abuse"
+    assert lines["said by"] == "Eskshire Constabulary (police:42)"
+    assert lines["your role"] == "designated safeguarding lead"
+    assert lines["basis"] == "the law names this notification"
 
 
 def test_what_was_not_granted_is_not_mentioned() -> None:

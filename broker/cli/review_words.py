@@ -1,0 +1,90 @@
+"""A review in plain words: what a person is asked, about what, why, and the commands that answer it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from broker.core.words import Words, instant_in_words
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What one kind of review asks, and what answers it: each command with what it means."""
+
+    asks: str
+    answers: tuple[tuple[str, str], ...]
+
+
+_CHILD = ' --child CHILD_REF --reason "…"'
+_REJECT = 'broker reviews reject {id} --reason "…"'
+KINDS = {
+    "UNIDENTIFIED": _Kind(
+        "Which child is this? Nobody who is known matches",
+        (("broker reviews link {id}" + _CHILD, "it is about this child"), (_REJECT, "it is about nobody the broker knows")),
+    ),
+    "AMBIGUOUS": _Kind(
+        "Which child is this? One or more may match",
+        (("broker reviews link {id}" + _CHILD, "it is about this child"), (_REJECT, "it is about none of them")),
+    ),
+    "IDENTIFIER_CONFLICT": _Kind(
+        "One child or two? A number is held under two birth dates",
+        (("broker reviews link {id}" + _CHILD, "they are one child"), (_REJECT, "they are two children")),
+    ),
+    "ASK": _Kind(
+        "May this be shared?",
+        (('broker reviews link {id} --reason "…"', "share it"), (_REJECT, "do not share it")),
+    ),
+    "HOLD": _Kind(
+        "Held: another review holds up this child",
+        (
+            ("broker reviews list", "answer the one that holds it first"),
+            ("broker reviews link {id}" + _CHILD, "or this one alone"),
+        ),
+    ),
+    "GAP": _Kind(
+        "Nobody could be told: nobody fills the role",
+        (
+            ("broker registers release FILE", "once somebody fills it in the registers"),
+            (_REJECT, "when somebody was told by hand"),
+        ),
+    ),
+}
+_STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed"}
+
+
+def question(review: Mapping[str, Any]) -> str:
+    """Return what a person is asked."""
+    return KINDS[review["kind"]].asks
+
+
+def told(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a review, each with its label; nothing personal is among them."""
+    yield "review", review["review_id"]
+    yield "about", f"{words.event(review['event_type'])}, said by {words.name(review['producer'])}"
+    yield "why", _named_roles(review["why"], words)
+    yield "for", words.name(review["for_recipient"])
+    candidates = review["candidates"]
+    if candidates:
+        yield "may be", ", ".join(candidates)
+
+
+def more(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
+    """Yield what only somebody who looks at this one review wants to know."""
+    yield "event", f"{review['event_id']} ({review['event_type']})"
+    yield "since", instant_in_words(review["opened_at"])
+    yield "state", _STATES.get(review["state"], review["state"].lower())
+    resolution = review["resolution"]
+    if resolution:
+        yield "decided", f"{resolution['decision'].lower()} by {words.name(resolution['by'])}: {resolution['reason']}"
+
+
+def answers(review: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the commands that answer a review, each with what it means."""
+    for command, means in KINDS[review["kind"]].answers:
+        yield command.format(id=review["review_id"]), means
+
+
+def _named_roles(why: str, words: Words) -> str:
+    """Put words instead of the role that stands in backticks in a sentence."""
+    parts = why.split("`")
+    return "".join(words.role(part) if at % 2 else part for at, part in enumerate(parts))

@@ -1,0 +1,102 @@
+"""Plain words for what stands in a message as a code: event types, agencies and desks, roles, lawful bases, instants, schemes.
+
+Pure: made of a policy and of registers. What neither knows is said as it stands, so that nothing is ever left out.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from broker.core.policy import Policy
+from broker.core.registers import Registers
+
+_ZONE = ZoneInfo("Europe/London")
+_TOKEN = re.compile(r"[\w:.-]*\w")  # an id as it stands in a sentence, without the punctuation behind it
+_SCHEMES = {"nhs_number": "NHS number", "upn": "UPN", "ni_number": "NI number", "cin": "census code"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What each code means. `names` are those of agencies and recipients; empty where the registers are not at hand."""
+
+    events: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+    def event(self, event_type: str) -> str:
+        """Say what happened."""
+        return self.events.get(event_type, event_type)
+
+    def name(self, some_id: str) -> str:
+        """Name an agency or a recipient, with the id behind it."""
+        return f"{self.names[some_id]} ({some_id})" if some_id in self.names else some_id
+
+    def named(self, text: str) -> str:
+        """Put names instead of the ids in a sentence."""
+        return _TOKEN.sub(lambda found: self.names.get(found[0], found[0]) if ":" in found[0] else found[0], text)
+
+    def role(self, role: str) -> str:
+        """Say what somebody in a role is."""
+        return self.roles.get(role, role.replace("_", " "))
+
+    def basis(self, basis: str, gateway: str | None = None) -> str:
+        """Say on which lawful basis and by which statute."""
+        said = self.bases.get(basis) or basis.replace("_", " ").lower()
+        return f"{said}, by {gateway}" if gateway else said
+
+
+def words_of(policy: Policy, registers: Registers | None = None) -> Words:
+    """Return the words of a policy and of registers."""
+    names: dict[str, str] = {}
+    if registers is not None:
+        names.update({one.id: one.name for one in registers.agencies.values()})
+        names.update({one.id: one.name for one in registers.recipients.values()})
+    return Words(
+        events={name: one.says for name, one in policy.events.items()},
+        names=names,
+        roles={str(name): one.title for name, one in policy.roles.items()},
+        bases={name: one.title or one.says.rstrip(".") for name, one in policy.bases.items()},
+    )
+
+
+def instant_in_words(at: int) -> str:
+    """Say an instant as people in England do."""
+    return _moment(datetime.fromtimestamp(at / 1000, UTC))
+
+
+def time_in_words(text: str) -> str:
+    """Say an ISO 8601 day or time as people in England do; what is neither stays as the source wrote it."""
+    try:
+        if len(text) == len("2026-11-03"):
+            return day_in_words(date.fromisoformat(text))
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return _moment(at) if at.tzinfo else f"{day_in_words(at.date())} at {at:%H:%M}"
+
+
+def day_in_words(day: date) -> str:
+    """Say a day as people in England do."""
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def born_in_words(text: str) -> str:
+    """Say a date of birth, without the day of the week; an incomplete one stays as the source wrote it."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{day.day} {day:%b %Y}"
+
+
+def scheme_in_words(scheme: str) -> str:
+    """Name a scheme of numbers or a list of codes."""
+    return _SCHEMES.get(scheme, scheme.replace("_", " "))
+
+
+def _moment(at: datetime) -> str:
+    local = at.astimezone(_ZONE)
+    return f"{day_in_words(local.date())} at {local:%H:%M}"
