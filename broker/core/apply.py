@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from broker.core.controls import control_changes
+from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of
 from broker.core.event import Action, Event, ToldFamily
 from broker.core.facts import Connection, Facts, Protection, Status
-from broker.core.identifiers import EventId, Millis
+from broker.core.identifiers import AgencyId, EventId, Millis
 from broker.core.policy import EventKind, Policy
 from broker.core.roles import CLOSED_MATTER, OPEN_MATTER, organisation_of
 
@@ -25,19 +26,16 @@ _Changes = dict[str, Any]
 def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts:
     """Return the facts after one event; `version` is one higher and `at` is the instant of the child's line.
 
-    The caller has put aside duplicates. A retraction of an event that has not come yet cancels it: when it comes, it
-    changes nothing. A retraction never takes a protection away, only its lifting does.
+    The caller has put aside duplicates and what an agency may not take back. A retraction of an event that has not come yet
+    cancels it: when its agency sends it, it changes nothing. A retraction never takes a protection away, only its lifting does.
     """
     header = event.header
     kind = policy.events.get(header.event_type)
-    facts = replace(facts, version=facts.version + 1, at=at, seen={**facts.seen, header.event_id: header.sequence})
-    if header.action is Action.RETRACT:
-        return _taken_back(facts, header.supersedes)
+    facts = replace(noted(facts, event), version=facts.version + 1, at=at)
+    if takes_back(event):
+        return _taken_back(facts, superseded_by(event), header.producer)
     if kind is None or header.event_id in facts.cancelled:
         return facts
-    if kind.control == "retraction":
-        named = (event.control or {}).get("concerns_event") or header.supersedes
-        return _taken_back(facts, EventId(named) if named else None)
     if header.action is Action.UPDATE and header.supersedes:
         facts = replace(facts, **_undone(facts, header.supersedes))
     changes: _Changes = {}
@@ -45,6 +43,18 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
         changes.update(change(facts, event, at, kind))
     changes.update(control_changes(facts, event, at, kind))
     return replace(facts, **changes) if changes else facts
+
+
+def noted(facts: Facts, event: Event) -> Facts:
+    """Remember that an event was taken, and whose it is: nobody else takes it back or changes it (I10)."""
+    header = event.header
+    seen = {**facts.seen, header.event_id: header.sequence}
+    return replace(facts, seen=seen, voices={**facts.voices, header.event_id: header.producer})
+
+
+def claimed(facts: Facts, event_id: EventId, producer: AgencyId) -> Facts:
+    """Remember who spoke of an event that has not come yet; it binds that agency's own event and no other's."""
+    return facts if event_id in facts.voices else replace(facts, voices={**facts.voices, event_id: producer})
 
 
 def ended(lasting: Sequence[_Ending], which: Sequence[_Ending], at: Millis, by: EventId) -> tuple[_Ending, ...]:
@@ -111,20 +121,24 @@ def _told(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes: 
 
 def _matter(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
     """Remember who spoke first in the open matter (R22), and let the matter rest when the catalogue says that it closes."""
-    referrers = dict(facts.referrers)
+    referrers, matters = dict(facts.referrers), dict(facts.matters)
     if kind.opens_matter and OPEN_MATTER not in referrers:
         referrers[OPEN_MATTER] = organisation_of(event.header.producer)
+        matters[OPEN_MATTER] = event.header.event_id
     elif kind.closes_matter and OPEN_MATTER in referrers:
         referrers[CLOSED_MATTER] = referrers.pop(OPEN_MATTER)
+        if OPEN_MATTER in matters:
+            matters[CLOSED_MATTER] = matters.pop(OPEN_MATTER)
     else:
         return {}
-    return {"referrers": referrers}
+    return {"referrers": referrers, "matters": matters}
 
 
-def _taken_back(facts: Facts, event_id: EventId | None) -> Facts:
+def _taken_back(facts: Facts, event_id: EventId | None, producer: AgencyId) -> Facts:
     """Undo what an event changed and remember that it is cancelled, in case it comes later."""
     if event_id is None:
         return facts
+    facts = claimed(facts, event_id, producer)
     return replace(facts, **_undone(facts, event_id), cancelled=facts.cancelled | {event_id})
 
 
@@ -137,6 +151,8 @@ def _undone(facts: Facts, event_id: EventId) -> _Changes:
         "findings": tuple(one for one in facts.findings if one.event_id != event_id),
         "agreements": tuple(one for one in facts.agreements if one.event_id != event_id),
         "told": _without(facts.told, event_id),
+        "referrers": {name: who for name, who in facts.referrers.items() if facts.matters.get(name) != event_id},
+        "matters": {name: began for name, began in facts.matters.items() if began != event_id},
     }
 
 

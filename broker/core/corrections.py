@@ -40,7 +40,7 @@ class Corrected:
 
 
 def superseded_by(event: Event) -> EventId | None:
-    """Return the event that this one takes back or changes."""
+    """Return the event that this one takes back or changes. There is one answer, so that none is taken back unchecked."""
     named = (event.control or {}).get("concerns_event") if event.header.event_type == RETRACTION_TYPE else None
     return event.header.supersedes or (EventId(named) if named else None)
 
@@ -99,8 +99,11 @@ def again(facts: Facts, notice: Notice) -> Corrected:
 
 def is_of(facts: Facts, event: Event) -> bool:
     """Tell whether an agency corrects its own: nobody can take back or change what another said (I10)."""
-    superseded = superseded_by(event)
-    return all(one.producer in {"", event.header.producer} for one in facts.ledger if one.event_id == superseded)
+    superseded, producer = superseded_by(event), event.header.producer
+    voice = facts.voices.get(superseded) if superseded else None
+    if voice is not None:
+        return voice == producer
+    return all(one.producer in {"", producer} for one in facts.ledger if one.event_id == superseded)
 
 
 def _in_place_of(before: Sent, notice: Notice) -> Notice:

@@ -130,3 +130,5 @@ class Facts:
     lanes: Mapping[str, int] = field(default_factory=dict)  # highest position applied, per input lane
     policy: Digest | None = None
     registers: Digest | None = None
+    voices: Mapping[EventId, str] = field(default_factory=dict)  # event id -> the agency that took it for its own
+    matters: Mapping[str, EventId] = field(default_factory=dict)  # matter -> the event with which it began

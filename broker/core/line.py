@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from broker.core import corrections, ledger
-from broker.core.apply import apply_event
+from broker.core.apply import apply_event, claimed, noted
 from broker.core.clocks import calendars, due_at
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
@@ -21,7 +21,7 @@ from broker.core.policy import HOLDER, Policy
 from broker.core.registers import Registers
 from broker.core.roles import hub_of
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
-from broker.errors import StaleVersionError
+from broker.errors import NotPermittedError, StaleVersionError
 
 _Value = TypeVar("_Value")
 DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
@@ -69,8 +69,10 @@ class Turn:
 def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     """Take one event about this child: a duplicate, held, taken back before it came, a correction, or decided.
 
-    Raises StaleVersionError when a later version of the same record was taken before.
+    Raises StaleVersionError when a later version of the same record was taken before, and NotPermittedError when its id is
+    that of another agency's event.
     """
+    facts = _own(facts, event)
     known = facts.seen.get(event.header.event_id)
     if known == OVERTAKEN:
         raise StaleVersionError("a later version of this record was taken before: nothing to do")
@@ -149,6 +151,8 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
         seen={**loser.seen, **facts.seen},
         cancelled=facts.cancelled | loser.cancelled,
         referrers={**loser.referrers, **facts.referrers},
+        matters={**loser.matters, **facts.matters},
+        voices={**loser.voices, **facts.voices},
         ledger=ledger.merged(facts, loser),
         holds=facts.holds | loser.holds,
     )
@@ -160,12 +164,23 @@ def hub_for(facts: Facts, event: Event, registers: Registers) -> RecipientId | N
     return hub_of(event.header, facts, registers)
 
 
+def _own(facts: Facts, event: Event) -> Facts:
+    """Return the facts without what another agency said of this event's id before it came: that binds nobody but itself."""
+    header = event.header
+    if facts.voices.get(header.event_id, header.producer) == header.producer:
+        return facts
+    if facts.seen.get(header.event_id, OVERTAKEN) != OVERTAKEN:
+        raise NotPermittedError("the event id is that of another agency's event: publish it under an id of its own")
+    seen = {one: sequence for one, sequence in facts.seen.items() if one != header.event_id}
+    return replace(facts, seen=seen, cancelled=facts.cancelled - {header.event_id})
+
+
 def _overtaken(facts: Facts, event: Event) -> Facts:
     """Remember an earlier version that did not come yet: when it does, it must not overwrite this one."""
     earlier = event.header.supersedes
     if event.header.action is not Action.UPDATE or earlier is None or earlier in facts.seen:
         return facts
-    return replace(facts, seen={**facts.seen, earlier: OVERTAKEN})
+    return replace(claimed(facts, earlier, event.header.producer), seen={**facts.seen, earlier: OVERTAKEN})
 
 
 def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, verdict: Verdict | None) -> Turn:
@@ -194,11 +209,7 @@ def _hold(facts: Facts, event: Event, rules: Rules, why: str) -> Turn:
     header = event.header
     hub = hub_for(facts, event, rules.registers) or ""
     question = Question(kind="HOLD", for_recipient=hub, about=header.event_id, why=why)
-    held = replace(
-        facts,
-        holds=facts.holds | {header.event_id} if why is _FOREIGN else facts.holds,
-        seen={**facts.seen, header.event_id: header.sequence},
-    )
+    held = replace(noted(facts, event), holds=facts.holds | {header.event_id} if why is _FOREIGN else facts.holds)
     verdict = decide(event, held, rules.policy, rules.registers, facts.at)  # on hold, everything in it is asked of the hub
     return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
 

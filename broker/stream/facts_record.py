@@ -16,7 +16,7 @@ from broker.core.facts import Agreement, Connection, Facts, Finding, Protection,
 from broker.errors import StopError
 
 VERSION = b"\x01"
-NOT_USED = frozenset({"ledger", "seen", "lanes"})  # bookkeeping of the line: no decision reads it
+NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters"})  # bookkeeping of the line: no decision reads it
 
 Plain = Any  # what json reads and writes
 _Value = TypeVar("_Value")
@@ -31,7 +31,7 @@ _ROWS: Mapping[str, type] = {
 }
 _SETS: Mapping[type, tuple[str, ...]] = {Finding: ("recipients",), Agreement: ("recipients", "categories"), Sent: ("categories",)}
 _PLAIN_SETS = ("cancelled", "holds")
-_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes")
+_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
 _READ = {of: attrgetter(*names) for of, names in _NAMES.items()}
 
@@ -73,8 +73,7 @@ def request_from_bytes(value: bytes) -> tuple[Facts, Plain]:
     """Read what one decision used: the facts, without ledger and bookkeeping, and the condition values."""
     used, stored = _load(value)
     values = [
-        ({} if name in {"seen", "lanes"} else []) if name in NOT_USED else one
-        for name, one in zip(_NAMES[Facts], stored, strict=False)
+        ([] if name == "ledger" else {}) if name in NOT_USED else one for name, one in zip(_NAMES[Facts], stored, strict=False)
     ]
     return facts_from_bytes(_dump(values)), used
 

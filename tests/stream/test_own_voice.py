@@ -1,0 +1,80 @@
+"""Nobody takes back, changes or silences what another agency said, whether it came already or not (I10, I7)."""
+
+import pytest
+
+from broker.core.event import Body, Event, Sector
+from broker.core.identifiers import AgencyId, EventId
+from broker.errors import NotPermittedError
+from tests.stream.lines import (
+    GP,
+    POLICE_DESK,
+    SCHOOL,
+    ALine,
+    a_retraction,
+    an_event,
+    an_update,
+    at_practice,
+    on_roll,
+)  # fmt: skip
+
+STRANGER = {"producer": AgencyId("ods:A1"), "sector": Sector.HEALTH}
+
+
+def kinds(line: ALine, recipient: str) -> list[str]:
+    return [one["kind"] for one in line.disclosures(recipient)]
+
+
+def outcomes(line: ALine) -> list[str]:
+    return [one["outcome"] for one in line.audits()]
+
+
+def test_what_was_only_applied_cannot_be_taken_back_by_another_agency() -> None:
+    """A registration is sent to nobody, so that the ledger has no line of it."""
+    line = ALine().take(on_roll(), a_retraction("roll", **STRANGER))
+
+    assert outcomes(line) == ["APPLIED", "IN_REVIEW"]
+    assert [(one.organisation, one.until) for one in line.facts().connections] == [("urn:100001", None)]
+
+
+def test_what_was_only_applied_cannot_be_changed_by_another_agency() -> None:
+    line = ALine().take(on_roll(), an_update("roll", "other", body=Body(), **STRANGER))
+
+    assert outcomes(line) == ["APPLIED", "IN_REVIEW"]
+
+
+@pytest.mark.parametrize("silence", [a_retraction("e1", "early", **STRANGER), an_update("e1", "early", **STRANGER)])
+def test_an_alert_comes_through_whatever_another_agency_said_of_it_before_it_came(silence: Event) -> None:
+    line = ALine().take(on_roll(), at_practice(), silence, an_event("e1"))
+
+    assert line.audits()[-1]["outcome"] == "DECIDED"
+    assert "police:42" in [one["producer"] for one in line.disclosures(SCHOOL)]
+
+
+def test_its_own_agency_still_cancels_an_event_before_it_comes() -> None:
+    line = ALine().take(on_roll(), a_retraction("e1"), an_event("e1"))
+
+    assert kinds(line, SCHOOL) == []
+
+
+def test_a_retraction_that_names_its_own_event_and_anothers_takes_back_only_its_own() -> None:
+    """What was checked and what is taken back are the same event."""
+    both = {"supersedes": EventId("mine"), "control": {"kind": "retraction", "concerns_event": "roll"}}
+    line = ALine().take(on_roll(), an_event("back", "control.retraction", body=Body(), **both, **STRANGER))
+
+    assert line.facts().connections[0].event_id == "roll"
+
+
+def test_an_event_id_that_another_agency_used_is_refused_with_its_reason() -> None:
+    line = ALine().take(on_roll(), an_event("e1", **STRANGER))
+
+    with pytest.raises(NotPermittedError, match="another agency's event"):
+        line.take(an_event("e1"))
+
+
+def test_who_spoke_by_mistake_hears_no_outcome() -> None:
+    """The first referrer's event was about another child: what came of the matter is none of its business."""
+    line = ALine().take(on_roll(), at_practice(), an_event("e1"), an_event("e2", **STRANGER), a_retraction("e1"))
+    told = next(one for one in line.disclosures(GP) if one["producer"] == "ods:A1")
+    line.receipt(told, "OUTCOME", "assessment")
+
+    assert kinds(line, POLICE_DESK) == []
