@@ -24,7 +24,7 @@ from broker.errors import InputError, NotFoundError, RetryError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
-from broker.stream.publish import Publisher
+from broker.stream.publish import Publisher, check_size
 from broker.stream.register_release import released
 from broker.stream.topics import EVENTS
 from connectors.registry import CONNECTORS
@@ -139,7 +139,8 @@ class _Inbox:
             async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:
                 with self._progress() as progress:
                     publish = _Counting(Publisher(producer, self._signer), progress)
-                    async for outcome in Directory(self._inbox, job, publish, memory).deliveries(once=once):
+                    inbox = Directory(self._inbox, job, publish, memory, check=check_size)
+                    async for outcome in inbox.deliveries(once=once):
                         self._show(outcome)
                         publish.count = 0
         except OSError as error:

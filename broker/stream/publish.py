@@ -73,13 +73,19 @@ def signed_record(signer: Signer, event: Event) -> Outgoing:
         raise NotPermittedError(
             f"event says it is from `{header.producer}`, the key is of `{signer.holder}`: publish it as its own agency"
         )
-    topic, value = EVENTS[header.sector], encode_event(event)
-    if len(value) > MAX_EVENT_BYTES:
-        raise TooLargeError(
-            f"event `{header.event_id}` has {len(value)} bytes, more than the {MAX_EVENT_BYTES} that the broker takes"
-        )
+    topic, value = EVENTS[header.sector], check_size(event)
     headers = (*headers_of(header), *signer.headers(topic, value, header.event_id))
     return Outgoing(topic, signer.record_key(_own_record(event)), value, headers)
+
+
+def check_size(event: Event) -> bytes:
+    """Return an event's bytes; raises TooLargeError when they are more than the broker takes."""
+    value = encode_event(event)
+    if len(value) > MAX_EVENT_BYTES:
+        raise TooLargeError(
+            f"event `{event.header.event_id}` has {len(value)} bytes, more than the {MAX_EVENT_BYTES} that the broker takes"
+        )
+    return value
 
 
 def _own_record(event: Event) -> str:

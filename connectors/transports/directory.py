@@ -10,11 +10,13 @@ Kafka acknowledged every event: a crash in between publishes the same events aga
 """
 
 import asyncio
+import fcntl
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -33,8 +35,14 @@ REPORT = ".report.txt"
 _COMPLETE = ".complete"  # the names of the set, written when all of it is here
 _OUTCOME = ".outcome"  # what became of it, written before anything moves
 _BREATH = 500  # records read before others may run
+_LONGEST_NAME = 255  # bytes of a file's name on every common file system
+# What a value that nobody thought of makes code raise. The file is put aside then: the inbox goes on.
+_UNFORESEEN = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
 
 Publish = Callable[[Iterable[Event]], Awaitable[object]]  # returns when every event is acknowledged
+Check = Callable[[Event], object]  # raises RejectError for an event that publishing would refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,24 +66,31 @@ class Job:
 
 @dataclass(slots=True)
 class Directory:
-    """An inbox folder and what is done with its files. `publish` is the port to the broker; only one process per inbox."""
+    """An inbox folder and what is done with its files. `publish` and `check` are the port to the broker."""
 
     inbox: Path
     job: Job
     publish: Publish
     memory: SqliteMemory
     patience: Patience = field(default_factory=Patience)
+    check: Check = lambda _: None
     _looked: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     async def deliveries(self, *, once: bool = False) -> AsyncIterator[Outcome]:
         """Yield what became of each delivery, for ever; with `once`, until the inbox holds nothing that could be read.
 
         Raises what publishing raises; the delivery in hand then stays in `.working` and is read again at the next start.
+        Raises StopError when another process works on this inbox.
         """
         for name in ("accepted", "rejected", ".working"):
             (self.inbox / name).mkdir(parents=True, exist_ok=True)
-        for folder in self._interrupted():
-            yield await self._deliver(folder)
+        with _alone(self.inbox):
+            for folder in self._interrupted():
+                yield await self._deliver(folder)
+            async for outcome in self._rounds(once=once):
+                yield outcome
+
+    async def _rounds(self, *, once: bool) -> AsyncIterator[Outcome]:
         while True:
             ready, waiting = self._look()
             for paths in ready:
@@ -146,7 +161,7 @@ class Directory:
         if not _files(folder):
             folder.rmdir()
             return None
-        (folder / _COMPLETE).write_text("\n".join(path.name for path in _files(folder)), encoding="utf-8")
+        (folder / _COMPLETE).write_text("\n".join(_said(path.name) for path in _files(folder)), encoding="utf-8")
         return folder
 
     async def _deliver(self, folder: Path) -> Outcome:
@@ -178,7 +193,7 @@ class Directory:
                 raise DeliveryError(f"the name is none that {self.job.connector.name} reads: see `broker connect --help`")
             await self._rehearse(delivery)
             self.memory.begin()
-            await self.publish(_counted(self.job.connector.read(delivery, self.memory), tally))
+            await self.publish(_counted(self.job.connector.read(delivery, self.memory), tally, self.check))
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=tally))
             self.memory.note_delivered(digest, delivery.received_at)
             self.memory.commit()
@@ -197,11 +212,31 @@ class Directory:
         return outcome
 
     async def _rehearse(self, delivery: Delivery) -> None:
+        """Read everything and publish nothing; raises DeliveryError for whatever stops the reading."""
         self.memory.begin()
-        for number, _ in enumerate(self.job.connector.read(delivery, self.memory)):
-            if number % _BREATH == 0:
-                await asyncio.sleep(0)
+        try:
+            for number, _ in enumerate(self.job.connector.read(delivery, self.memory)):
+                if number % _BREATH == 0:
+                    await asyncio.sleep(0)
+        except OSError as error:
+            raise DeliveryError(f"file cannot be read: {error.strerror}: give the connector the right, drop it again") from error
+        except _UNFORESEEN as error:
+            what = f"{self.job.connector.name} cannot read it ({type(error).__name__})"
+            raise DeliveryError(f"{what}: export it again, and report this as a fault of the connector") from error
         self.memory.rollback()
+
+
+@contextmanager
+def _alone(inbox: Path) -> Iterator[None]:
+    """Hold the inbox; raises StopError when another process does. A process that dies lets go of it."""
+    held = os.open(inbox / ".working", os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise StopError(f"inbox `{inbox}`: another connector works on it: give each its own inbox") from error
+    finally:
+        os.close(held)
 
 
 def _digest_of(delivery: Delivery) -> Digest:
@@ -217,7 +252,7 @@ def _put_away(folder: Path, inbox: Path) -> None:
     place, _, text = (folder / _OUTCOME).read_text(encoding="utf-8").partition("\n")
     for path in _files(folder):
         target = _free(inbox / place / path.name)
-        target.with_name(target.name + REPORT).write_text(text, encoding="utf-8")
+        target.with_name(_fitting(target.name, REPORT)).write_text(text, encoding="utf-8")
         path.rename(target)
     shutil.rmtree(folder)
 
@@ -237,24 +272,47 @@ def _state(path: Path) -> tuple[int, int]:
 
 def _free(path: Path) -> Path:
     """Return the path, or the next like it that nothing stands at."""
-    others = (path.with_name(f"{path.name}.{number}") for number in count(2))
+    others = (path.with_name(_fitting(path.name, f".{number}")) for number in count(2))
     return next(one for one in chain((path,), others) if not one.exists())
+
+
+def _fitting(name: str, ending: str) -> str:
+    """Return a name with an ending; of a name that would be too long with it, as much as fits and a mark of the rest."""
+    whole = os.fsencode(name)
+    room = _LONGEST_NAME - len(os.fsencode(ending))
+    if len(whole) > room:
+        mark = f"~{hashlib.sha256(whole).hexdigest()[:8]}"
+        name = os.fsdecode(whole[: room - len(mark)]) + mark
+    return name + ending
+
+
+def _said(name: str) -> str:
+    """Return a file's name as it can be written down, whatever bytes it is made of."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
 
 
 def _piece(path: Path) -> Piece:
     def opened() -> BinaryIO:
         return path.open("rb")
 
-    try:
-        with path.open("rb") as stream:
-            sha = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise StopError(f"file `{path}` cannot be read: {error.strerror}: give the connector the right to read it") from error
-    return Piece(path.name, path.stat().st_size, Digest(sha), opened)
+    sha = ""
+    with suppress(OSError), path.open("rb") as stream:  # what cannot be read is rejected when it is read
+        sha = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Piece(_said(path.name), path.stat().st_size, Digest(sha), opened)
 
 
-def _counted(read: Iterable[Event | Finding], tally: Tally) -> Iterator[Event]:
+def _counted(read: Iterable[Event | Finding], tally: Tally, check: Check) -> Iterator[Event]:
+    """Yield the events and count everything; one that would be refused is a finding, the others go on."""
     for one in read:
-        tally.count(one)
-        if isinstance(one, Event):
+        refused = _refused(one, check) if isinstance(one, Event) else None
+        tally.count(refused or one)
+        if isinstance(one, Event) and not refused:
             yield one
+
+
+def _refused(event: Event, check: Check) -> Finding | None:
+    try:
+        check(event)
+    except RejectError as error:
+        return Finding("error", error.reason, event.header.source.location, f"{error}: left out", "shorten the record")
+    return None

@@ -1,109 +1,17 @@
 """The inbox folder: each file once, in whole sets, with a report; and what a crash leaves behind at every step."""
 
-import asyncio
 import os
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from broker.core.delivery import Connector, Delivery, Finding, Memory
-from broker.core.event import Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, Digest, event_id
-from broker.core.registers import Agency
-from broker.errors import DeliveryError, SendFailedError, StopError
+from broker.errors import SendFailedError, StopError
 from connectors.transports import directory
-from connectors.transports.directory import Directory, Job, Patience
+from connectors.transports.directory import Patience
 from connectors.transports.memory import SqliteMemory
-from connectors.transports.report import SHOWN, Outcome
-
-AT_ONCE = Patience(settled=0, together=0, look=0)
-AGENCY = Agency(id=AgencyId("urn:100001"), name="A school", sector=Sector.SCHOOLS, area="E10000099")
-
-
-class Notes:
-    """A format for these tests: each line of a `.note` file is an event, unless it was said before; `?` is a finding.
-
-    Files that begin with the same letter belong together.
-    """
-
-    name = "notes"
-    sector = Sector.SCHOOLS
-
-    def claims(self, names: tuple[str, ...]) -> bool:
-        return all(name.endswith(".note") for name in names) and len({name[0] for name in names}) == 1
-
-    def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
-        for piece in delivery.pieces:
-            with piece.open() as stream:
-                for number, line in enumerate(stream.read().decode().split(), 1):
-                    if line == "!":
-                        raise DeliveryError("file is broken from line 3 on: export it again")
-                    if line == "?":
-                        yield Finding("warning", "odd", f"{piece.name} line {number}", "a strange line", "mend it")
-                    elif memory.get(line) is None:
-                        memory.put(line, b"said")
-                        yield _event(line, piece.digest)
-
-
-def _event(line: str, digest: Digest) -> Event:
-    header = Header(
-        event_id=event_id("notes", line, ""),
-        event_type="school.concern.raised",
-        producer=AGENCY.id,
-        sector=Sector.SCHOOLS,
-        recorded_at=directory.Millis(0),
-        source=Source("notes", "notes", "", digest, line),
-    )
-    return Event(header)
-
-
-class Broker:
-    """Stands in for the broker: keeps what was published, and may fail after some events."""
-
-    def __init__(self, fail_after: int | None = None) -> None:
-        self.published: list[str] = []
-        self.fail_after = fail_after
-
-    async def publish(self, events: Iterable[Event]) -> None:
-        for event in events:
-            if self.fail_after is not None and len(self.published) >= self.fail_after:
-                raise SendFailedError("kafka did not take the events: publish the same again")
-            self.published.append(event.header.source.location)
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    made = tmp_path / "inbox"
-    made.mkdir()
-    return made
-
-
-def run(
-    inbox: Path,
-    broker: Broker,
-    *,
-    sets: bool = True,
-    patience: Patience = AT_ONCE,
-    confirmed: bool = False,
-    connector: Connector | None = None,
-) -> list[Outcome]:
-    """Work on the inbox until nothing is left, as one process does from its start to its end."""
-
-    async def work() -> list[Outcome]:
-        memory = SqliteMemory(inbox.parent / "state" / "notes.sqlite")
-        job = Job(connector or Notes(), AGENCY, sets=sets, accept_disappearances=confirmed)
-        try:
-            return [one async for one in Directory(inbox, job, broker.publish, memory, patience).deliveries(once=True)]
-        finally:
-            memory.close()
-
-    return asyncio.run(work())
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_file())
+from connectors.transports.report import SHOWN
+from tests.connectors.transports.notes import Broker, names, run
 
 
 def test_a_file_is_published_and_put_away_with_its_report(inbox: Path) -> None:

@@ -1,0 +1,117 @@
+"""Files that no program expects: the inbox says what is wrong with them and goes on."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.core.delivery import Delivery, Finding, Memory
+from broker.core.event import Event
+from broker.errors import StopError, TooLargeError
+from connectors.transports.directory import Directory, Job
+from connectors.transports.memory import SqliteMemory
+from tests.connectors.transports.notes import AGENCY, AT_ONCE, Broker, Notes, names, run
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [ValueError("Osian"), KeyError("Osian"), OverflowError("Osian"), SyntaxError("Osian"), PermissionError(13, "Denied")],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_file_that_breaks_the_connector_is_put_aside_and_the_inbox_goes_on(inbox: Path, fault: Exception) -> None:
+    class Breaking(Notes):
+        def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
+            yield from super().read(delivery, memory)
+            if delivery.pieces[0].name == "a.note":
+                raise fault
+
+    (inbox / "a.note").write_text("one")
+    (inbox / "b.note").write_text("two")
+    broker = Broker()
+
+    outcomes = run(inbox, broker, connector=Breaking())
+
+    assert [one.accepted for one in outcomes] == [False, True]
+    assert broker.published == ["two"]
+    assert "Osian" not in (inbox / "rejected" / "a.note.report.txt").read_text()
+
+
+def test_a_file_that_may_not_be_read_is_put_aside(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def denied(path: Path, *given: Any, **more: Any) -> Any:
+        if path.name == "a.note":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *given, **more)
+
+    (inbox / "a.note").write_bytes(b"one")
+    (inbox / "b.note").write_bytes(b"two")
+    monkeypatch.setattr(Path, "open", denied)
+
+    outcomes = run(inbox, Broker())
+
+    assert [one.accepted for one in outcomes] == [False, True]
+    assert "cannot be read: Permission denied" in outcomes[0].reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"a" * 250 + b".note", b"caf\xe9.note", b"a\nb.note", b"a\x1b[31m.note"],
+    ids=["too long for its report", "no UTF-8", "two lines", "a terminal's colour"],
+)
+def test_a_file_of_any_name_is_taken(inbox: Path, name: bytes) -> None:
+    path = inbox / os.fsdecode(name)
+    path.write_text("one")
+    (inbox / "z.note").write_text("two")
+    broker = Broker()
+
+    outcomes = run(inbox, broker)
+
+    assert broker.published == ["one", "two"]
+    assert (inbox / "accepted" / path.name).exists()
+    assert len(list((inbox / "accepted").glob("*.report.txt"))) == 2
+    assert all(file.isprintable() and file.encode() for outcome in outcomes for file in outcome.files)
+
+
+def test_two_files_of_the_longest_name_stand_beside_each_other(inbox: Path) -> None:
+    for word in ("one", "two"):
+        (inbox / ("a" * 250 + ".note")).write_text(word)
+        run(inbox, Broker())
+
+    assert len(names(inbox / "accepted")) == 4
+
+
+def test_an_event_that_publishing_would_refuse_is_a_finding_and_the_others_go_on(inbox: Path) -> None:
+    def check(event: Event) -> None:
+        if event.header.source.location == "two":
+            raise TooLargeError("event has 300000 bytes, more than the broker takes")
+
+    (inbox / "a.note").write_text("one two three")
+    broker = Broker()
+
+    (outcome,) = run(inbox, broker, check=check)
+
+    assert broker.published == ["one", "three"]
+    assert outcome.tally.findings == {("error", "too_large"): 1}
+
+
+def test_a_second_connector_on_the_same_inbox_is_told_so(inbox: Path) -> None:
+    async def work() -> None:
+        memories = [SqliteMemory(inbox.parent / f"{number}.sqlite") for number in (1, 2)]
+        both = [Directory(inbox, Job(Notes(), AGENCY), Broker().publish, one, AT_ONCE).deliveries() for one in memories]
+        (inbox / "a.note").write_text("one")
+        try:
+            await anext(both[0])
+            await anext(both[1])
+        finally:
+            for deliveries, memory in zip(both, memories, strict=True):
+                await deliveries.aclose()
+                memory.close()
+
+    with pytest.raises(StopError, match="another connector works on it"):
+        asyncio.run(work())
+
+    assert names(inbox / "accepted") == ["a.note", "a.note.report.txt"]
