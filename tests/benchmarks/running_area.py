@@ -14,7 +14,7 @@ from tests.feed import Feed, Ledger, Subscribers, prepare
 from tests.worker import Worker
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-PATIENCE = 300.0
+PATIENCE = 900.0
 
 
 class RunningArea:
