@@ -16,6 +16,7 @@ from broker.core.policy import Attribute, Condition, EventKind, FindingKind, Que
 
 Answer = bool | None
 _UNBORN = (-1, -1)
+ORIGINATOR = "originator"  # the role of whoever published the event in question
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +140,8 @@ def _finding(known: Known, names: frozenset[str], kinds: Mapping[str, FindingKin
         kind = kinds.get(one.kind)
         if kind is None or (kind.made_by and one.by_role not in kind.made_by) or one.since > known.at:
             continue
+        if one.by_role == ORIGINATOR and one.producer != known.header.producer:
+            continue  # who did not say it cannot release it
         if not (one.recipients & names) and (one.recipients or kind.names_recipients):
             continue
         if not one.lapsed and (one.until is None or one.until > known.at):

@@ -66,11 +66,12 @@ def _protection(facts: Facts, event: Event, at: Millis) -> _Changes:
 
 
 def _finding(facts: Facts, event: Event, at: Millis) -> _Changes:
-    """A finding is made, lapses (and is in question again), or is withdrawn by the role that made it."""
+    """A finding is made, lapses (and is in question again), or is withdrawn by the role and agency that made it."""
     control = cast("Control", event.control)
     kind, by_role, state = control.get("kind") or "", control.get("by_role") or "", control.get("state")
     if state in ("lapsed", "withdrawn", "lifted"):
-        mine = [one for one in facts.findings if one.kind == kind and one.by_role == by_role]
+        made = [one for one in facts.findings if one.producer in {"", event.header.producer}]
+        mine = [one for one in made if one.kind == kind and one.by_role == by_role]
         kept = tuple(one for one in facts.findings if one not in mine)
         lapsed = tuple(replace(one, lapsed=True) for one in mine) if state == "lapsed" else ()
         return {"findings": (*kept, *lapsed)}
@@ -81,6 +82,7 @@ def _finding(facts: Facts, event: Event, at: Millis) -> _Changes:
         until=instant_of(control.get("until")),
         recipients=frozenset(control.get("recipients") or ()),
         event_id=event.header.event_id,
+        producer=event.header.producer,
     )
     return {"findings": (*facts.findings, new)}
 

@@ -67,6 +67,7 @@ class Finding:
     lapsed: bool = False
     recipients: frozenset[str] = frozenset()
     event_id: EventId
+    producer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
+from broker.core.authority import keeps_back, unfit
 from broker.core.clocks import calendars, due_at
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
@@ -79,8 +80,10 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     if known is not None:
         return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
     foreign = not corrections.is_of(facts, event)
-    if facts.holds or foreign:
-        return _hold(facts, event, rules, _FOREIGN if foreign else _HELD)
+    doubt = _FOREIGN if foreign else unfit(event, rules.policy)
+    if facts.holds or doubt:
+        binds = foreign or (bool(doubt) and keeps_back(event, rules.policy))
+        return _hold(facts, event, rules, doubt or _HELD, binds=binds)
     return decide_now(facts, event, rules, at)
 
 
@@ -204,12 +207,12 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
     )
 
 
-def _hold(facts: Facts, event: Event, rules: Rules, why: str) -> Turn:
-    """Let people decide; an event that would correct another agency's holds the line until they have."""
+def _hold(facts: Facts, event: Event, rules: Rules, why: str, *, binds: bool) -> Turn:
+    """Let people decide; what would correct another agency's word, or keep something back, binds the line until they have."""
     header = event.header
     hub = hub_for(facts, event, rules.registers) or ""
     question = Question(kind="HOLD", for_recipient=hub, about=header.event_id, why=why)
-    held = replace(noted(facts, event), holds=facts.holds | {header.event_id} if why is _FOREIGN else facts.holds)
+    held = replace(noted(facts, event), holds=facts.holds | {header.event_id} if binds else facts.holds)
     verdict = decide(event, held, rules.policy, rules.registers, facts.at)  # on hold, everything in it is asked of the hub
     return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
 

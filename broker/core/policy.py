@@ -171,13 +171,18 @@ class EventKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingKind:
-    """A judgement that people make: who may, and what follows when it runs out (`asks`: it is unknown again, `ends`)."""
+    """A judgement that people make: who may, and what follows when it runs out (`asks`: it is unknown again, `ends`).
+
+    `sectors` may publish it, none means every one; `needs` are the control fields that it must say.
+    """
 
     name: str
     says: str
     made_by: frozenset[str] = frozenset()
     on_lapse: Literal["asks", "ends"] = "asks"
     names_recipients: bool = False
+    sectors: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,8 @@ def build(shape: PolicyShape, content_digest: Digest) -> Policy:
                 made_by=frozenset(one.made_by),
                 on_lapse=one.on_lapse,
                 names_recipients=one.names_recipients,
+                sectors=frozenset(one.sectors),
+                needs=one.needs,
             )
             for one in shape.finding
         },

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.core.apply import apply_event
+from broker.core.conditions import ORIGINATOR
 from broker.core.decide import decide
 from broker.core.event import Action, Assertion, Event, Header, Source, SubjectRole
 from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Status
@@ -47,8 +48,12 @@ def verdict_of(case: Case, policy: Policy, registers: Registers) -> Verdict:
     return decide(event, facts, policy, registers, at)
 
 
+def _publisher(case: Case) -> str:
+    return case.publisher or SPEAKERS.get(case.event.partition(".")[0], "home")
+
+
 def _event(case: Case, at: Millis) -> Event:
-    publisher = case.publisher or SPEAKERS.get(case.event.partition(".")[0], "home")
+    publisher = _publisher(case)
     header = Header(
         event_id=EventId("event"),
         event_type=case.event,
@@ -91,6 +96,7 @@ def _facts(case: Case, at: Millis) -> Facts:
                 lapsed=one.lapsed,
                 recipients=frozenset(one.to),
                 event_id=_OF_CHILD,
+                producer=agency_of(_publisher(case)) if one.by == ORIGINATOR else "",
             )
             for one in child.finding
         ),

@@ -121,6 +121,8 @@ class FindingShape(_Shape):
     made_by: Names = ()
     on_lapse: Literal["asks", "ends"] = "asks"
     names_recipients: bool = False
+    sectors: tuple[Literal["police", "schools", "health", "councils"], ...] = ()
+    needs: tuple[Literal["reason", "until"], ...] = ()
 
 
 class BasisShape(_Shape):

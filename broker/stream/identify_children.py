@@ -271,7 +271,12 @@ class Line:
             ending, child = self.children[loser], self.children[ref]
             links = {**ending.links, **child.links}
             self.children[ref] = replace(
-                child, links=links, names=child.names | ending.names, places=child.places | ending.places
+                child,
+                links=links,
+                names=child.names | ending.names,
+                places=child.places | ending.places,
+                guards=child.guards | ending.guards,
+                holds=child.holds | ending.holds,
             )
             self.children[loser] = Child(merged_into=ref)
             self._ask(ref, {i: link.kind for i, link in ending.links.items() if link.state == ASKED})

@@ -58,12 +58,13 @@ class Said:
         )
 
     def guards_after(self, guards: frozenset[str]) -> frozenset[str]:
-        """Return a child's guards after this event."""
+        """Return a child's guards after this event, each with who set it: nobody else lifts it."""
         control = self.event.control or {}
         kind = control.get("kind")
         if self.event.header.event_type != "control.protection" or kind not in GUARDS:
             return guards
-        return guards - {kind} if control.get("state") == "lifted" else guards | {kind}
+        guard = f"{kind}/{self.event.header.producer}"
+        return guards - {guard} if control.get("state") == "lifted" else guards | {guard}
 
 
 def said_by(event: Event, secrets: Secrets) -> Said:

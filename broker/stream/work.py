@@ -6,6 +6,7 @@ from typing import Any
 
 from broker import codec
 from broker.core import feedback, ledger, line
+from broker.core.authority import unfit
 from broker.core.clocks import Clock, still_open
 from broker.core.event import Event
 from broker.core.facts import Facts
@@ -149,7 +150,8 @@ class Work:
         self.facts = replace(self.facts, holds=held_by - {EventId(asked.about)})
         released = [asked]
         if held_by and not self.facts.holds:
-            released += [one for one in self.shelf if one.kind == "HOLD" and one is not asked]
+            others = (one for one in self.shelf if one.kind == "HOLD" and one is not asked)
+            released += [one for one in others if not unfit(codec.decode_event(one.event), rules.policy)]
         self.shelf = tuple(one for one in self.shelf if one not in released)
         for one in released:
             event = codec.decode_event(one.event)

@@ -11,7 +11,7 @@ from broker import codec
 from broker.core.event import Action, Body, Category, Control, Event, Header, Sector, Source
 from broker.core.facts import Facts
 from broker.core.identifiers import AgencyId, ChildRef, Digest, EventId, KeyId, Millis, RecipientId, RoleName, RuleId
-from broker.core.policy import Basis, ClockKind, Condition, Effect, EventKind, Policy, Question, Role, Rule
+from broker.core.policy import Basis, ClockKind, Condition, Effect, EventKind, FindingKind, Policy, Question, Role, Rule
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record
 from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import RetryError
@@ -28,6 +28,11 @@ SCHOOL, GP, HUB, POLICE_DESK = (RecipientId(one) for one in ("oak-dsl", "elm-gp"
 CHILD = "c-child"
 NOW = 1_790_000_000_000
 SECRETS = Secrets.from_master(bytes(range(32)))
+FINDINGS = (
+    FindingKind(name="competent", says="old enough", made_by=frozenset({"clinician"}), sectors=frozenset({"health"})),
+    FindingKind(name="detriment", says="harm", names_recipients=True, needs=("reason", "until")),
+    FindingKind(name="originator_release", says="released", made_by=frozenset({"originator"}), names_recipients=True),
+)
 EVERYTHING = frozenset({Category.EXISTENCE, Category.IDENTITY, Category.CONCERN, Category.LOCATION})
 
 
@@ -61,6 +66,8 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
         EventKind(name="school.pupil.registered", says="on roll", sector="schools", connection="replaces", relation="school"),
         EventKind(name="health.gp.registered", says="gp", sector="health", connection="replaces", relation="gp"),
         EventKind(name="control.protection", says="protection", sector="any", control="protection"),
+        EventKind(name="control.finding", says="finding", sector="any", control="finding"),
+        EventKind(name="control.consent", says="consent", sector="any", control="consent"),
         EventKind(name="control.retraction", says="retraction", sector="any", control="retraction"),
     )
     roles = (
@@ -77,7 +84,7 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
         rules=chosen,
         roles={one.name: one for one in roles},
         events={one.name: one for one in kinds},
-        findings={},
+        findings={one.name: one for one in FINDINGS},
         bases={"LEGAL": Basis(name="LEGAL", rung=2, says="law")},
         outcomes={"assessment": "An assessment began.", "no_further_action": "Nothing further."},
         clocks={"1_working_day": ClockKind(name="1_working_day", says="one working day")},

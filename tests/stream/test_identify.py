@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.core.event import Event
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.registers import Recipient, SigningKey
 from broker.sealing.reviews import open_event
@@ -13,6 +14,7 @@ from tests.stream.identify_runner import HUB, SECRETS, FixedRegisters, Runner
 from tests.stream.people import (
     COUNCIL,
     NHS,
+    TRUST,
     UPN,
     an_event,
     attended,
@@ -280,6 +282,44 @@ def test_nothing_is_linked_to_a_child_whose_identity_changed_without_a_person(ru
     assert lines(runner) == [["a", "p", "known"]]
     assert sorted(one["event_id"] for one in runner.reviews()) == ["by-name", "new-number", "renamed"]
     assert {one["kind"] for one in runner.reviews()} == {"AMBIGUOUS"}
+
+
+def protection(event_id: str, agency: str, state: str, **said: str) -> Event:
+    control = {"kind": "identity_changed", "state": state}
+    return an_event("control.protection", agency, event_id=event_id, control=control, **said)
+
+
+def test_only_who_broke_an_identity_lets_it_be_linked_again(runner: Runner) -> None:
+    runner.publish(in_care_system(event_id="a", local="L1", nhs=NHS[0], **ALFIE))
+    runner.run()
+    runner.publish(protection("p", COUNCIL, "set", local="L1"))
+    runner.run()
+    runner.publish(protection("q", TRUST, "lifted", nhs=NHS[0]))
+    runner.run()
+    runner.publish(notified(event_id="by-name", **ALFIE))
+    runner.run()
+    assert [one["event_id"] for one in runner.reviews()] == ["by-name"]
+
+    runner.publish(protection("r", COUNCIL, "lifted", local="L1"))
+    assert lines(runner) == [["a", "p", "q", "r", "by-name"]]
+
+
+def test_a_child_that_a_person_merges_keeps_the_guards_of_both(runner: Runner, hub: Signer) -> None:
+    runner.publish(registered(event_id="a", local="M1", **ALFIE))
+    runner.publish(registered(event_id="b", local="M2", given="Alfie", family="Marsh", postcode="ES9 9ZZ"))
+    runner.run()
+    kept = next(ref for ref, events in runner.lines().items() if events == ["a"])
+    runner.publish(protection("p", TRUST, "set", local="M2"))
+    runner.run()
+    runner.publish(merged("M2", event_id="m", local="M1", given="Alfie"))
+    runner.run()
+    runner.resolve(hub, runner.reviews()[0], "LINK", kept)
+    runner.run()
+    runner.publish(notified(event_id="by-name", **ALFIE))
+
+    assert len(runner.handovers()) == 1
+    runner.run()
+    assert [one["event_id"] for one in runner.reviews()] == ["by-name"]
 
 
 def test_a_protecting_event_in_review_holds_its_child_until_it_is_answered(runner: Runner, hub: Signer) -> None:

@@ -1,0 +1,80 @@
+"""Who may set what: whether a control event is whole and comes from somebody who may decide what it says.
+
+What is not, is no dead letter: it may have been meant to protect a child, so a person looks at it before the line goes on.
+"""
+
+from collections.abc import Callable, Mapping
+
+from broker.core.corrections import PROTECTS, takes_back
+from broker.core.dates import instant_of
+from broker.core.event import Control, Event, Sector
+from broker.core.policy import Effect, Policy, Question
+
+# DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
+SET_BY: Mapping[str, frozenset[Sector]] = {
+    "protected_person": frozenset({Sector.POLICE}),
+    "identity_changed": frozenset({Sector.COUNCILS, Sector.HEALTH}),
+}
+_ENDS = ("lapsed", "withdrawn", "lifted")
+_STATES: Mapping[str, tuple[str, ...]] = {
+    "consent": ("given", "refused", "withdrawn"),
+    "service": ("given", "refused", "withdrawn"),
+    "protection": ("set", "lifted"),
+    "finding": ("made", *_ENDS),
+}
+
+
+def unfit(event: Event, policy: Policy) -> str:
+    """Return why a control event may not simply set what it sets; empty when it may, and for every other event."""
+    kind = policy.events.get(event.header.event_type)
+    sets = (kind.control if kind else None) or ""
+    if sets not in _STATES or takes_back(event):
+        return ""
+    control = event.control
+    if control is None:
+        return "it says nothing in `control`: ask its publisher what it sets"
+    if control.get("state") not in _STATES[sets]:
+        return f"`state` is none of {', '.join(_STATES[sets])}: ask its publisher what it sets"
+    if control.get("until") and instant_of(control.get("until")) is None:
+        return "`until` is no date: ask its publisher how long it holds"
+    check = _CHECKS.get(sets)
+    return check(event, control, policy) if check else ""
+
+
+def keeps_back(event: Event, policy: Policy) -> bool:
+    """Tell whether a control event may keep something back, so that nothing goes while it waits."""
+    if event.header.event_type in policy.events and policy.events[event.header.event_type].control != "finding":
+        return True
+    named = (event.control or {}).get("kind") or ""
+    rules = (one for one in policy.rules if one.effect is Effect.WITHHOLD)
+    asked = {value for rule in rules for one in rule.when if one.about is Question.FINDING for value in one.values}
+    return named in asked or named not in policy.findings
+
+
+def _protection(event: Event, control: Control, policy: Policy) -> str:  # noqa: ARG001 - one shape for all checks
+    kind = control.get("kind") or ""
+    if kind not in PROTECTS:
+        return f"`kind` is none of {', '.join(PROTECTS)}: ask its publisher what it protects"
+    allowed = SET_BY.get(kind)
+    if allowed is not None and event.header.sector not in allowed and control.get("state") == "set":
+        return f"`{kind}` is not for this sector to set: ask who may, {' or '.join(sorted(one.lower() for one in allowed))}"
+    return ""
+
+
+def _finding(event: Event, control: Control, policy: Policy) -> str:
+    kind = policy.findings.get(control.get("kind") or "")
+    if kind is None:
+        return f"`kind` is none of {', '.join(policy.findings)}: ask its publisher what was found"
+    if not control.get("by_role") or (kind.made_by and control.get("by_role") not in kind.made_by):
+        return f"`by_role` must say who found it{': ' + ' or '.join(sorted(kind.made_by)) if kind.made_by else ''}"
+    if control.get("state") in _ENDS:
+        return ""
+    if kind.sectors and event.header.sector.lower() not in kind.sectors:
+        return f"`{kind.name}` is not for this sector to find: ask who may, {' or '.join(sorted(kind.sectors))}"
+    if kind.names_recipients and not control.get("recipients"):
+        return f"`{kind.name}` must name in `recipients` whom it is about"
+    missing = [f"`{name}`" for name in kind.needs if not str(control.get(name) or "").strip()]
+    return f"`{kind.name}` must say {' and '.join(missing)}" if missing else ""
+
+
+_CHECKS: Mapping[str, Callable[[Event, Control, Policy], str]] = {"protection": _protection, "finding": _finding}
