@@ -159,3 +159,22 @@ class InputError(StopError):
 
 class ChunkSkippedError(RetryError):
     """Raised when a chunk was passed over between Kafka and a stage; the worker starts again from what is committed."""
+
+
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (FileNotFoundError, "not there"),
+    (IsADirectoryError, "it is a folder, not a file"),
+    (NotADirectoryError, "part of its path is a file, not a folder"),
+    (PermissionError, "no right to use it: ask whoever owns it"),
+    (FileExistsError, "there already"),
+    (UnicodeDecodeError, "it is not text in UTF-8"),
+)
+
+
+def reason_in_words(error: BaseException) -> str:
+    """Say in plain words why a file could not be used."""
+    for kind, words in _REASONS:
+        if isinstance(error, kind):
+            return words
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"{said[:1].lower()}{said[1:]}"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
 from broker.core.registers import Agency, Area, Calendar, Recipient, Registers, SigningKey, Subscription
-from broker.errors import RegistersError
+from broker.errors import RegistersError, reason_in_words
 
 
 def _as_millis(value: object) -> object:
@@ -130,7 +130,7 @@ def load_content(path: Path) -> bytes:
     except FileNotFoundError:
         raise RegistersError(f"{where}: not there: name the file that holds the registers") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RegistersError(f"{where}: cannot be read: {type(error).__name__}") from error
+        raise RegistersError(f"{where}: cannot be read: {reason_in_words(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise RegistersError(f"{where}: not TOML: {str(error).lower()}") from error
     return content_of(_parse(tables, where))

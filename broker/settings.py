@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from broker.errors import SettingsError
+from broker.errors import SettingsError, reason_in_words
 
 VARIABLE = "BROKER_SETTINGS"
 DEFAULT_FILE = Path("broker.toml")
@@ -73,7 +73,7 @@ def _read(file: Path) -> dict[str, Any]:
             f"settings file `{file}`: not there: name one with --settings or {VARIABLE}, or write `{DEFAULT_FILE}`"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings file `{file}`: cannot be read: {type(error).__name__}") from error
+        raise SettingsError(f"settings file `{file}`: cannot be read: {reason_in_words(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file `{file}`: not TOML: {str(error).lower()}") from error
 

@@ -1,12 +1,13 @@
 """The program `broker`: one file per group of commands, each loaded only when it is asked for."""
 
+import sqlite3
 import sys
 from importlib import import_module
 
 import click
 
 from broker import __version__
-from broker.errors import BrokerError, RejectError, RetryError
+from broker.errors import BrokerError, RejectError, RetryError, reason_in_words
 
 # Command -> the module under broker.cli that holds it in its `commands`, and what it does.
 COMMANDS = {
@@ -59,7 +60,10 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="broker")
 def cli() -> None:
-    """Share what protects a child with those who need to know, and with nobody else."""
+    """Share what protects a child with those who need to know, and with nobody else.
+
+    Example: broker demo
+    """
 
 
 def main() -> None:
@@ -76,4 +80,16 @@ def main() -> None:
         sys.exit(
             EXIT_TRY_AGAIN if isinstance(error, RetryError) else EXIT_REJECTED if isinstance(error, RejectError) else EXIT_UNFIT
         )
+    except sqlite3.Error as error:
+        click.echo(
+            f"broker: the folder of local state (`data` in the settings): {error}: make room, or move the file away", err=True
+        )
+        sys.exit(EXIT_UNFIT)
+    except OSError as error:
+        click.echo(f"broker: {_place(error)}{reason_in_words(error)}", err=True)
+        sys.exit(EXIT_UNFIT)
     sys.exit(ended if isinstance(ended, int) else 0)  # click hands back the code of an `Exit`
+
+
+def _place(error: OSError) -> str:
+    return f"`{error.filename}`: " if error.filename else ""

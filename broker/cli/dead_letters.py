@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_settings
+from broker.core.words import instant_in_words
 from broker.errors import NotFoundError
 from broker.lag.words import duration
 from broker.settings import Settings
@@ -34,6 +34,9 @@ REMEDIES = {
     "time_in_future": "the publisher's clock is ahead: have it set, then redrive",
     "stale_version": "a newer version came meanwhile: nothing to do",
 }
+
+
+_NO_REMEDY = "see the worker's log"
 
 
 @click.group("dead-letters")
@@ -59,13 +62,19 @@ def list_letters(settings: Settings, *, reason: str | None, as_json: bool) -> No
             click.echo(json.dumps(_told(one)))
         return
     if not letters:
-        click.echo("no dead letters")
+        click.echo("no dead letters" + (f" with `{reason}`" if reason else ""))
         return
-    console = Console()
-    console.print(_table(letters))
-    for name, count in Counter(one.reason for one in letters).most_common():
-        console.print(f"{count} with `{name}`: {REMEDIES.get(name, 'see the worker log')}", highlight=False)
-    console.print("when the cause is mended: broker dead-letters redrive --reason REASON", style="dim", highlight=False)
+    page = Page()
+    for one in letters:
+        page.head(one.place, f"{duration(_age(one))} old")
+        page.labelled("reason", one.reason)
+        page.labelled("what", _what(one))
+        page.line()
+    for name, number in Counter(one.reason for one in letters).most_common():
+        page.line(f"{number} with `{name}`: {REMEDIES.get(name, _NO_REMEDY)}")
+    page.line("to look into one, and once the cause is mended:")
+    page.command(f"broker dead-letters show {letters[0].place}", indent=2)
+    page.command(f"broker dead-letters redrive --reason {letters[0].reason}", indent=2)
 
 
 @group.command()
@@ -82,8 +91,10 @@ def show(settings: Settings, *, place: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(told))
         return
+    page = Page()
     for name, value in told.items():
-        click.echo(f"{name.replace('_', ' '):<12} {value}")
+        said = instant_in_words(value) if name == "at" else str(value if value is not None else "")
+        page.labelled(name.replace("_", " "), said, indent=0, width=16)
 
 
 @group.command("redrive")
@@ -103,8 +114,13 @@ def redrive_letters(settings: Settings, *, places: tuple[str, ...], reason: str 
         raise click.UsageError("say which: PLACES, --reason REASON or --all")
     letters = _read(settings)
     chosen = _find(letters, places) if places else [one for one in letters if every or one.reason == reason]
-    count = asyncio.run(_redrive(settings, chosen))
-    click.echo(json.dumps({"redriven": count}) if as_json else f"{count} put back; see `broker dead-letters list` in a moment")
+    number = asyncio.run(_redrive(settings, chosen)) if chosen else 0
+    said = (
+        f"{count(number, 'record')} put back; see `broker dead-letters list` in a moment"
+        if chosen
+        else "no dead letters to put back"
+    )
+    click.echo(json.dumps({"redriven": number}) if as_json else said)
 
 
 async def _redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:
@@ -113,7 +129,7 @@ async def _redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:
 
 
 def _read(settings: Settings) -> list[DeadLetter]:
-    with Console(stderr=True).status("reading dead letters"):
+    with busy("reading dead letters"):
         return asyncio.run(open_dead_letters(settings.kafka))
 
 
@@ -137,15 +153,15 @@ def _told(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _table(letters: Iterable[DeadLetter]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("place", "reason", "attempt", "age", "what", "from"):
-        table.add_column(name)
-    for one in letters:
-        about = one.about()
-        what = str(about.get("event_type") or f"{about['schema'] or 'nothing'}, {about['bytes']} bytes")
-        table.add_row(one.place, one.reason, str(one.attempt), duration(_age(one)), what, str(about.get("producer") or ""))
-    return table
+def _what(letter: DeadLetter) -> str:
+    about = letter.about()
+    what = str(about.get("event_type") or f"{about['schema'] or 'no known schema'}, {about['bytes']} bytes")
+    parts = (what, f"from {about['producer']}" if about.get("producer") else "", _attempts(letter.attempt))
+    return ", ".join(part for part in parts if part)
+
+
+def _attempts(attempt: int) -> str:
+    return f"tried {attempt} times" if attempt > 1 else ""
 
 
 def _age(letter: DeadLetter) -> float:

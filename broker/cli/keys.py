@@ -1,12 +1,13 @@
 """`broker keys`: the keys of agencies, recipients and the broker. Private keys stay in their folder, public halves are shown."""
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from broker.cli.options import settings_option
+from broker.cli.options import json_option, settings_option
 from broker.sealing.secrets import new_master
 from broker.sealing.signatures import Signer, key_file, new_key
 from broker.settings import load_settings
@@ -29,8 +30,9 @@ def group() -> None:
 @group.command("new")
 @click.argument("holder")
 @_folder_option
+@json_option
 @settings_option
-def new(holder: str, folder: Path | None, settings_file: Path | None) -> None:
+def new(holder: str, *, folder: Path | None, settings_file: Path | None, as_json: bool) -> None:
     """Make the signing key of HOLDER, an agency or a recipient, and print the entry for the registers.
 
     Only the public half is printed. An existing key is never replaced.
@@ -39,6 +41,12 @@ def new(holder: str, folder: Path | None, settings_file: Path | None) -> None:
     """
     place = folder or load_settings(settings_file).keys
     signer = new_key(place, holder)
+    if as_json:
+        public = base64.b64encode(signer.public_key).decode()
+        click.echo(
+            json.dumps({"id": signer.key_id, "holder": signer.holder, "public_key": public, "file": str(key_file(place, holder))})
+        )
+        return
     click.echo(f"# The private key is in {key_file(place, holder)}: whoever has it can speak as {holder}.")
     click.echo("# Paste this entry into the registers file, then: broker registers release FILE")
     click.echo(_entry(signer), nl=False)
@@ -46,13 +54,17 @@ def new(holder: str, folder: Path | None, settings_file: Path | None) -> None:
 
 @group.command("broker")
 @_folder_option
+@json_option
 @settings_option
-def broker(folder: Path | None, settings_file: Path | None) -> None:
+def broker(*, folder: Path | None, settings_file: Path | None, as_json: bool) -> None:
     """Make the broker's master key. Everything that is hashed or sealed derives from it: keep a copy in a safe place.
 
     Example: broker keys broker --folder keys
     """
     file = new_master(folder or load_settings(settings_file).keys)
+    if as_json:
+        click.echo(json.dumps({"file": str(file)}))
+        return
     click.echo(f"made {file}: without it no child is found again and no review opens, so keep a copy in a safe place")
 
 

@@ -17,7 +17,7 @@ from broker.cli import EXIT_REJECTED
 from broker.cli.options import json_option, with_settings
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId
-from broker.errors import InputError
+from broker.errors import InputError, reason_in_words
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
@@ -93,7 +93,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise InputError(f"file `{file}`: not there: name the file that holds the events") from None
     except OSError as error:
-        raise InputError(f"file `{file}`: cannot be read: {type(error).__name__}") from error
+        raise InputError(f"file `{file}`: cannot be read: {reason_in_words(error)}") from error
 
 
 def _tell(file: Path, count: int, bad: list[BadLine], *, dry_run: bool, as_json: bool) -> None:

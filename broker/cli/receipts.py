@@ -9,12 +9,14 @@ from typing import Any
 import click
 
 from broker.cli.options import json_option, with_settings
-from broker.errors import NotFoundError
+from broker.errors import InputError, NotFoundError
+from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.register_release import released
 
 _WORDS = {"READ": "read", "ACTED": "acted on", "OUTCOME": "answered with its outcome"}
 
@@ -56,9 +58,20 @@ def act(settings: Settings, *, recipient: str, disclosure: str, as_json: bool) -
 def outcome(settings: Settings, *, recipient: str, disclosure: str, as_json: bool, **said: str | None) -> None:
     """Say what came of DISCLOSURE: WHAT is one of the policy's outcomes. Whoever spoke first in the matter hears it.
 
-    Example: broker outcome north-hub d-4ftk2q assessment_started --note "first visit on Thursday"
+    no_further_action, help_offered, assessment, section_47, already_known or not_for_us, unless the policy in force has others.
+
+    Example: broker outcome north-hub d-4ftk2q assessment --note "first visit on Thursday"
     """
+    _check_outcome(settings, str(said["what"]))
     _say(settings, recipient, disclosure, {"state": "OUTCOME", "outcome": said["what"], "note": said["note"]}, as_json=as_json)
+
+
+def _check_outcome(settings: Settings, what: str) -> None:
+    """Check that the policy in force has an outcome; raises InputError."""
+    book = asyncio.run(released(settings.kafka))
+    known = (book.newest_policy() if book.latest("policy") else load_policy()).outcomes
+    if what not in known:
+        raise InputError(f"`{what}` is no outcome that the policy has: say one of {', '.join(known)}")
 
 
 def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, Any], *, as_json: bool) -> None:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 
 import click
-from rich.console import Console
 
 from broker.audit.reconcile import Balance, names, total
+from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
 from broker.settings import Settings
 from broker.stream.reconcile_reader import reconcile as read_balances
@@ -37,10 +37,13 @@ def reconcile(settings: Settings, *, as_json: bool) -> None:
 
 
 async def _balances(settings: Settings) -> list[Balance]:
-    with Console(stderr=True).status("reading the log") as status:
-        return await read_balances(
-            settings, lambda topic, done, in_all: status.update(f"reading the log: {topic}, {done:,} of {in_all:,}")
-        )
+    with busy("reading the log") as status:
+
+        def say(topic: str, done: int, in_all: int) -> None:
+            if status is not None:
+                status.update(f"reading the log: {topic}, {done:,} of {in_all:,}")
+
+        return await read_balances(settings, say)
 
 
 def _plain(balances: list[Balance]) -> dict[str, object]:
@@ -60,22 +63,24 @@ def _plain(balances: list[Balance]) -> dict[str, object]:
 
 
 def _print(balances: list[Balance], faults: int) -> None:
+    page = Page()
     for one in balances:
         if one.accepted or one.faults:
-            click.echo(f"{one.topic} partition {one.partition}, offsets {one.first} to {one.end - 1}: {equation(one.counts)}")
-    click.echo(f"in all: {equation(total(balances))}")
+            where = f"{one.topic} partition {one.partition}, offsets {one.first} to {one.end - 1}"
+            page.line(f"{where}: {equation(one.counts, zeros=False)}")
+    page.line(f"in all: {equation(total(balances))}", "bold")
     for fault in [fault for one in balances for fault in one.faults][:_SHOWN]:
-        click.echo(f"{fault.topic} partition {fault.partition} offset {fault.offset}: {fault.problem}")
+        page.line(f"{fault.topic} partition {fault.partition} offset {fault.offset}: {fault.problem}")
     if faults > _SHOWN:
-        click.echo(f"and {faults - _SHOWN} more: see broker reconcile --json")
-    click.echo("it does not balance" if faults else "it balances: nothing vanished")
+        page.line(f"and {faults - _SHOWN} more: see broker reconcile --json")
+    page.line("it does not balance" if faults else "it balances: nothing vanished", "red" if faults else "green")
 
 
-def equation(counts: Mapping[str, int]) -> str:
-    """Write the equation out."""
+def equation(counts: Mapping[str, int], *, zeros: bool = True) -> str:
+    """Write the equation out, with or without the terms that are 0."""
     accepted = counts.get("accepted", sum(counts.values()))
-    terms = [f"{counts[name]:,} {name.replace('_', ' ')}" for name in names() if counts[name] or name != "nowhere"]
-    return f"{accepted:,} accepted = {' + '.join(terms)}"
+    terms = [f"{counts[name]:,} {name.replace('_', ' ')}" for name in names() if counts[name] or (zeros and name != "nowhere")]
+    return f"{accepted:,} accepted = {' + '.join(terms) or 0}"
 
 
 commands = {"reconcile": reconcile}

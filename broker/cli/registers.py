@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
 from broker.core.identifiers import RecipientId
 from broker.core.registers import Registers
@@ -45,18 +46,29 @@ def show(settings: Settings, *, file: Path | None, as_json: bool) -> None:
         click.echo(content.decode())
         return
     registers = registers_from_content(content)
-    click.echo(f"registers {registers.version}, digest {registers.digest[:12]}")
+    _print(registers)
+
+
+def _print(registers: Registers) -> None:
+    page = Page()
+    page.line(f"registers {registers.version}, digest {registers.digest[:12]}", "bold")
     for area in registers.areas.values():
-        desk = f", out of hours {area.out_of_hours}" if area.out_of_hours else ""
-        click.echo(f"area {area.id} {area.name}: hub {area.hub}{desk}")
+        page.line()
+        page.head(f"area {area.id}", area.name)
+        page.labelled("hub", area.hub)
+        page.labelled("out of hours", area.out_of_hours or "")
     for agency in registers.agencies.values():
-        opens = ", registers people" if agency.registers_people else ""
-        click.echo(f"agency {agency.id} {agency.name}: {agency.sector.value.lower()}{opens}{_keyless(registers, agency.id)}")
+        page.line()
+        page.head(f"agency {agency.id}", agency.name)
+        opens = ", its records of people may open a child" if agency.registers_people else ""
+        page.labelled("sector", f"{agency.sector.value.lower()}{opens}{_keyless(registers, agency.id)}")
     for recipient in registers.recipients.values():
-        serves = f" for {', '.join(sorted(recipient.serves))}" if recipient.serves else ""
+        page.line()
+        page.head(f"recipient {recipient.id}", recipient.name)
+        page.labelled("roles", ", ".join(sorted(recipient.roles)))
+        page.labelled("for", ", ".join(sorted(recipient.serves)))
         narrowed = sorted(recipient.subscription.event_types | set(recipient.subscription.roles))
-        only = f", only {', '.join(narrowed)}" if narrowed else ""
-        click.echo(f"recipient {recipient.id} {recipient.name}: {', '.join(sorted(recipient.roles))}{serves}{only}")
+        page.labelled("hears only", ", ".join(narrowed))
 
 
 @group.command("release")
@@ -95,11 +107,13 @@ def release(settings: Settings, *, file: Path, as_json: bool) -> None:
 @click.option("--event-type", "event_types", multiple=True, help="Hear only this; may be given several times.")
 @click.option("--role", "roles", multiple=True, help="Hear only in this role; may be given several times.")
 @click.option("--everything", is_flag=True, help="Hear all again that the policy gives.")
-def subscribe(recipient: str, *, file: Path, event_types: tuple[str, ...], roles: tuple[str, ...], everything: bool) -> None:
+@json_option
+def subscribe(recipient: str, *, file: Path, everything: bool, as_json: bool, **given: tuple[str, ...]) -> None:
     """Narrow what RECIPIENT hears. The policy decides what it may hear at all: a subscription never widens that.
 
     Example: broker registers subscribe dsl-100001 --registers registers.toml --event-type police.encompass.notified
     """
+    event_types, roles = given["event_types"], given["roles"]
     if everything == bool(event_types or roles):
         raise click.UsageError("give --event-type or --role, or --everything to hear all again")
     registers = load_registers(file)
@@ -109,6 +123,9 @@ def subscribe(recipient: str, *, file: Path, event_types: tuple[str, ...], roles
     check_narrows(entry, event_types, roles, load_policy())
     wanted = {"event_types": sorted(event_types), "roles": sorted(roles)}
     file.write_text(with_subscription(file.read_text(encoding="utf-8"), entry.id, wanted, file), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps({"recipient": recipient, **wanted}))
+        return
     said = "everything that the policy gives" if everything else "only " + ", ".join(sorted((*event_types, *roles)))
     click.echo(
         f"{recipient} will hear {said}, once it is released: give the file a new version, then broker registers release {file}"
@@ -116,7 +133,8 @@ def subscribe(recipient: str, *, file: Path, event_types: tuple[str, ...], roles
 
 
 def _newest(settings: Settings) -> bytes | None:
-    newest = asyncio.run(released(settings.kafka)).latest("registers")
+    with busy("reading the registers in force"):
+        newest = asyncio.run(released(settings.kafka)).latest("registers")
     return newest.content if newest else None
 
 

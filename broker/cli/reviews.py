@@ -99,8 +99,9 @@ def show(settings: Settings, *, review: str, as_json: bool) -> None:
 @click.option("--child", help="The child_ref it is about, as `show` lists the candidates.")
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
 @click.option("--reason", required=True, help="Why, in a few words without personal data.")
+@json_option
 @with_settings
-def link(settings: Settings, *, review: str, child: str | None, holder: str | None, reason: str) -> None:
+def link(settings: Settings, *, review: str, child: str | None, as_json: bool, **said: Any) -> None:
     """Say which child an event is about, or that what was asked may be shared.
 
     Example: broker reviews link r-5f0c6b1e --child c-3k2v --reason "seen in the case system"
@@ -108,23 +109,28 @@ def link(settings: Settings, *, review: str, child: str | None, holder: str | No
     one = _find(_all(settings), review)
     if child is not None:
         child = _child(settings, child)
-    _answer(settings, one, Answer(LINK, reason, child), holder)
-    click.echo(f"review {one.id}: answered, the line goes on")
+    _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"])
+    _say(one, "answered, the line goes on", as_json=as_json)
 
 
 @group.command("reject")
 @click.argument("review")
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
 @click.option("--reason", required=True, help="Why, in a few words without personal data.")
+@json_option
 @with_settings
-def reject(settings: Settings, *, review: str, holder: str | None, reason: str) -> None:
+def reject(settings: Settings, *, review: str, holder: str | None, reason: str, as_json: bool) -> None:
     """Say that an event is about none of the children, that two records are two children, or that nothing may be shared.
 
     Example: broker reviews reject r-5f0c6b1e --reason "not a child of this area"
     """
     one = _find(_all(settings), review)
     _answer(settings, one, Answer(REJECT, reason), holder)
-    click.echo(f"review {one.id}: rejected, the line goes on")
+    _say(one, "rejected, the line goes on", as_json=as_json)
+
+
+def _say(one: Review, said: str, *, as_json: bool) -> None:
+    click.echo(json.dumps({"review_id": one.id, "answered": True}) if as_json else f"review {one.id}: {said}")
 
 
 def _answer(settings: Settings, one: Review, said: Answer, holder: str | None) -> None:

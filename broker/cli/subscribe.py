@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -62,7 +63,7 @@ def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) 
     """
     signer = None if how["no_receipt"] else load_signer(settings.keys, recipient)
     inbox = Inbox(settings.data, recipient)
-    desk = _Desk(inbox, signer, again=how["again"], as_json=as_json)
+    desk = _Desk(recipient, inbox, signer, again=how["again"], as_json=as_json)
     try:
         asyncio.run(desk.sit(settings, From(at=how["start"], until_now=how["until_now"])))
     finally:
@@ -72,8 +73,9 @@ def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) 
 class _Desk:
     """Shows what comes, remembers it, and confirms it, in this order: a crash may show a message again, never lose it."""
 
-    def __init__(self, inbox: Inbox, signer: Signer | None, *, again: bool, as_json: bool) -> None:
+    def __init__(self, recipient: str, inbox: Inbox, signer: Signer | None, *, again: bool, as_json: bool) -> None:
         self._inbox = inbox
+        self._recipient = recipient
         self._signer = signer
         self._again = again
         self._as_json = as_json
@@ -86,6 +88,8 @@ class _Desk:
         if not self._as_json:
             with busy("reading what words and names mean"):
                 self._words = await words_in_force(settings.kafka)
+            if sys.stdout.isatty() and not start.until_now:
+                click.echo(f"following what {self._words.name(self._recipient)} is told; Ctrl-C stops it", err=True)
         async with open_producer(settings.kafka) as producer:
             await self._confirm(producer, self._inbox.unconfirmed())
             async for batch in follow(settings.kafka, self._inbox, start):

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, RecipientId
-from broker.errors import KeysError, UnreadableRecordError
+from broker.errors import KeysError, UnreadableRecordError, reason_in_words
 
 MASTER_FILE = "broker.keys"
 _MARK = "safeguarding-broker master key 1"
@@ -126,7 +126,7 @@ def write_secret(file: Path, text: str) -> None:
             f"key file `{file}`: is there already: move it away first, records signed or sealed with it need it"
         ) from None
     except OSError as error:
-        raise KeysError(f"key file `{file}`: cannot be written: {type(error).__name__}") from error
+        raise KeysError(f"key file `{file}`: cannot be written: {reason_in_words(error)}") from error
     with os.fdopen(handle, "w", encoding="ascii") as out:
         out.write(text)
 
@@ -140,7 +140,7 @@ def read_secret(file: Path, remedy: str) -> str:
     except FileNotFoundError:
         raise KeysError(f"key file `{file}`: not there: {remedy}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise KeysError(f"key file `{file}`: cannot be read: {type(error).__name__}") from error
+        raise KeysError(f"key file `{file}`: cannot be read: {reason_in_words(error)}") from error
 
 
 def _read_master(file: Path) -> bytes:
