@@ -102,12 +102,22 @@ def _read_file(path: Path, found: Folder) -> None:
         return
     _place(path.name, text.splitlines(), found)
     for kind, given in tables.items():
-        if isinstance(given, list):
-            found.tables.setdefault(kind, []).extend(given)
-        elif kind in found.tables:
-            found.faults.append(Fault(path.name, 1, kind, "this table is in two files", "keep one of them"))
-        else:
-            found.tables[kind] = given
+        _take(path.name, kind, given, found)
+
+
+def _take(file: str, kind: str, given: object, found: Folder) -> None:
+    """Take the tables of one kind from one file."""
+    if not isinstance(given, list | dict):
+        what = f"`{kind}` stands outside of every table"
+        found.faults.append(
+            Fault(file, 1, "", what, f"put it under its table, such as [policy]; or this is no policy file: {file}")
+        )
+    elif isinstance(given, list) and isinstance(found.tables.get(kind, []), list):
+        found.tables.setdefault(kind, []).extend(given)
+    elif kind in found.tables:
+        found.faults.append(Fault(file, 1, kind, "this table is in two files", "keep one of them"))
+    else:
+        found.tables[kind] = given
 
 
 def _place(file: str, lines: Sequence[str], found: Folder) -> None:
