@@ -231,7 +231,17 @@ def _in_words(error: etree.XMLSyntaxError) -> str:
 
 
 def _elements(piece: Piece) -> Iterator[Any]:
-    """Yield the header, or None when there is none, then each child; each is forgotten when the next is asked for."""
+    """Yield the header, or None when there is none, then each child; each is forgotten when the next is asked for.
+
+    Raises DeliveryError for what only building an element shows, as when it is nested too deep.
+    """
+    try:
+        yield from _built(piece)
+    except etree.XMLSyntaxError as error:
+        raise DeliveryError(_in_words(error)) from None
+
+
+def _built(piece: Piece) -> Iterator[Any]:
     seen = False
     with piece.open() as stream:
         parsing = etree.iterparse(
@@ -313,10 +323,12 @@ def _check_follows(header: _Return, snapshot: Snapshot) -> None:
 
 
 def _instant(text: str) -> int | None:
-    """Return milliseconds since 1970 of a date and time; one without a zone is taken as UTC."""
+    """Return milliseconds since 1970 of a date and time of this century; one without a zone is taken as UTC."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if not 2000 <= found.year < 2100:
         return None
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 

@@ -246,13 +246,15 @@ class _Reading:
         yield self._event(case, known["type"], Body(identity=case.patient.identity), retracts=EventId(known["id"]))
 
     def _merge(self, case: _Case) -> Iterator[Event | Finding]:
+        surviving = {(one["scheme"], one["value"], one.get("issuer")) for one in case.patient.identity["identifiers"]}
         losing = [
             one
             for segment in case.segments
             if segment.name == "MRG"
             for one in read_identifiers(segment.repetitions(1), self._agency.id, case.message.text("MSH", 4), verified=False)
+            if (one["scheme"], one["value"], one.get("issuer")) not in surviving
         ]
-        if losing and case.patient.identity["identifiers"]:
+        if losing and surviving:
             control = Control(kind="merge", identifiers=losing)
             yield self._event(case, "identity.merged", Body(identity=case.patient.identity), control)
         else:
@@ -294,7 +296,7 @@ class _Reading:
         system = f"{msh.text(3)}/{msh.text(4)}"
         record = f"{message.control_id or digest(message.content)}/{message.trigger}/{event_type}/{case.number}"
         header = Header(
-            event_id=event_id(f"{FORMAT}/{self._agency.id}/{system}", record, msh.text(7)),
+            event_id=event_id(f"{FORMAT}/{self._agency.id}/{system}", record, f"{msh.text(7)}/{digest(message.content)}"),
             event_type=event_type,
             producer=self._agency.id,
             sector=self._agency.sector,

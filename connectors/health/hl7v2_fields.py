@@ -141,7 +141,7 @@ def millis(stamp: str) -> Millis | None:
 
 def _instant(found: re.Match[str]) -> datetime | None:
     year, month, day, hour, minute, second, zone = found.groups()
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         local = datetime(
             int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=ZoneInfo(_LOCAL)
         )

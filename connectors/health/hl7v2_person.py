@@ -155,4 +155,4 @@ def is_adult(birth_date: str, at: str) -> bool:
     """Tell whether somebody was surely 18 on a day: of an unfinished date the last day counts, of the day itself the first."""
     last = birth_date + "-12-31"[len(birth_date) - 4 :] if len(birth_date) < 10 else birth_date
     first = (at + "-01-01"[len(at) - 4 :])[:10] if len(at) < 10 else at[:10]
-    return first >= f"{int(last[:4]) + 18:04d}{last[4:]}"
+    return bool(at) and (int(first[:4]), first[4:]) >= (int(last[:4]) + 18, last[4:])

@@ -94,8 +94,9 @@ _SEX = {"f": "F", "female": "F", "m": "M", "male": "M", "u": "U", "unknown": "U"
 _POSTCODE = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?)(\d[A-Z]{2})\Z")
 _UK_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})\Z")
 _LINE = re.compile(r"([A-Za-z][A-Za-z ]{0,40}?)\s*:\s?(.*)\Z", re.DOTALL)
-_LONGEST_LINE = 1 << 16
-_LONGEST_NOTICE = 1 << 18
+_LONGEST_NOTICE = 60_000  # characters: an event of it is never larger than the broker takes
+_LONGEST_LINE = _LONGEST_NOTICE + 1
+_ONE_LINE = frozenset(("name", "identity", "number", "location"))  # what does not go on in a line that begins with a blank
 _RULES: dict[str, tuple[Any, str, str]] = {
     "encoding": ("info", "not UTF-8: read as Windows-1252", "save it as UTF-8 so that every name is right"),
     "stray-line": ("warning", "text outside any notice: not read", f"begin each notice with {_BEGIN}"),
@@ -116,6 +117,7 @@ _RULES: dict[str, tuple[Any, str, str]] = {
         "withdraws a notice that was never sent: not taken",
         "check reference, name and date of birth",
     ),
+    "in-the-future": ("warning", "the date is in the future", "correct the date"),
     "birth-date-missing": ("warning", "the notice has no date of birth: the child may not be found", "add the date of birth"),
 }
 
@@ -150,6 +152,7 @@ class EncompassNotice:
                 yield _finding("encoding", 1)
             for one in _notices(stream):
                 if isinstance(one, Finding):
+                    found = found or one.rule == "too-long"
                     yield one
                     continue
                 found = True
@@ -172,13 +175,16 @@ class EncompassNotice:
 def _read_notice(notice: _Notice, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
     wrong = notice.wrong
     read: dict[str, dict[str, Any]] = {}
+    today = datetime.fromtimestamp(delivery.received_at / 1000, ZoneInfo(_LOCAL)).date().isoformat()
     for label, (line, text) in notice.said.items():
         group, field, kind = _LABELS[label]
         value = _IN[kind](text)
         if value is None:
             wrong.append((line, "unreadable"))
-        else:
-            read.setdefault(group, {})[field] = value
+            continue
+        read.setdefault(group, {})[field] = value
+        if kind in {"date", "when"} and value[:10] > today:
+            wrong.append((line, "in-the-future"))
     event = _event(notice, read, delivery, memory)
     yield from (_finding(rule, line) for line, rule in sorted(wrong))
     if event:
@@ -198,7 +204,8 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
     if "birth_date" not in identity:
         wrong.append((notice.line, "birth-date-missing"))
     said, coded = read.get("header", {}), read.get("attribute", {})
-    record = digest(json.dumps([reference, identity["names"], identity.get("birth_date")]).encode())
+    who: list[Any] = [*identity["names"]] or [one["value"] for one in identity["identifiers"]]
+    record = digest(json.dumps([reference, who, identity.get("birth_date")]).encode())
     withdrawn = read.get("notice", {}).get("kind") == "RETRACTION"
     content = "withdrawn" if withdrawn else digest(json.dumps([body, said, coded], sort_keys=True).encode())
     own_id, before, version = _ids(record, content, delivery, memory)
@@ -290,13 +297,14 @@ def _closed(notice: _Notice, mark: str, line: int, size: int) -> _Notice | Findi
 
 def _take_line(notice: _Notice, label: str, text: str, line: int) -> str:
     """Put one line where it belongs and return the label that lines begun with a blank go on from."""
-    if not text or text[0] in " \t":
+    found = _LINE.match(text.strip())
+    known = _BY_LABEL.get(" ".join(found[1].split()).lower()) if found else None
+    further = not text or text[0] in " \t"
+    if further and not (known and label and _LABELS[label][0] in _ONE_LINE):
         if label:
             first, said = notice.said[label]
             notice.said[label] = first, f"{said}\n{text.strip()}"
         return label
-    found = _LINE.match(text)
-    known = _BY_LABEL.get(" ".join(found[1].split()).lower()) if found else None
     if found is None or known is None:
         notice.wrong.append((line, "unknown-label"))
         return ""

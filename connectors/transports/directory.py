@@ -18,9 +18,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BufferedReader
 from itertools import chain, count
 from pathlib import Path
-from typing import BinaryIO
 
 from broker.core.delivery import Connector, Delivery, Finding, Piece
 from broker.core.event import Event
@@ -292,11 +292,11 @@ def _said(name: str) -> str:
 
 
 def _piece(path: Path) -> Piece:
-    def opened() -> BinaryIO:
-        return path.open("rb")
+    def opened() -> BufferedReader:
+        return os.fdopen(os.open(path, os.O_RDONLY), "rb")  # without its name, which a parser need not understand
 
     sha = ""
-    with suppress(OSError), path.open("rb") as stream:  # what cannot be read is rejected when it is read
+    with suppress(OSError), opened() as stream:  # what cannot be read is rejected when it is read
         sha = hashlib.file_digest(stream, "sha256").hexdigest()
     return Piece(_said(path.name), path.stat().st_size, Digest(sha), opened)
 

@@ -1,6 +1,7 @@
 """The children in need census: single returns, the public samples and what is wrong in them."""
 
 import gzip
+import re
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -189,6 +190,21 @@ def test_utf_16_is_read_by_its_mark() -> None:
 def test_a_file_that_is_no_census_is_refused_in_words(content: bytes, words: str, why: str) -> None:
     with pytest.raises(DeliveryError, match=words):
         CASE.read({"cin.xml": content})
+
+
+def test_a_file_that_is_nested_too_deep_is_refused_in_words() -> None:
+    deep = FULL.replace(b"</ChildIdentifiers>", b"<x>" * 300 + b"</x>" * 300 + b"</ChildIdentifiers>")
+
+    with pytest.raises(DeliveryError, match="not well-formed XML: line"):
+        read(deep)
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1970-01-01T00:00:00"])
+def test_a_time_of_export_that_cannot_be_is_a_finding(written: str) -> None:
+    events, rules = read(re.sub(rb"<DateTime>[^<]*", b"<DateTime>" + written.encode(), FULL))
+
+    assert events.total() == read(FULL)[0].total()
+    assert rules["written-missing"] == 1
 
 
 def test_an_entity_bomb_does_no_harm() -> None:

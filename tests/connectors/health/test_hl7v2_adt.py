@@ -185,6 +185,8 @@ def test_identifiers_are_told_apart(
         ("2008-02-29", "2026-02-28", False, "born on a leap day: eighteen on the first of March"),
         ("2008-02-29", "2026-03-01", True, "born on a leap day"),
         ("2008-09-01", "2026", False, "only the year of the event is known"),
+        ("2008-09-01", "", False, "nobody knows when it was"),
+        ("9999-12-31", "2026-09-01", False, "a birth date that stands for none"),
     ],
 )
 def test_somebody_is_an_adult_only_when_that_is_sure(born: str, at: str, adult: bool, why: str) -> None:
@@ -225,6 +227,12 @@ def test_a_merge_names_the_losing_record_and_several_may_stand_in_one_message() 
 
 def test_a_merge_that_names_no_losing_record_is_a_finding() -> None:
     events, findings = read(message("A40", pid()))
+
+    assert (events, [one.rule for one in findings]) == ([], ["merge"])
+
+
+def test_a_record_that_becomes_part_of_itself_is_a_finding() -> None:
+    events, findings = read(message("A40", pid(), "MRG|77^^^RXX01^MR"))
 
     assert (events, [one.rule for one in findings]) == ([], ["merge"])
 
@@ -337,6 +345,18 @@ def test_a_control_id_used_twice_at_different_times_is_two_events() -> None:
     events, _ = read(message("A04", pid(), visit("E")) + message("A04", pid(), visit("E", "V2"), at="202609021000"))
 
     assert len({event.header.event_id for event in events}) == 2
+
+
+def test_two_messages_under_one_control_id_and_time_are_two_events() -> None:
+    events, _ = read(message("A04", pid(), visit("E")) + message("A04", pid(), visit("E", "V2")))
+
+    assert len({event.header.event_id for event in events}) == 2
+
+
+def test_a_time_beyond_the_calendar_is_as_none() -> None:
+    (event,), _ = read(message("A04", pid(), visit("E"), at="999912312359-1400"))
+
+    assert event.header.recorded_at == contract.RECEIVED
 
 
 def test_the_same_message_twice_has_one_id() -> None:

@@ -181,6 +181,34 @@ def test_an_endless_notice_costs_itself_only() -> None:
     assert "too-long" in {finding.rule for finding in findings}
 
 
+def test_two_children_of_one_matter_who_are_known_by_number_alone_are_two_events() -> None:
+    nameless = NOTICE.replace("Child first name: Ottilie\nChild surname: Quill\nDate of birth: 2016-04-02\n", "")
+
+    events, _ = read(nameless + nameless.replace("A950000178301", "H243278544154"))
+
+    assert [event.header.action for event in events] == [Action.NEW, Action.NEW]
+
+
+def test_a_name_ends_with_its_line_even_where_the_next_is_indented() -> None:
+    (event,), _ = read(NOTICE.replace("Child surname", "  Child surname"))
+
+    assert event.body["identity"]["names"] == [{"given": "Ottilie", "family": "Quill"}]
+
+
+def test_one_long_line_of_an_account_is_taken_whole_or_not_at_all() -> None:
+    (event,), findings = read(NOTICE.replace("Neighbours called.", "x" * 50_000))
+    long = read(NOTICE.replace("Neighbours called.", "x" * 80_000))
+
+    assert event.body["narrative"]["text"].startswith("x" * 50_000)
+    assert findings == []
+    assert (long[0], [one.rule for one in long[1] if one.severity == "error"]) == ([], ["too-long"])
+
+
+@pytest.mark.parametrize(("old", "new"), [("2016-04-02", "2036-04-02"), ("2026-09-20 21:40", "2026-09-22 00:10")])
+def test_a_date_in_the_future_is_named(old: str, new: str) -> None:
+    assert [one.rule for one in read(NOTICE.replace(old, new))[1]] == ["in-the-future"]
+
+
 def test_other_words_about_the_same_child_and_matter_are_an_update() -> None:
     memory = MemoryInHand()
     (first,), _ = read(NOTICE, memory)

@@ -11,6 +11,7 @@ import pytest
 from broker.core.delivery import Delivery, Finding, Memory
 from broker.core.event import Event
 from broker.errors import StopError, TooLargeError
+from connectors.councils.cin_census import CinCensus
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
 from tests.connectors.transports.notes import AGENCY, AT_ONCE, Broker, Notes, names, run
@@ -40,16 +41,16 @@ def test_a_file_that_breaks_the_connector_is_put_aside_and_the_inbox_goes_on(inb
 
 
 def test_a_file_that_may_not_be_read_is_put_aside(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Path.open
+    opened = os.open
 
-    def denied(path: Path, *given: Any, **more: Any) -> Any:
-        if path.name == "a.note":
+    def denied(path: Any, *given: Any, **more: Any) -> int:
+        if Path(path).name == "a.note":
             raise PermissionError(13, "Permission denied", str(path))
         return opened(path, *given, **more)
 
     (inbox / "a.note").write_bytes(b"one")
     (inbox / "b.note").write_bytes(b"two")
-    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(os, "open", denied)
 
     outcomes = run(inbox, Broker())
 
@@ -74,6 +75,15 @@ def test_a_file_of_any_name_is_taken(inbox: Path, name: bytes) -> None:
     assert (inbox / "accepted" / path.name).exists()
     assert len(list((inbox / "accepted").glob("*.report.txt"))) == 2
     assert all(file.isprintable() and file.encode() for outcome in outcomes for file in outcome.files)
+
+
+def test_a_census_of_a_name_that_is_no_utf_8_is_read(inbox: Path) -> None:
+    year = "<Message><Header><CollectionDetails><Year>2026</Year></CollectionDetails></Header><Children/></Message>"
+    (inbox / os.fsdecode(b"caf\xe9.xml")).write_text(year)
+
+    (outcome,) = run(inbox, Broker(), connector=CinCensus(), sets=False)
+
+    assert outcome.accepted
 
 
 def test_two_files_of_the_longest_name_stand_beside_each_other(inbox: Path) -> None:
