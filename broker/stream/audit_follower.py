@@ -65,7 +65,8 @@ async def open_audit_follower(settings: Settings, tally: Tally | None = None) ->
     places = await places_of(settings.kafka, [AUDIT])
     index = AuditIndex(index_path(settings), log_id)
     try:
-        async with open_consumer(settings.kafka) as consumer:
+        # Short waits: a look-up must not stand behind a fetch that lingers at the end of the log.
+        async with open_consumer(settings.kafka, fetch_max_wait_ms=50) as consumer:
             follower = AuditFollower(consumer, index, places, tally)
             follower.start()
             yield follower
