@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, Optional, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 import schemas
 from broker import codec
@@ -23,14 +23,19 @@ from broker.errors import BrokerError
 LONGEST_LINE = 1024 * 1024
 _INSTANTS = ("recorded_at", "expires_at")
 _PRECISE = r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?$"
+_ID = r"^[!-~]{1,200}$"
 _PATTERNS = {
+    "event_id": _ID,
+    "supersedes": _ID,
     "event_type": r"^[a-z0-9_]+(\.[a-z0-9_]+)+$",
     "occurred_at": _PRECISE,
     "birth_date": r"^\d{4}(-\d\d(-\d\d)?)?$",
     "expected_birth_date": r"^\d{4}(-\d\d(-\d\d)?)?$",
+    "death_date": r"^\d{4}(-\d\d(-\d\d)?)?$",
     "since": _PRECISE,
     "until": _PRECISE,
 }
+_DATES = frozenset(("occurred_at", "birth_date", "expected_birth_date", "death_date", "since", "until"))
 _SECTORS = (
     ("police:", Sector.POLICE),
     ("urn:", Sector.SCHOOLS),
@@ -71,19 +76,30 @@ def _read_line(line: bytes, number: int, agency: AgencyId, check: Callable[[Even
         return BadLine(number, (f"line is longer than {LONGEST_LINE} bytes: send one event per line",))
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return BadLine(number, ("line is not JSON in UTF-8: one event, one object, one line",))
     if not isinstance(content, dict) or not isinstance(content.get("header"), dict):
         return BadLine(number, ("line must hold an object with a `header`",))
     try:
         checked = _model().model_validate(_filled(content, line, number, agency))
         event = codec.event_from_message(_with_checks(checked.model_dump(mode="python")))
+        if faults := tuple(_refused(event, agency)):
+            return BadLine(number, faults)
         check(event)
     except ValidationError as error:
         return BadLine(number, tuple(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors()))
     except BrokerError as error:
         return BadLine(number, (str(error),))
     return event
+
+
+def _refused(event: Event, agency: AgencyId) -> Iterator[str]:
+    """Say what intake would not take from this agency."""
+    own = sector_of(agency)
+    if own is not None and event.header.sector is not own:
+        yield f"field `header.sector`: agency `{agency}` is of the sector {own.value}: leave the field out"
+    if not event.header.purpose.strip():
+        yield "field `header.purpose`: is empty: say why it is shared, or leave the field out"
 
 
 def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyId) -> dict[str, Any]:
@@ -108,7 +124,7 @@ def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: Agency
         "told_family": "NOT_SAID",
         **({"sector": sector.value} if sector else {}),
         **given,
-        "source": source,
+        "source": source if isinstance(given.get("source", {}), dict) else given["source"],
     }
     for name in _INSTANTS:
         header[name] = _millis(header.get(name))
@@ -143,7 +159,7 @@ def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:
         return f"field `{name}`: missing"
     if kind == "string_pattern_mismatch":
         return f"field `{name}`: is not in the form that it must have (dates are ISO 8601, event types as in the catalogue)"
-    said = re.sub(r"\s*\[.*", "", message)
+    said = re.sub(r"\s*\[.*", "", message).removeprefix("Value error, ")
     return f"field `{name}`: {said[:1].lower()}{said[1:]}"
 
 
@@ -176,9 +192,20 @@ def _type_of(schema: Any, name: str, made: dict[str, Any]) -> Any:
 def _plain(schema: str, name: str, made: Mapping[str, Any]) -> Any:
     if schema in made:
         return made[schema]
+    if schema == "string" and name in _DATES:
+        return Annotated[str, Field(pattern=_PATTERNS[name]), AfterValidator(_in_calendar)]
     if schema == "string" and name in _PATTERNS:
         return Annotated[str, Field(pattern=_PATTERNS[name])]
     return {"string": str, "long": int, "int": int, "boolean": bool, "bytes": bytes, "double": float}[schema]
+
+
+def _in_calendar(text: str) -> str:
+    """Check that a date of any precision, or an instant, is one that there was or will be."""
+    try:
+        datetime.fromisoformat(text + "2000-01-01"[len(text) :])
+    except ValueError:
+        raise ValueError("is no date of the calendar") from None
+    return text
 
 
 def _record(schema: Mapping[str, Any], made: dict[str, Any]) -> type[BaseModel]:

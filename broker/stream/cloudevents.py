@@ -1,5 +1,6 @@
 """The Kafka headers of an event: CloudEvents 1.0, Kafka protocol binding, binary mode."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from broker.core.event import Header
@@ -8,6 +9,7 @@ from broker.errors import HeadersError
 
 CONTENT_TYPE = "application/avro"
 SPEC_VERSION = "1.0"
+_ID = re.compile(r"[!-~]{1,200}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,7 +19,12 @@ def headers_of(header: Header) -> Headers:
 
 
 def check_headers(record: Record, header: Header) -> None:
-    """Check that a record's headers say what the event says; raises HeadersError, naming the first that does not."""
+    """Check that a record's headers say what the event says; raises HeadersError, naming the first that does not.
+
+    An id is of plain signs and short: it goes into headers, keys and reasons, and an empty one would make all events one.
+    """
+    if not _ID.fullmatch(header.event_id):
+        raise HeadersError("field `event_id` is empty, longer than 200 signs, or holds more than plain signs without blanks")
     for name, value in _words(header).items():
         found = record.header(name)
         if found is None:

@@ -8,10 +8,10 @@ import pytest
 
 from broker import codec
 from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, Digest, Millis
+from broker.core.identifiers import AgencyId, Digest, EventId, Millis
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Record
 from broker.core.registers import Agency, Area, Registers, SigningKey
-from broker.errors import RejectError
+from broker.errors import HeadersError, RejectError
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.cloudevents import headers_of
 from broker.stream.intake import Intake
@@ -175,6 +175,17 @@ def test_nobody_publishes_as_another_agency(school: Signer, tmp_path: Path) -> N
 
     with pytest.raises(RejectError, match="cannot publish as another agency"):
         take(source, dataclasses.replace(record(honest), headers=forged))
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\r\nb", "Alfie Marsh", "é"])
+def test_an_id_that_cannot_go_into_headers_and_reasons_is_refused(school: Signer, name: str) -> None:
+    event = enrolled()
+    named = dataclasses.replace(event, header=dataclasses.replace(event.header, event_id=EventId(name)))
+
+    with pytest.raises(HeadersError, match="field `event_id`") as found:
+        take(registers(school), record(signed_record(school, named)))
+
+    assert not name or name not in str(found.value)
 
 
 def test_an_empty_purpose_is_refused(school: Signer) -> None:
