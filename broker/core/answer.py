@@ -79,7 +79,7 @@ def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], valu
         obligations=_obligations(granting, roles, plan.policy),
         clock=_shortest(granting, plan.policy),
         short=_shortened(granting, shares.granted),
-        cuts=_ordered(Cut, {cut for one in voices.withhold for cut in one.rule.cut}),
+        cuts=_cuts(voices, roles, plan.policy),
         wanted_by=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub"),
         statutory=any(one.rule.statutory for one in granting),
     )
@@ -158,6 +158,13 @@ def _asked_of(voices: _Voices, shares: _Shares, blanket: str) -> RoleName | None
     if not shares.asked:
         return None
     return HUB if blanket == "on-hold" else next((one.rule.ask for one in voices.ask), None)
+
+
+def _cuts(voices: _Voices, roles: Sequence[RoleName], policy: Policy) -> tuple[Cut, ...]:
+    """What goes only in part, by the rules; and no UPN to whoever is not in education."""
+    cuts = {cut for one in voices.withhold for cut in one.rule.cut}
+    educates = any(policy.roles[role].education for role in roles)
+    return _ordered(Cut, cuts if educates else {*cuts, Cut.PUPIL_NUMBER})
 
 
 def _role_told(speaking: Sequence[LiveRule], roles: tuple[RoleName, ...]) -> RoleName:

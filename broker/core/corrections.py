@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from broker.core import ledger
+from broker.core.conditions import protections_at
 from broker.core.event import Action, Category, Event
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId, RecipientId
@@ -19,6 +20,7 @@ GATEWAY = "UK GDPR Article 19"  # a controller tells each recipient of a rectifi
 RULE = "corrections-follow"
 CLOCK, STOPS_ON = "1_working_day", "read"
 RETRACTION_TYPE = "control.retraction"
+MERGED = EventId("identity.merged")  # stands for an event where a merge takes something back
 _PLACE = frozenset({Category.LOCATION, Category.CONTACT})
 # A protection set after the fact -> the categories that those who were told before should stop using (DOMAIN 1.4).
 PROTECTS: Mapping[str, frozenset[Category]] = {
@@ -64,6 +66,15 @@ def protected(facts: Facts, event: Event) -> Corrected:
     if event.header.event_type != "control.protection" or control.get("state") != "set" or not covered:
         return Corrected()
     return _stop_using((one for one in ledger.standing(facts) if one.categories & covered), event)
+
+
+def merged(facts: Facts) -> Corrected:
+    """Return the retractions that two records of one child make together: one was told what the other protects or cancelled."""
+    kinds = protections_at(facts.protections, facts.at)
+    covered = frozenset(category for kind in kinds for category in PROTECTS.get(kind, ()))
+    lines = ledger.standing(facts)
+    ends = tuple(one for one in lines if one.categories & covered or _is_cancelled(facts, one))
+    return Corrected(tuple(_retraction(one, MERGED, one.producer) for one in ends), tuple(one.disclosure_id for one in ends))
 
 
 def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
@@ -121,15 +132,22 @@ def _in_place_of(before: Sent, notice: Notice) -> Notice:
 def _stop_using(lines: Iterable[Sent], event: Event) -> Corrected:
     """Tell each recipient once for each disclosure that it holds."""
     held = tuple(lines)
-    return Corrected(notices=tuple(_retraction(one, event) for one in held), retracted=tuple(one.disclosure_id for one in held))
+    by, producer = event.header.event_id, event.header.producer
+    notices = tuple(_retraction(one, by, producer) for one in held)
+    return Corrected(notices=notices, retracted=tuple(one.disclosure_id for one in held))
 
 
-def _retraction(held: Sent, event: Event) -> Notice:
+def _is_cancelled(facts: Facts, held: Sent) -> bool:
+    named = held.event_id if held.event_id in facts.cancelled else held.root
+    return named in facts.cancelled and facts.voices.get(named, held.producer) == held.producer
+
+
+def _retraction(held: Sent, by: EventId, producer: str) -> Notice:
     """Say what the recipient knows already and not a word more: its own disclosure, its own event type."""
     return Notice(
-        event_id=EventId(f"{event.header.event_id}/{held.disclosure_id}"),
+        event_id=EventId(f"{by}/{held.disclosure_id}"),
         event_type=held.event_type,
-        producer=event.header.producer,
+        producer=producer,
         recipient=RecipientId(held.recipient),
         role=held.role,
         kind="RETRACTION",

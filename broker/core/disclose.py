@@ -5,7 +5,7 @@ protected, no place or number is in any view, whatever a rule says (R10, I8).
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from broker.core.conditions import protections_at
@@ -53,6 +53,7 @@ _FREE_TEXT: Mapping[Category, frozenset[str]] = {
     Category.THIRD_PARTY: frozenset({"functional_impact"}),
     Category.WISH: frozenset({"words"}),
 }
+_PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
 _SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
 
 
@@ -143,9 +144,24 @@ def _without_former_identity(category: Category, group: _Group) -> _Group:
     return {**group, "names": names, "identifiers": identifiers}
 
 
+def _without_pupil_number(category: Category, group: _Group) -> _Group:
+    """A UPN is no general identifier: outside education it is in nothing, the child's nor another's (FORMATS 2.4)."""
+    if category is Category.IDENTITY and "identifiers" in group:
+        return {**group, "identifiers": _no_pupil_numbers(group["identifiers"])}
+    if category is Category.THIRD_PARTY and "people" in group:
+        people = [{**one, "identifiers": _no_pupil_numbers(one.get("identifiers") or ())} for one in group["people"]]
+        return {**group, "people": people}
+    return group
+
+
+def _no_pupil_numbers(identifiers: Iterable[_Group]) -> list[_Group]:
+    return [one for one in identifiers if one["scheme"].lower() not in _PUPIL_NUMBERS]
+
+
 _CUTTERS: Mapping[Cut, Callable[[Category, _Group], _Group]] = {
     Cut.PLACE: _without_place,
     Cut.FREE_TEXT: _without_free_text,
     Cut.REFERRER: _without_referrer,
     Cut.FORMER_IDENTITY: _without_former_identity,
+    Cut.PUPIL_NUMBER: _without_pupil_number,
 }

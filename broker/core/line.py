@@ -138,7 +138,7 @@ def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules)
 
 
 def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
-    """Take over facts and ledger of another reference of the same child; protections of either win."""
+    """Take over facts and ledger of another reference of the same child; protections of either win, for what was told too."""
     joined = replace(
         facts,
         at=at,
@@ -159,7 +159,20 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
         ledger=ledger.merged(facts, loser),
         holds=facts.holds | loser.holds,
     )
-    return Turn(outcome=APPLIED, facts=joined, others="facts and ledger of another reference of the same child were taken over")
+    corrected = corrections.merged(joined)
+    return Turn(
+        outcome=DECIDED if corrected.notices else APPLIED,
+        facts=ledger.with_state(joined, corrected.retracted, ledger.RETRACTED),
+        others="facts and ledger of another reference of the same child were taken over",
+        notices=corrected.notices,
+        concerns=corrected.retracted,
+        ended=corrected.retracted,
+    )
+
+
+def with_dues(turn: Turn, rules: Rules) -> Turn:
+    """Say by when what a turn tells has to be confirmed."""
+    return replace(turn, notices=tuple(_with_due(one, turn.facts.at, rules) for one in turn.notices))
 
 
 def hub_for(facts: Facts, event: Event, registers: Registers) -> RecipientId | None:

@@ -33,12 +33,14 @@ class Cut(StrEnum):
     `place`: who says it, its area, desk, references, organisations and local identifiers, which betray where a child is.
     `free_text`: every account that the publisher did not attest to be free of places, numbers and persons.
     `referrer`: a person who is in the matter as its referrer (R9). `former_identity`: earlier names and identifiers (R16).
+    `pupil_number`: anybody's UPN, which is for education only.
     """
 
     PLACE = "place"
     FREE_TEXT = "free_text"
     REFERRER = "referrer"
     FORMER_IDENTITY = "former_identity"
+    PUPIL_NUMBER = "pupil_number"
 
 
 class Question(StrEnum):
@@ -125,7 +127,7 @@ class Role:
 
     `desks` are the roles looked for at the organisation, first found first; empty means the role itself. `or_area_team`:
     the team of the child's area where no organisation is involved.
-    `keep` are obligations that every message to this role carries.
+    `keep` are obligations that every message to this role carries. `education`: it may be given a pupil's UPN.
     """
 
     name: RoleName
@@ -135,6 +137,7 @@ class Role:
     desks: tuple[RoleName, ...] = ()
     or_area_team: bool = False
     keep: tuple[str, ...] = ()
+    education: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

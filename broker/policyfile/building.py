@@ -122,6 +122,7 @@ def _role(shape: RoleShape) -> Role:
         desks=tuple(RoleName(desk) for desk in shape.desks),
         or_area_team=shape.or_area_team,
         keep=shape.keep,
+        education=shape.education,
     )
 
 

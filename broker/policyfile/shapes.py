@@ -110,6 +110,7 @@ class RoleShape(_Shape):
     desks: Names = ()
     or_area_team: bool = False
     keep: Names = ()
+    education: bool = False
     later: Text | None = None
 
 

@@ -101,7 +101,10 @@ class Work:
         if given is not None:
             loser = facts_from_bytes(given)
             turn = line.merge(self.facts, loser, Millis(max(self.facts.at, loser.at)))
-            self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), None)
+            rules = self._begin() if turn.notices else None
+            turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
+            turn = line.with_dues(turn, rules) if rules else turn
+            self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
             return
         waiting = {codec.decode_header(one.event).event_id for one in self.shelf}
         seen = {one: sequence for one, sequence in self.facts.seen.items() if one not in waiting}

@@ -71,7 +71,7 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
         EventKind(name="control.retraction", says="retraction", sector="any", control="retraction"),
     )
     roles = (
-        Role(name=RoleName("dsl"), title="school", filled_by="involved", of=("school",)),
+        Role(name=RoleName("dsl"), title="school", filled_by="involved", of=("school",), education=True),
         Role(name=RoleName("gp"), title="gp", filled_by="involved", of=("gp",)),
         Role(name=RoleName("hub"), title="hub", filled_by="area_hub"),
         Role(name=RoleName("referrer"), title="referrer", filled_by="referrer", desks=(RoleName("police_desk"),)),

@@ -281,6 +281,33 @@ def _play(line: ALine, action: str, name: str, last: str) -> str:
     return last
 
 
+@pytest.mark.parametrize(("protected", "told"), [("c-loser", CHILD), (CHILD, "c-loser")])
+def test_a_merge_takes_back_what_one_record_told_and_the_other_protects(protected: str, told: str) -> None:
+    """The address went out under a second reference of the child, of which nobody knew that it is protected."""
+    line = ALine().take(a_protection(), child=protected).take(on_roll(), at_practice(), an_event(), child=told)
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+
+    first, second = line.disclosures(SCHOOL)
+    assert (second["kind"], second["replaces"], tuple(second["because"])) == ("RETRACTION", first["disclosure_id"], WORDS)
+    assert second["due_at"] is not None
+    assert kinds(line, GP) == ["ALERT"]  # the practice was not told where
+    assert [one.state for one in line.facts().ledger if one.disclosure_id == first["disclosure_id"]] == [ledger.RETRACTED]
+
+
+def test_a_merge_takes_back_what_its_agency_had_cancelled_in_the_other_record() -> None:
+    line = ALine().take(a_retraction("e1"), child="c-loser").take(on_roll(), an_event("e1"))
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+
+
+def test_a_merge_of_what_nothing_protects_is_told_to_nobody() -> None:
+    line = ALine().take(on_roll(), an_event()).take(an_event("e2"), child="c-loser")
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+
+    assert kinds(line, SCHOOL) == ["ALERT"]
+
+
 def test_a_child_of_whom_nothing_is_known_is_told_of_under_its_own_reference() -> None:
     line = ALine().take(on_roll(), an_event(), child="c-other")
 
