@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from broker.cli.options import json_option, with_settings
+from broker.core.words import words_of
 from broker.errors import InputError, NotFoundError
 from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer, load_signer
@@ -86,7 +87,8 @@ def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, An
     if as_json:
         click.echo(json.dumps({"disclosure_id": shown.id, "event_type": shown.event_type, "state": answer.state}))
     else:
-        click.echo(f"{shown.event_type} {shown.id}: {_WORDS[answer.state]}")
+        said = words_of(load_policy()).event(shown.event_type)
+        click.echo(f"{said}: {_WORDS[answer.state]} ({shown.id})")
 
 
 def _found(settings: Settings, recipient: str, disclosure: str) -> tuple[Inbox, Shown]:

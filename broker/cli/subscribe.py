@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
-from broker.cli.wording import words_in_force
+from broker.cli.wording import words_for
 from broker.core.tell import heading, tell
 from broker.core.words import Words, instant_in_words
 from broker.sealing.signatures import Signer, load_signer
@@ -85,16 +85,19 @@ class _Desk:
 
     async def sit(self, settings: Settings, start: From) -> None:
         """Follow until told to stop."""
-        if not self._as_json:
-            with busy("reading what words and names mean"):
-                self._words = await words_in_force(settings.kafka)
-            if sys.stdout.isatty() and not start.until_now:
-                click.echo(f"following what {self._words.name(self._recipient)} is told; Ctrl-C stops it", err=True)
+        with busy("reading what words and names mean"):
+            self._words = await words_for(settings.kafka, self._recipient)
+        if sys.stdout.isatty() and not (start.until_now or self._as_json):
+            click.echo(f"following what {self._words.name(self._recipient)} is told; Ctrl-C stops it", err=True)
         async with open_producer(settings.kafka) as producer:
             await self._confirm(producer, self._inbox.unconfirmed())
             async for batch in follow(settings.kafka, self._inbox, start):
                 await self._confirm(producer, [shown for one in batch.disclosures if (shown := self._show(one))])
                 self._inbox.read_up_to(batch.read_up_to)
+        if not self._this_run and not self._as_json:
+            click.echo(
+                f"nothing new for {self._words.name(self._recipient)}; --from beginning --again shows what was shown", err=True
+            )
 
     def _show(self, one: Disclosure) -> Shown | None:
         made = one["disclosure_id"]

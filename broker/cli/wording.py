@@ -1,8 +1,10 @@
 """The plain words that commands print instead of codes, from the policy and the registers that were released last."""
 
 from broker.core.words import Words, words_of
+from broker.errors import NotFoundError
 from broker.policyfile import load_policy
 from broker.stream.register_release import released
+from broker.stream.release_book import ReleaseBook
 
 
 async def words_in_force(kafka: str) -> Words:
@@ -10,6 +12,17 @@ async def words_in_force(kafka: str) -> Words:
 
     Raises KafkaUnavailableError or TopicsError.
     """
+    return _words(await released(kafka))
+
+
+async def words_for(kafka: str, recipient: str) -> Words:
+    """Return the words for a recipient; raises NotFoundError when the registers in force do not know it."""
     book = await released(kafka)
+    if book.latest("registers") and recipient not in book.newest().recipients:
+        raise NotFoundError(f"recipient `{recipient}` is not in the registers in force: see `broker registers show`")
+    return _words(book)
+
+
+def _words(book: ReleaseBook) -> Words:
     policy = book.newest_policy() if book.latest("policy") else load_policy()
     return words_of(policy, book.newest() if book.latest("registers") else None)

@@ -36,6 +36,9 @@ _NOT_PERMITTED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError
 Lane = tuple[str, int]  # topic and partition
 
 
+_REMEDY = "see that it runs, and that `kafka` in the settings is its address"
+
+
 @contextmanager
 def kafka_errors(doing: str) -> Iterator[None]:
     """Turn a client's error into ours: KafkaUnavailableError, or TopicsError where waiting cannot help."""
@@ -46,7 +49,7 @@ def kafka_errors(doing: str) -> Iterator[None]:
     except _NOT_PERMITTED as error:
         raise StopError(f"{doing}: Kafka does not permit it: check the principal and its ACLs") from error
     except (KafkaError, OSError, TimeoutError) as error:
-        raise KafkaUnavailableError(f"{doing}: Kafka does not answer: {_name(error)}") from error
+        raise KafkaUnavailableError(f"{doing}: Kafka does not answer ({_name(error)}): {_REMEDY}") from error
 
 
 @asynccontextmanager
