@@ -60,7 +60,7 @@ def _story(entry: Entry, words: Words) -> Iterator[str]:
             yield from ("", heading)
             yield from _all(decisions, words)
     if entry["others"]:
-        yield from ("", f"Everybody else: {entry['others']}" if entry["decisions"] else _sentence(entry["others"]))
+        yield from ("", f"Everybody else: {entry['others']}" if entry["decisions"] else _sentence(entry["others"], words))
 
 
 def _opening(entry: Entry, words: Words) -> Iterator[str]:
@@ -118,8 +118,9 @@ def _clause(sentence: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: str, words: Words) -> str:
+    first, _, rest = text.partition(" ")
+    return f"{words.name(first)} {rest}" if first in words.names else text[:1].upper() + text[1:]
 
 
 def _wrapped(lines: Iterable[str], width: int | None) -> str:

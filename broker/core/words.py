@@ -16,6 +16,13 @@ _ZONE = ZoneInfo("Europe/London")
 _TOKEN = re.compile(r"[\w:.-]*\w")  # an id as it stands in a sentence, without the punctuation behind it
 _SCHEMES = {"nhs_number": "NHS number", "upn": "UPN", "ni_number": "NI number", "cin": "census code"}
 
+_RECEIPTS = {  # what stands in the log as the type of a receipt
+    "receipt.delivered": "It was delivered",
+    "receipt.read": "It was read",
+    "receipt.acted": "It was acted on",
+    "receipt.outcome": "Something came of it",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
@@ -28,7 +35,7 @@ class Words:
 
     def event(self, event_type: str) -> str:
         """Say what happened."""
-        return self.events.get(event_type, event_type)
+        return self.events.get(event_type) or _RECEIPTS.get(event_type, event_type)
 
     def name(self, some_id: str) -> str:
         """Name an agency or a recipient, with the id behind it."""
@@ -55,7 +62,8 @@ def words_of(policy: Policy, registers: Registers | None = None) -> Words:
         names.update({one.id: one.name for one in registers.agencies.values()})
         names.update({one.id: one.name for one in registers.recipients.values()})
     return Words(
-        events={name: one.says for name, one in policy.events.items()},
+        events={name: one.says for name, one in policy.events.items()}
+        | {f"clock.{name}": one.says for name, one in policy.clocks.items()},
         names=names,
         roles={str(name): one.title for name, one in policy.roles.items()},
         bases={name: one.title or one.says.rstrip(".") for name, one in policy.bases.items()},

@@ -92,8 +92,8 @@ def test_a_school_is_told_answers_and_the_story_of_it_is_in_the_log(told: Area) 
     )
     assert {one["subject"] for one in entries} == {"event", "receipt"}
     story = broker(told, "explain", "--event", entries[0]["event_id"]).output
-    assert f"{school} (dsl)" in story
-    assert "receipt.delivered" in story
+    assert f"({school}): designated safeguarding lead" in " ".join(story.split())
+    assert "Receipt: It was delivered" in story
     assert "Not told" in story or "Everybody else" in story
 
 
@@ -120,9 +120,9 @@ def test_a_person_reads_at_three_in_the_morning_what_to_do(told: Area) -> None:
     until(lambda: subscribed(told, school, "--again", "--from", "beginning"), "an alert for the school")
     shown = broker(told, "subscribe", school, "--until-now", "--again", "--from", "beginning", "--no-receipt").output
 
-    assert "ALERT  police.encompass.notified" in shown
+    assert "ALERT  Police attended domestic abuse" in shown
     for label in ("child", "said by", "why you", "basis", "by"):
-        assert f"\n  {label:<12}" in shown
+        assert f"\n  {label:<13}" in shown
     assert f"broker acknowledge {school} d-" in shown
 
 

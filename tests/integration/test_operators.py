@@ -121,7 +121,7 @@ def test_the_commands_list_show_and_redrive_without_a_childs_name(area: Area) ->
     assert "the publisher has to send less" in shown.output
     assert isinstance(missing.exception, BrokerError)
     assert "see `broker dead-letters list`" in str(missing.exception)
-    assert redriven.output.startswith("1 put back")
+    assert redriven.output.startswith("1 record put back")
     assert empty.output.endswith("no dead letters\n")
     for result in (listed, as_json, shown):
         assert child.name["family"] not in result.output

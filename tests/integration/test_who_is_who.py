@@ -121,7 +121,7 @@ def test_releasing_registers_again_says_so_and_a_reused_version_is_refused(area:
     refused = broker(area, "registers", "release", str(other))
 
     assert "was in force already" in again
-    assert "area E10000030 Eskshire: hub hub" in shown
+    assert "area E10000030  Eskshire\n  hub          hub\n" in shown
     assert "give it a new version" in str(refused.exception)
 
 

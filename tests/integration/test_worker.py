@@ -102,7 +102,7 @@ def test_a_record_signed_by_an_unknown_key_waits_as_a_dead_letter_until_the_key_
     balance = broker(known, "reconcile")
 
     assert "put it into the registers and release them" in " ".join(listed.stdout.split())
-    assert redriven.stdout.startswith("1 put back")
+    assert redriven.stdout.startswith("1 record put back")
     assert seen
     assert broker(known, "dead-letters", "list").stdout == "no dead letters\n"
     assert "it balances: nothing vanished" in balance.stdout
