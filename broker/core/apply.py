@@ -18,6 +18,7 @@ from broker.core.policy import EventKind, Policy
 from broker.core.roles import CLOSED_MATTER, OPEN_MATTER, organisation_of
 
 _KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
+_MOST = 4  # events that say the same and last are kept each: when one is taken back, the others still hold
 
 _Ending = TypeVar("_Ending", Connection, Status, Protection)
 _Changes = dict[str, Any]
@@ -85,9 +86,9 @@ def _statuses(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Chang
     statuses = ended(facts.statuses, [one for one in which if one.name in kind.ends], at, event.header.event_id)
     concern = event.body.get("concern") or {}
     since = min(instant_of(concern.get("starts_on") or event.header.occurred_at) or at, at)
+    detail = concern.get("category_of_abuse") or concern.get("status")
     for name in kind.begins:
-        if all(one.name != name for one in which):
-            detail = concern.get("category_of_abuse") or concern.get("status")
+        if sum(one.name == name for one in which) < _MOST:
             new = Status(name=name, since=since, detail=detail, organisation=holder, event_id=event.header.event_id)
             statuses = (*statuses, new)
     return {"statuses": statuses}
@@ -107,7 +108,7 @@ def _connections(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Ch
         return {"connections": ended(facts.connections, same, at, event.header.event_id)}
     gone = [one for one in tie if one not in same] if kind.connection == "replaces" else []
     connections = ended(facts.connections, gone, at, event.header.event_id)
-    if same:
+    if len(same) >= _MOST:
         return {"connections": connections}
     since = instant_of(control.get("since")) or at
     new = Connection(relation=relation, organisation=organisation, since=since, event_id=event.header.event_id)

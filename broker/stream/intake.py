@@ -13,6 +13,7 @@ from broker.core.event import Event, Sector
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.registers import Agency, Registers
+from broker.core.roles import stand_in
 from broker.errors import NotPermittedError, TimeError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
@@ -131,5 +132,6 @@ def _check_time(record: Record, event: Event) -> None:
 
 
 def _hub(registers: Registers, agency: Agency, event: Event) -> str:
+    """Return who is asked when it is not known whose event this is: never a hub that the publisher excludes (R11)."""
     area = registers.areas.get(event.header.area or "") or registers.areas.get(agency.area)
-    return "" if area is None else area.hub
+    return (stand_in(area.hub, event.header, registers) if area else None) or ""

@@ -63,11 +63,29 @@ def test_a_new_practice_takes_the_place_of_the_old_one():
     assert [(one.organisation, one.until) for one in facts.connections] == [(PRACTICE, AT + 1), ("ods:B", None)]
 
 
-def test_the_same_tie_said_again_stays_one():
+def test_the_same_tie_said_again_ends_once_and_never_fills_the_facts():
     begun = {"role": "social_care", "organisation": COUNCIL, "state": "begun", "since": "2026-01-01"}
-    facts = after(from_council("council.case.opened", 1, control=begun), from_council("council.case.opened", 2, control=begun))
+    opened = [from_council("council.case.opened", number, control=begun) for number in range(9)]
+    facts = after(*opened)
+    assert len(facts.connections) == 4
 
-    assert [(one.organisation, one.event_id) for one in facts.connections] == [(COUNCIL, "c-1")]
+    closed = from_council("council.case.closed", 9, control={**begun, "state": "ended"})
+    assert all(one.until is not None for one in after(closed, facts=facts).connections)
+
+
+def test_of_two_plans_that_last_the_one_that_is_not_taken_back_still_holds():
+    """A plan that was entered twice and taken back once is still a plan: who must know goes on hearing."""
+    back = from_council("council.cp_plan.started", 3, action=Action.RETRACT, supersedes=EventId("c-1"))
+    facts = after(from_council("council.cp_plan.started", 1), from_council("council.cp_plan.started", 2), back)
+
+    assert [(one.name, one.until, one.event_id) for one in facts.statuses] == [("cp_plan", None, "c-2")]
+
+
+def test_of_two_registrations_at_one_school_the_one_that_is_not_taken_back_still_holds():
+    back = from_school("school.pupil.registered", 3, action=Action.RETRACT, supersedes=EventId("s-1"))
+    facts = after(from_school("school.pupil.registered", 1), from_school("school.pupil.registered", 2), back)
+
+    assert [(one.organisation, one.until) for one in facts.connections] == [(SCHOOL, None)]
 
 
 def test_a_plan_is_a_status_of_the_council_that_made_it():

@@ -8,7 +8,7 @@ import pytest
 
 from broker import codec
 from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, Digest, EventId, Millis
+from broker.core.identifiers import AgencyId, Digest, EventId, Millis, RecipientId
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Record
 from broker.core.registers import Agency, Area, Registers, SigningKey
 from broker.errors import HeadersError, RejectError
@@ -186,6 +186,17 @@ def test_an_id_that_cannot_go_into_headers_and_reasons_is_refused(school: Signer
         take(registers(school), record(signed_record(school, named)))
 
     assert not name or name not in str(found.value)
+
+
+def test_a_hub_that_the_publisher_excludes_is_not_asked_whose_event_it_is(school: Signer) -> None:
+    """The child of somebody at the hub: its alternate looks at what nobody could be found for, or the operator (R11)."""
+    source, event = registers(school), enrolled()
+    kept_from = dataclasses.replace(event, header=dataclasses.replace(event.header, excluded=(RecipientId("hub"),)))
+    asked = [
+        codec.decode("candidate", take(source, record(signed_record(school, one)))[0].value or b"") for one in (event, kept_from)
+    ]
+
+    assert [one["hub"] for one in asked] == ["hub", ""]
 
 
 def test_an_empty_purpose_is_refused(school: Signer) -> None:
