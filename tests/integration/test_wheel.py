@@ -58,6 +58,6 @@ def test_the_wheel_carries_its_schemas_and_rules(installed: Path, arguments: tup
 
 @pytest.mark.kafka
 def test_the_wheel_runs_the_demo(installed: Path) -> None:
-    done = run(installed, "demo", "--children", "200", "--households", "30", timeout=240)
+    done = run(installed, "demo", "--children", "200", "--stories", "30", timeout=240)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
