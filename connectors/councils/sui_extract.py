@@ -5,14 +5,13 @@ Two forms are known: `GivenName,Surname,Email,DOB`, and a wide one with `SourceI
 changed since the extract before; who is no longer in it is not taken back, as an extract holds open cases only.
 """
 
-import csv
 import json
 import re
-from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
+from broker.core.delimited import BadRow, rows_of
 from broker.core.delivery import Delivery, Finding, Memory, open_text
 from broker.core.event import (
     Action,
@@ -52,9 +51,7 @@ _DATES = (
     (re.compile(r"(\d{4})(\d\d)(\d\d)\Z"), (1, 2, 3)),
 )
 _PART_OF_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?\Z")  # a year or month: kept with the precision it has
-_LONGEST_LINE = 1 << 16
 _LONGEST_TEXT = 100
-_LINES_AHEAD = 20  # a quoted cell may go over lines; a stray quotation mark must not swallow the file
 _RULES: dict[str, tuple[Any, str, str]] = {
     "encoding": ("info", "not UTF-8: read as Windows-1252", "save it as UTF-8 so that every name is right"),
     "row-form": ("error", "the row does not fit the columns: not taken", "correct quotation marks and separators"),
@@ -108,12 +105,12 @@ class SuiExtract:
         """
         (piece,) = delivery.pieces
         with open_text(piece) as stream:
-            rows = _rows(stream)
-            columns = _find_columns(next(rows, (0, None)))
+            lines = rows_of(stream)
+            columns = _find_columns(next(lines, (0, None)))
             if stream.encoding == "cp1252":
                 yield _finding("encoding", "file")
             reading = _Reading(delivery, memory)
-            for line, cells in rows:
+            for line, cells in lines:
                 yield from reading.row(line, cells, columns)
             reading.close()
 
@@ -129,12 +126,12 @@ class _Reading:
         self._number = int(last) + 1 if last else 1
         self._wrong: list[str] = []
 
-    def row(self, line: int, cells: list[str] | str, columns: dict[str, int]) -> Iterator[Event | Finding]:
+    def row(self, line: int, cells: list[str] | BadRow, columns: dict[str, int]) -> Iterator[Event | Finding]:
         """Yield what one row says."""
         self._wrong = []
         made = None
-        if isinstance(cells, str):
-            self._wrong.append(cells)
+        if isinstance(cells, BadRow):
+            self._wrong.append(cells.value)
         elif any(cell.strip() for cell in cells):
             width = max(columns.values()) + 1
             if len(cells) < width:
@@ -297,8 +294,8 @@ def _read_date(text: str) -> str | None:
     return None
 
 
-def _find_columns(first: tuple[int, list[str] | str | None]) -> dict[str, int]:
-    names = [] if isinstance(first[1], str | None) else [re.sub(r"\s", "", cell).lower() for cell in first[1]]
+def _find_columns(first: tuple[int, list[str] | BadRow | None]) -> dict[str, int]:
+    names = [] if isinstance(first[1], BadRow | None) else [re.sub(r"\s", "", cell).lower() for cell in first[1]]
     found = {
         what: next(names.index(spelling) for spelling in spellings if spelling in names)
         for what, spellings in _COLUMNS.items()
@@ -308,47 +305,3 @@ def _find_columns(first: tuple[int, list[str] | str | None]) -> dict[str, int]:
     if missing:
         raise DeliveryError(f"file has no column for {' and '.join(missing)}: the first line must name the columns")
     return found
-
-
-def _rows(stream: TextIO) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield line number and cells of each row, or the rule that it breaks instead of its cells."""
-    ahead: deque[str] = deque()
-    number, width, separator = 0, 0, ""
-    while line := ahead.popleft() if ahead else stream.readline(_LONGEST_LINE):
-        number += 1
-        if len(line) >= _LONGEST_LINE and not line.endswith(("\n", "\r")):
-            while (rest := stream.readline(_LONGEST_LINE)) and not rest.endswith(("\n", "\r")):
-                pass
-            yield number, "row-too-long"
-            continue
-        separator = separator or max(",;\t", key=line.count)
-        cells, lines = _cells(line, stream, ahead, separator, width)
-        width = width or len(cells or ())
-        yield number, cells if cells is not None else "row-form"
-        number += lines - 1
-
-
-def _cells(line: str, stream: TextIO, ahead: deque[str], separator: str, width: int) -> tuple[list[str] | None, int]:
-    """Split one row; a quoted cell may go on in the next lines, which are given back when they do not complete it."""
-    if '"' not in line:
-        return line.rstrip("\r\n").split(separator), 1
-    lines = [line]
-    while True:
-        cells = _split("".join(lines), separator)
-        if cells is not None and (len(lines) == 1 or len(cells) == width):
-            return cells, len(lines)
-        following = ""
-        if len(lines) <= _LINES_AHEAD:
-            following = ahead.popleft() if ahead else stream.readline(_LONGEST_LINE)
-        if not following:
-            ahead.extendleft(reversed(lines[1:]))
-            return None, 1
-        lines.append(following)
-
-
-def _split(text: str, separator: str) -> list[str] | None:
-    try:
-        found = list(csv.reader([text], delimiter=separator, strict=True))
-    except csv.Error:
-        return None
-    return found[0] if len(found) == 1 else None

@@ -3,7 +3,6 @@
 It knows tables, columns and keys, and nothing of what they mean: that is `school_census.py`.
 """
 
-import csv
 import json
 import re
 import sqlite3
@@ -16,6 +15,7 @@ from itertools import chain
 from operator import itemgetter
 from pathlib import PurePath
 
+from broker.core.delimited import BadRow, rows_of
 from broker.core.delivery import Delivery, Finding, Piece, open_text
 from broker.errors import DeliveryError
 
@@ -94,17 +94,16 @@ class Table:
         width = len(self.columns)
         pick = itemgetter(*(self.columns.get(column, width) for column in wanted))
         with open_text(self.piece) as text:
-            reader = csv.reader(text)
-            next(reader, None)
-            try:
-                for row in reader:
-                    if len(row) == width:
-                        row.append("")
-                        yield reader.line_num, pick(row)
-                    elif any(row):
-                        self._short(reader.line_num, len(row), width)
-            except csv.Error:
-                self._unreadable(reader.line_num)
+            lines = rows_of(text)
+            next(lines, None)
+            for line, row in lines:
+                if isinstance(row, BadRow):
+                    self._unreadable(line)
+                elif len(row) == width:
+                    row.append("")
+                    yield line, pick(row)
+                elif any(row):
+                    self._short(line, len(row), width)
 
     def _short(self, line: int, found: int, width: int) -> None:
         self.problems.append(
@@ -123,8 +122,8 @@ class Table:
                 "error",
                 "unreadable",
                 self.place(line),
-                "from here on the table cannot be read (a quotation mark that never ends?)",
-                "export the table again",
+                "the row cannot be read (a quotation mark that never ends, or far too much text): left out",
+                "correct it in the school's own system, or export the table again",
             )
         )
 
@@ -144,10 +143,8 @@ def open_tables(delivery: Delivery) -> tuple[dict[str, Table], list[Finding]]:
     findings: list[Finding] = []
     for piece in delivery.pieces:
         with open_text(piece) as text:
-            try:
-                header = next(csv.reader(text), [])
-            except csv.Error:
-                header = []
+            _, first = next(rows_of(text), (0, BadRow.FORM))
+        header = [] if isinstance(first, BadRow) else first
         columns = {column.strip().lower(): place for place, column in enumerate(header)}
         name = _table_name(piece.name, columns)
         trouble = _trouble(name, columns, len(header), tables)

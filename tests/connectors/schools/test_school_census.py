@@ -353,10 +353,12 @@ def test_a_table_that_is_not_the_census_is_refused_in_words() -> None:
         read({"pupils.csv": b"name,age\nx,1\n"})
 
 
-def test_a_quotation_mark_that_never_ends_is_named_and_the_rows_before_it_are_taken() -> None:
-    broken = table(ROLL, ADA) + b'"' + b"x" * 200_000
+@pytest.mark.parametrize(
+    "broken", ['t9,SCH1,"Ada', "t9,SCH1," + "x" * 200_000, 't9,SCH1,"' + "x" * 200_000], ids=["a mark", "a huge cell", "both"]
+)
+def test_a_row_that_cannot_be_split_costs_itself_alone(broken: str) -> None:
+    events, findings = read(export(pupilonroll=table(ROLL, ADA, broken, BEN)))
 
-    events, findings = read(export(pupilonroll=broken))
-
-    assert len(events) == 1
+    assert len([one for one in events if one.header.event_type == "school.pupil.registered"]) == 2
     assert list(rules(findings)) == ["unreadable"]
+    assert findings[0].place.endswith("line 3")
