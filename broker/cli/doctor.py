@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from broker.bootstrap import make_book
+from broker.cli.layout import Page
 from broker.cli.options import json_option, quiet_clients, settings_option
 from broker.errors import BrokerError, SettingsError
 from broker.settings import Settings, load_settings
@@ -75,10 +74,10 @@ def _say(finding: Finding, *, as_json: bool) -> None:
         click.echo(json.dumps(told))
         return
     mark, colour = _MARKS[finding.state]
-    console = Console(soft_wrap=True)
-    console.print(Text.assemble((f"{mark} ", colour), (f"{finding.what}: ", "bold"), finding.words))
+    page = Page()
+    page.marked(mark, colour, f"{finding.what}: {finding.words}")
     if finding.remedy and finding.state is not State.WELL:
-        console.print(Text(f"  → {finding.remedy}"))
+        page.line(f"→ {finding.remedy}", indent=2)
 
 
 def _rest(findings: list[Finding]) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import fill
 
 import click
 from rich.console import Console, Group
@@ -22,6 +23,7 @@ EXIT_SLOW = 1
 EXIT_NEEDS_HELP = 4
 _WATCH_EVERY_S = 2.0
 _WIDE = 110
+_UNWRAPPED = 1_000  # columns for a program or a file
 _WAITING = "something waits: looking whether it moves (Ctrl-C to stop, --for 0 to skip)"
 _COLOURS = {Status.OK: "green", Status.SILENT: "yellow", Status.WARN: "yellow"}
 
@@ -88,15 +90,17 @@ def _print_json(report: Report, *, every: bool) -> None:  # noqa: ARG001 - same 
 
 
 def _print_page(report: Report, *, every: bool) -> None:
-    console = Console(soft_wrap=True)
-    console.print(page(report, every=every, width=console.width))
+    console = Console(highlight=False)
+    width = console.width if console.is_terminal else _UNWRAPPED
+    console.print(page(report, every=every, width=width), soft_wrap=True)
 
 
 def page(report: Report, *, every: bool = False, width: int = 120) -> Group:
     """Return the report as a person reads it: the sentences first, then the figures."""
     colour = _COLOURS.get(report.status, "red")
     parts: list[Text | Table] = [
-        Text(f"• {sentence}", style=colour if not at else "") for at, sentence in enumerate(sentences(report))
+        Text(fill(f"• {sentence}", width, subsequent_indent="  ", break_on_hyphens=False), style=colour if not at else "")
+        for at, sentence in enumerate(sentences(report))
     ]
     parts.append(_table(report, every=every, wide=width >= _WIDE))
     if report.undelivered:

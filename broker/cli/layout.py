@@ -38,6 +38,13 @@ class Page:
         said.append(lines[0][len(text) :], "dim")
         self._console.print(said, soft_wrap=True)
 
+    def marked(self, mark: str, colour: str, text: str) -> None:
+        """Print a line behind a coloured mark; what does not fit goes on below the text."""
+        for at, line in enumerate(self._wrapped(text, f"{mark} ", "  ")):
+            said = Text(line)
+            said.stylize(colour, 0, len(mark) if not at else 0)
+            self._console.print(said, soft_wrap=True)
+
     def labelled(self, label: str, text: str, style: str = "", *, indent: int = 2, width: int = LABEL) -> None:
         """Print a label and what it is of; what does not fit goes on below the text."""
         if not text:
