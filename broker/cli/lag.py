@@ -216,7 +216,7 @@ def _undelivered(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in (("not yet received by", "left"), ("alerts", "right"), ("oldest", "right"), ("at risk", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich's Literal, from a tuple
-    table.add_column("past its clock", justify="right")
+    table.add_column("too late", justify="right")
     for one in report.undelivered[:20]:
         risk, late = f"{one.at_risk or ''}", f"{one.past_due or ''}"
         table.add_row(one.recipient, f"{one.count:,}", duration(one.oldest_seconds), risk, late)

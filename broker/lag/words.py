@@ -8,6 +8,7 @@ from broker.lag.open_work import Undelivered
 from broker.lag.report import PartitionLag, Report
 
 _BARS = "▁▂▃▄▅▆▇█"
+_SECTOR_WORDS = {"councils": "council", "schools": "school"}
 _FEED_WORDS = {"subjects.v1": "children's lines", "candidates.v1": "events to be matched", "receipts.v1": "receipts"}
 
 # What each status is called, and what a person can do about it.
@@ -35,7 +36,8 @@ def duration(seconds: float) -> str:
 def feed(topic: str) -> str:
     """Name a topic for a person: `events.police.v1` is `police events`."""
     if topic.startswith("events."):
-        return f"{topic.split('.')[1]} events"
+        sector = topic.split(".")[1]
+        return f"{_SECTOR_WORDS.get(sector, sector)} events"
     return _FEED_WORDS.get(topic, topic)
 
 
@@ -70,9 +72,9 @@ def _clocks(undelivered: Iterable[Undelivered]) -> list[str]:
     past, risk = sum(one.past_due for one in waiting), sum(one.at_risk for one in waiting)
     found = []
     if past:
-        found.append(f"{_count(past, 'alert')} undelivered past {_its(past)} clock")
+        found.append(f"{_count(past, 'alert')} not received by the time {_it(past)} had to be")
     if risk:
-        found.append(f"{_count(risk, 'alert')} at risk of {_its(risk)} clock")
+        found.append(f"{_count(risk, 'alert')} may not be received by the time {_it(risk)} must be")
     return found
 
 
@@ -124,5 +126,5 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _its(number: int) -> str:
-    return "its" if number == 1 else "their"
+def _it(number: int) -> str:
+    return "it" if number == 1 else "they"
