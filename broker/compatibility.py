@@ -33,10 +33,10 @@ _PLAIN: Mapping[str, tuple[Any, ...]] = {
 def faults_of_fields(schema: Json) -> Iterator[str]:
     """Say which fields lack a `doc` or a known `category`, and which types lack a `doc`."""
     for name, node in _types(schema):
-        if not node.get("doc"):
+        if not str(node.get("doc", "")).strip():
             yield f"type `{name}`: has no doc: say in one sentence what it is"
         for field in node.get("fields", ()):
-            if not field.get("doc"):
+            if not str(field.get("doc", "")).strip():
                 yield f"field `{name}.{field['name']}`: has no doc: say in one sentence what it holds"
             if field.get("category") not in frozenset(Category):
                 yield f"field `{name}.{field['name']}`: has no category of information: need-to-know could not filter it"
@@ -44,7 +44,12 @@ def faults_of_fields(schema: Json) -> Iterator[str]:
 
 def faults_of_change(released: Json, present: Json) -> list[str]:
     """Say why a schema must not change from a released version to the present one; empty when it may."""
-    return [*_gone(released, present), *_avro_faults(released, present), *_round_trip_faults(released, present)]
+    return [
+        *_gone(released, present),
+        *_moved(released, present),
+        *_avro_faults(released, present),
+        *_round_trip_faults(released, present),
+    ]
 
 
 def stripped(schema: Json) -> Json:
@@ -74,6 +79,23 @@ def _gone(released: Json, present: Json) -> Iterator[str]:
         for symbol in node.get("symbols", ()):
             if symbol not in now[name].get("symbols", ()):
                 yield f"symbol `{symbol}` of `{name}`: was renamed or removed: old bytes hold it, so put it back"
+
+
+def _moved(released: Json, present: Json) -> Iterator[str]:
+    """Say what Avro allows and we do not: another category under an old name, another field in front of the message."""
+    now = dict(_types(present))
+    for name, node in _types(released):
+        kept = {field["name"]: field.get("category") for field in now.get(name, {}).get("fields", ())}
+        for field in node.get("fields", ()):
+            was, is_now = field.get("category"), kept.get(field["name"], field.get("category"))
+            if was != is_now:
+                yield (
+                    f"field `{name}.{field['name']}`: was of category `{was}` and is of `{is_now}`: what was published as the "
+                    "one would be shared as the other, so make it a new field"
+                )
+    before, after = ([field["name"] for field in one.get("fields", ())][:1] for one in (released, present))
+    if before != after:
+        yield f"field `{before[0]}`: no longer comes first: routing reads the beginning of a message and not the whole"
 
 
 def _avro_faults(released: Json, present: Json) -> Iterator[str]:

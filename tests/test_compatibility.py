@@ -38,6 +38,10 @@ CHANGES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
     "a symbol added": lambda fields: fields[1]["type"]["symbols"].append("C"),
     "a symbol removed": lambda fields: fields[1]["type"]["symbols"].pop(),
     "a type renamed": lambda fields: fields[1]["type"].update(name="Sort"),
+    "another category": lambda fields: fields[2].update(category="existence"),
+    "the first field moved": lambda fields: fields.append(fields.pop(0)),
+    "a field in front": lambda fields: fields.insert(0, {**NEW, "default": None}),
+    "a field in the middle": lambda fields: fields.insert(1, {**NEW, "default": None}),
     "a type widened": lambda fields: fields[2].update(type=["null", fields[2]["type"]]),
 }
 
@@ -60,6 +64,10 @@ def after(change: str) -> dict[str, Any]:
         ("a symbol added", "a released reader cannot read new bytes"),
         ("a symbol removed", "was renamed or removed"),
         ("a type renamed", "was renamed or removed"),
+        ("another category", "would be shared as the other"),
+        ("the first field moved", "no longer comes first"),
+        ("a field in front", "no longer comes first"),
+        ("a field in the middle", None),
         ("a type widened", "a released reader cannot read new bytes"),
     ],
 )
@@ -86,6 +94,11 @@ def test_every_schema_can_be_read_by_itself(name: str) -> None:
 def test_a_field_without_doc_or_category_is_named() -> None:
     made = after("a field with a default")
     del made["fields"][0]["doc"]
+    made["fields"][2]["doc"] = " "
     made["fields"][3]["category"] = "secret"
 
-    assert [fault.split(":")[0] for fault in faults_of_fields(made)] == ["field `Thing.id`", "field `Thing.more`"]
+    assert [fault.split(":")[0] for fault in faults_of_fields(made)] == [
+        "field `Thing.id`",
+        "field `Thing.notes`",
+        "field `Thing.more`",
+    ]
