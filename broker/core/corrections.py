@@ -159,4 +159,5 @@ def _retraction(held: Sent, by: EventId, producer: str) -> Notice:
         stops_on=STOPS_ON,
         replaces=held.disclosure_id,
         version=held.version + 1,
+        excluded=held.excluded,
     )

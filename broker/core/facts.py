@@ -104,6 +104,7 @@ class Sent:
     producer: str = ""
     kind: str = "ALERT"
     root: EventId | None = None  # the first event of a chain of corrections; None: the event itself
+    excluded: frozenset[RecipientId] = frozenset()  # whom the publisher excludes: they hear no escalation either
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

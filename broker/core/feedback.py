@@ -17,6 +17,7 @@ from broker.core.line import APPLIED, DECIDED, DUPLICATE, Rules, Turn, notice_of
 from broker.core.notice import Notice
 from broker.core.policy import REFERRER
 from broker.core.registers import Registers
+from broker.core.roles import stand_in
 from broker.core.verdict import Outcome
 from broker.errors import NotPermittedError
 
@@ -125,12 +126,13 @@ def _stops_on(line: Sent, name: str, rules: Rules) -> str:
 
 
 def _who_hears(facts: Facts, line: Sent, registers: Registers) -> RecipientId | None:
-    """The area's hub; its duty team when the hub itself is late."""
+    """The area's hub, its duty team when the hub itself is late; never whom the publisher excludes (R11)."""
     recipient = registers.recipients.get(line.recipient)
     area = registers.areas.get(facts.home_area or "") or registers.areas.get(recipient.area if recipient else "")
     if area is None:
         return None
-    return area.out_of_hours or area.hub if line.recipient == area.hub else area.hub
+    in_turn = (area.out_of_hours, area.hub) if line.recipient == area.hub else (area.hub, area.out_of_hours)
+    return next((told for one in in_turn if one and (told := stand_in(one, line.excluded, registers))), None)
 
 
 def _escalation(facts: Facts, line: Sent, name: str, told: RecipientId) -> Notice:

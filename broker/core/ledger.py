@@ -32,6 +32,7 @@ def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
         producer=notice.producer,
         kind=notice.kind,
         root=notice.root,
+        excluded=notice.excluded,
     )
 
 

@@ -251,6 +251,7 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
         obligations=decision.obligations,
         clock=decision.clock,
         stops_on=clock.stops_on if clock else "read",
+        excluded=frozenset(event.header.excluded),
     )
 
 

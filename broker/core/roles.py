@@ -3,7 +3,7 @@
 A role that nobody fills is a gap that the area's hub hears, never silence.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.core.conditions import Known
@@ -43,7 +43,7 @@ def seats(roles: Sequence[Role], known: Known, facts: Facts, registers: Register
 def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | None:
     """Return who hears a gap about this child: the hub of its area, or the hub's alternate when the hub is in conflict."""
     area = registers.areas.get(_home(header, facts.home_area or header.area, registers) or "")
-    return None if area is None else stand_in(area.hub, header, registers)
+    return None if area is None else stand_in(area.hub, header.excluded, registers)
 
 
 def organisation_of(agency: AgencyId) -> str:
@@ -136,7 +136,7 @@ def _elsewhere(place: _Place) -> Iterator[Sequence[RecipientId]]:
 
 
 def _seat(found: Seats, role: RoleName, recipient: RecipientId, place: _Place) -> None:
-    told = stand_in(recipient, place.header, place.registers) if place.header.excluded else recipient
+    told = stand_in(recipient, place.header.excluded, place.registers) if place.header.excluded else recipient
     if told != recipient:
         found.conflicts[recipient] = _joined(found.conflicts, recipient, role)
     if told is None:
@@ -160,11 +160,11 @@ def _joined(of: Mapping[RecipientId, tuple[RoleName, ...]], recipient: Recipient
     return roles if role in roles else (*roles, role)
 
 
-def stand_in(recipient: RecipientId, header: Header, registers: Registers) -> RecipientId | None:
+def stand_in(recipient: RecipientId, excluded: Collection[RecipientId], registers: Registers) -> RecipientId | None:
     """Follow alternates past every recipient that the publisher excludes (R11); None when nobody is left."""
     told: RecipientId | None = recipient
     tried: set[RecipientId] = set()
-    while told is not None and told in header.excluded:
+    while told is not None and told in excluded:
         tried.add(told)
         entry = registers.recipients.get(told)
         told = entry.alternate if entry else None

@@ -29,7 +29,11 @@ _ROWS: Mapping[str, type] = {
     "agreements": Agreement,
     "ledger": Sent,
 }
-_SETS: Mapping[type, tuple[str, ...]] = {Finding: ("recipients",), Agreement: ("recipients", "categories"), Sent: ("categories",)}
+_SETS: Mapping[type, tuple[str, ...]] = {
+    Finding: ("recipients",),
+    Agreement: ("recipients", "categories"),
+    Sent: ("categories", "excluded"),
+}
 _PLAIN_SETS = ("cancelled", "holds")
 _MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
@@ -86,7 +90,7 @@ def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, .
         values = dict(zip(names, row, strict=False))
         for name in sets:
             if name in values:
-                values[name] = frozenset(map(Category, values[name])) if of is Sent else frozenset(values[name])
+                values[name] = frozenset(map(Category, values[name]) if name == "categories" and of is Sent else values[name])
         found.append(of(**values))
     return tuple(found)
 

@@ -137,7 +137,10 @@ class _IdentifyTask:
         registers = self.stage.registers.newest()
         resolution = given.message["resolution"]
         key = signed_by(registers, given.record, resolution["review_id"])
-        hubs = [one for one in registers.recipients.values() if (one.id == kept.hub if kept else _HUB in one.roles)]
+        excluded = codec.decode_header(kept.event).excluded if kept else ()
+        asked = kept.hub if kept else ""  # nobody could be asked: any hub may answer that the publisher does not exclude
+        may = [one for one in registers.recipients.values() if (one.id == asked if asked else _HUB in one.roles)]
+        hubs = [one for one in may if one.id not in excluded]
         if key.holder not in {name for hub in hubs for name in (hub.id, hub.agency)}:
             raise NotPermittedError(f"`{key.holder}` is not the hub that was asked: answer with that hub's key")
         if resolution["by"] != key.id:

@@ -134,4 +134,4 @@ def _check_time(record: Record, event: Event) -> None:
 def _hub(registers: Registers, agency: Agency, event: Event) -> str:
     """Return who is asked when it is not known whose event this is: never a hub that the publisher excludes (R11)."""
     area = registers.areas.get(event.header.area or "") or registers.areas.get(agency.area)
-    return (stand_in(area.hub, event.header, registers) if area else None) or ""
+    return (stand_in(area.hub, event.header.excluded, registers) if area else None) or ""

@@ -130,10 +130,10 @@ class Work:
             self._let_go(asked, resolution, rules)
 
     def _check_who(self, asked: Waiting, rules: Rules) -> None:
-        """Only who was asked decides, or the area's hub: with its own signature."""
+        """Only who was asked decides, or the hub of the child's own area: with its own signature."""
         key = signed_by(rules.registers, self.record, asked.review_id)
-        hubs = {area.hub for area in rules.registers.areas.values()}
-        if key.holder != asked.for_recipient and key.holder not in hubs:
+        hub = line.hub_for(self.facts, codec.decode_event(asked.event), rules.registers)
+        if key.holder not in {asked.for_recipient, hub}:
             raise NotPermittedError(f"`{key.holder}` was not asked and cannot decide this")
 
     def _answer(self, asked: Waiting, resolution: Message, rules: Rules) -> None:

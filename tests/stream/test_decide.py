@@ -1,11 +1,14 @@
 """The stage that decides: each record once, recorded first, in one order for each child."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from broker import codec
+from broker.core.identifiers import RecipientId
 from broker.core.ports import OUTCOME, Effects, Outgoing
+from broker.core.registers import Area
 from broker.errors import NothingInForceError, NotPermittedError, RetryError, UnknownDisclosureError, UnreadableRecordError
 from broker.stream.chunk import DeadLetterLimits, run_chunk
 from broker.stream.topics import AUDIT, CLOCKS, DISCLOSURES, FACTS, disclosures_topic
@@ -25,7 +28,9 @@ from tests.stream.lines import (
     an_event,
     an_update,
     at_practice,
+    its_key,
     on_roll,
+    some_registers,
 )  # fmt: skip
 
 
@@ -297,6 +302,26 @@ def test_a_hub_that_was_not_told_of_the_event_hears_no_word_of_it() -> None:
     (heard,) = line.disclosures(HUB)
     assert heard["event_type"] == "broker.alert.unconfirmed"
     assert SCHOOL not in heard["because"][0]
+
+
+def test_a_hub_that_the_publisher_excludes_hears_no_escalation() -> None:
+    """That an alert about this child is late would tell it that there is one (R11, I4)."""
+    line = ALine(a_policy(a_rule("school", "dsl", clock="1_working_day")))
+    line.take(on_roll(), an_event(excluded=(HUB,)))
+    line.ring(line.disclosures(SCHOOL)[0]["due_at"])
+
+    assert line.disclosures(HUB) == []
+    assert line.audits()[-1]["others"].startswith("the clock ran out")
+
+
+def test_the_hub_of_another_area_decides_nothing_about_this_child() -> None:
+    registers = some_registers(keys=map(its_key, ("police:42", HUB, "south-hub")))
+    south = Area(id="E10000031", name="South", hub=RecipientId("south-hub"))
+    line = ALine(registers=replace(registers, areas={**registers.areas, "E10000031": south}))
+    line.take(on_roll(), an_event(), a_retraction("e1", producer="urn:100001"))
+
+    with pytest.raises(NotPermittedError, match="was not asked"):
+        line.resolve(line.reviews()[0], by="south-hub")
 
 
 def test_facts_and_ledger_of_a_merged_reference_are_handed_over_and_later_records_forwarded() -> None:
