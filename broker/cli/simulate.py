@@ -39,7 +39,12 @@ def simulate(out: Path, *, children: int, stories: int, seed: int, **how: Any) -
     last = until.date() if until else (datetime.now(UTC) - timedelta(days=1)).date()
     console = Console(stderr=True)
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("writing", total=None)
 

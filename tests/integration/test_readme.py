@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,8 +32,8 @@ def test_every_file_that_the_readme_names_is_there() -> None:
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """An empty folder that has of the checkout what the README's commands name."""
-    (tmp_path / "broker").mkdir()
-    (tmp_path / "broker" / "policies").symlink_to(ROOT / "broker" / "policies")
+    # A copy, no link: `cp -r` copies a link as a link, and a reader's change would end up in the checkout.
+    shutil.copytree(ROOT / "broker" / "policies", tmp_path / "broker" / "policies")
     (tmp_path / ".venv").symlink_to(sys.prefix)
     return tmp_path
 
