@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker import codec
+from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Event, Sector
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
@@ -114,6 +115,8 @@ def _publisher(registers: Registers, record: Record, event: Event) -> Agency:
         raise NotPermittedError(f"agency `{agency.id}` is of sector {agency.sector.value} and publishes on its own topic only")
     if not _may_publish(agency, header.event_type):
         raise NotPermittedError(f"agency `{agency.id}` may not publish this event type: see its entry in the registers")
+    if takes_back(event) and superseded_by(event) is None:
+        raise NotPermittedError("a retraction names no event in `supersedes`: publish it again with the id of what it takes back")
     if not header.purpose.strip():
         raise NotPermittedError("field `purpose` is empty: say why it is shared")
     return agency

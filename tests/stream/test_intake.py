@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Event, Sector
+from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import AgencyId, Digest, EventId, Millis, RecipientId
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Record
 from broker.core.registers import Agency, Area, Registers, SigningKey
@@ -186,6 +186,15 @@ def test_an_id_that_cannot_go_into_headers_and_reasons_is_refused(school: Signer
         take(registers(school), record(signed_record(school, named)))
 
     assert not name or name not in str(found.value)
+
+
+@pytest.mark.parametrize("said", [{"action": Action.RETRACT}, {"event_type": "control.retraction"}])
+def test_a_retraction_that_takes_nothing_back_is_refused_not_taken_in_silence(school: Signer, said: dict[str, Any]) -> None:
+    event = enrolled()
+    naming_none = dataclasses.replace(event, header=dataclasses.replace(event.header, **said))
+
+    with pytest.raises(RejectError, match="names no event"):
+        take(registers(school), record(signed_record(school, naming_none)))
 
 
 def test_a_hub_that_the_publisher_excludes_is_not_asked_whose_event_it_is(school: Signer) -> None:
