@@ -26,7 +26,10 @@ SCHEMA_ID = "sb_schema_id"
 ATTEMPT = "sb_attempt"
 
 FAULT = "fault"  # the reason of a record at which a stage failed in a way that nobody foresaw
-PUBLISHED = "events."  # topics that agencies write: what a header there says of the broker's own matters is not believed
+# Topics that agencies and recipients write: what a header there says of the broker's own matters is not believed.
+PUBLISHED = ("events.", "receipts.")
+
+_DIGITS = 6  # of a count of attempts; longer is nobody's count, and may be longer than a number can be
 
 Place = tuple[str, int, int]  # topic, partition and offset of a record
 
@@ -131,7 +134,7 @@ def _where(error: BaseException) -> str:
 
 def dead_letter(record: Record, reason: str, topic: str = DEAD_LETTERS) -> Outgoing:
     """Return the dead letter of a record: its bytes as they came, and where, why and in which attempt it was refused."""
-    content = {"value": record.value, "key": record.key, "headers": dict(record.headers)}
+    content = {"value": record.value, "key": record.key, "headers": {name: said or b"" for name, said in record.headers}}
     return Outgoing(topic, _place(record), codec.encode("dead_letter", content), dead_letter_headers(record, reason))
 
 
@@ -158,7 +161,7 @@ def _origin(record: Record) -> bytes:
 def attempt(record: Record) -> int:
     """Return the how many-th time a record is tried: a redrive writes the header, a first attempt has none."""
     text = record.header(ATTEMPT) or b""
-    return int(text) if text.isdigit() else 1
+    return int(text) if text.isdigit() and len(text) <= _DIGITS else 1
 
 
 def _place(record: Record) -> bytes:

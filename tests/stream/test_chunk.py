@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -159,3 +160,28 @@ async def test_what_an_agency_says_of_where_its_record_came_in_is_not_believed()
     await run_chunk(OneOfEach(), [a_record(5, b"bad", ((ORIGIN, b"events.police.v1/0@99+0"),))], writer, DeadLetterLimits())
 
     assert dict(writer.records[0].headers)[ORIGIN] == b"events.police.v1/3@5+0"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("note", None), (ATTEMPT, None), (ATTEMPT, b"9" * 5000), (ATTEMPT, b"-1"), (ORIGIN, None), (ORIGIN, b"\xff")],
+    ids=["null", "null attempt", "endless attempt", "negative attempt", "null origin", "origin of no place"],
+)
+async def test_no_header_of_a_bad_record_can_stop_the_line(header: tuple[str, Any]) -> None:
+    """Whoever may write to a topic may write any header; a value that is null is one."""
+    batches = Batches()
+
+    await run_chunk(OneOfEach(), [a_record(value=b"bad", headers=(header,)), a_record(6)], batches, DeadLetterLimits())
+
+    letter = next(one for one in batches.records if one.topic == "dead-letters.v1")
+    assert dict(letter.headers)[ATTEMPT] == b"1"
+    assert any(one.topic == "out" for one in batches.records)
+
+
+async def test_what_a_recipient_says_of_where_its_receipt_came_in_is_not_believed() -> None:
+    batches = Batches()
+    receipt = Record("receipts.v1", 3, 5, 0, b"key", b"bad", ((ORIGIN, b"events.police.v1/0@1+0"),))
+
+    await run_chunk(OneOfEach(), [receipt], batches, DeadLetterLimits())
+
+    assert dict(batches.records[0].headers)[ORIGIN] == b"receipts.v1/3@5+0"
