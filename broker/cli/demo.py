@@ -41,7 +41,7 @@ def demo(folder: Path, *, children: int, stories: int, seed: int, **how: Any) ->
     console = Console(highlight=False)
     outcome = run_demo(options, console)
     if not options.keep:
-        console.print(next_steps(folder, running=False))
+        console.print(next_steps(folder, running=False), soft_wrap=True)
     sys.exit(0 if outcome.is_good else 1)
 
 

@@ -185,7 +185,7 @@ def _an_event(outcome: Outcome) -> str | None:
 
 async def _stay(scene: Scene, event: str | None, workers: Workers, progress: Progress) -> None:
     """Keep Kafka and the workers running until Ctrl-C."""
-    progress.console.print(next_steps(scene.folder, event=event, running=True))
+    progress.console.print(next_steps(scene.folder, event=event, running=True), soft_wrap=True)
     with suppress(asyncio.CancelledError):  # Ctrl-C: what came of the demo is known, it is only time to leave
         while True:
             workers.check()
