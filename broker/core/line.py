@@ -32,6 +32,7 @@ _TAKEN_BACK = "it was taken back by its publisher before it came"
 _HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
 _FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
 _SEEN = "the same event was taken before"
+_FILLED = "somebody fills a role now in which nobody could be told when it came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,23 @@ def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
     """Decide a held event that a person let go on; whatever else holds the line goes on holding it."""
     turn = decide_now(replace(facts, holds=frozenset()), event, rules, facts.at)
     return replace(turn, facts=replace(turn.facts, holds=facts.holds))
+
+
+def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None:
+    """Tell whoever now fills a role in which nobody could be told when the event came; None while nobody does.
+
+    Feeds do not keep order between agencies: a child's first record may come from the hospital, the notice be decided, and
+    the school's roll follow a moment later. The hub has heard of the gap; the school must still hear of the child.
+    """
+    verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
+    held = {one.recipient for one in ledger.standing(facts, event.header.event_id)}
+    told = tuple(
+        one for one in verdict.decisions if one.outcome is Outcome.DISCLOSE and role in one.roles and one.recipient not in held
+    )
+    if not told:
+        return None
+    only = replace(verdict, decisions=told, gaps=(), others=_FILLED)
+    return _correct(facts, event, Corrected(tuple(notice_of(event, one, facts, rules) for one in told)), rules, only)
 
 
 def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules) -> Turn:

@@ -145,20 +145,27 @@ class Enforcer:
 
 
 def closed_review(waiting: Waiting, header: Header, facts: Facts, resolution: Message, cause: Cause) -> Outgoing:
-    """Make the record that closes a review, with what was decided; the event is no longer in it."""
+    """Make the record that closes a review with what a person decided; the event is no longer in it."""
+    return _closed(waiting, header, facts, cause, state="RESOLVED", why="a person has decided", resolution=resolution)
+
+
+def filled_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
+    """Make the record that takes back the review of a gap: somebody fills the role now and was told."""
+    return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="somebody fills the role now and was told")
+
+
+def _closed(waiting: Waiting, header: Header, facts: Facts, cause: Cause, **how: Any) -> Outgoing:
     message = {
         "review_id": waiting.review_id,
         "kind": waiting.kind,
-        "state": "RESOLVED",
         "for_recipient": "",
         "opened_at": facts.at,
         "event_id": header.event_id,
         "event_type": header.event_type,
         "producer": header.producer,
-        "why": "a person has decided",
         "matching_key": "",
         "child_ref": facts.child_ref,
-        "resolution": resolution,
+        **how,
     }
     return Outgoing(REVIEWS, waiting.review_id.encode(), codec.encode("review", message), headers_of(cause))
 

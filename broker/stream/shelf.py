@@ -1,6 +1,6 @@
-"""Events of one child that wait for a person: sealed under the child's key, put away until the review is resolved.
+"""Events of one child that wait: for a person, or for somebody to fill a role; sealed under the child's key.
 
-Nothing else of an event is ever kept; what is resolved is taken off.
+Nothing else of an event is ever kept; what is resolved is taken off, and a gap that nobody filled in time is, too.
 """
 
 import json
@@ -16,7 +16,10 @@ _CONTEXT = b"shelf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """One event that waits. `about`: the recipient that an `ASK` is about, or the event that a `HOLD` holds."""
+    """One event that waits. `about`: the recipient that an `ASK` is about, the event that a `HOLD` holds, the role of a `GAP`.
+
+    `until` is when it is taken off unresolved, milliseconds since 1970; 0 for what waits as long as it takes.
+    """
 
     review_id: str
     kind: str
@@ -24,6 +27,7 @@ class Waiting:
     for_recipient: str
     event: bytes
     origin: bytes | None = None
+    until: int = 0
 
 
 def shelf_key(child_ref: str) -> bytes:
@@ -35,11 +39,7 @@ def shelf_to_bytes(waiting: Sequence[Waiting], secrets: Secrets, child_ref: Chil
     """Seal what waits; an empty shelf is empty bytes."""
     if not waiting:
         return b""
-    rows = [
-        [one.review_id, one.kind, one.about, one.for_recipient, b64encode(one.event).decode(), (one.origin or b"").decode()]
-        for one in waiting
-    ]
-    return secrets.seal(child_ref, _CONTEXT, json.dumps(rows, separators=(",", ":")).encode())
+    return secrets.seal(child_ref, _CONTEXT, json.dumps([_row(one) for one in waiting], separators=(",", ":")).encode())
 
 
 def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef) -> tuple[Waiting, ...]:
@@ -54,6 +54,12 @@ def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef)
             for_recipient=asked,
             event=b64decode(event),
             origin=origin.encode() or None,
+            until=until,
         )
-        for review, kind, about, asked, event, origin in json.loads(secrets.open(child_ref, _CONTEXT, value))
+        for review, kind, about, asked, event, origin, until in json.loads(secrets.open(child_ref, _CONTEXT, value))
     )
+
+
+def _row(one: Waiting) -> list[str | int]:
+    event, origin = b64encode(one.event).decode(), (one.origin or b"").decode()
+    return [one.review_id, one.kind, one.about, one.for_recipient, event, origin, one.until]

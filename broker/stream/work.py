@@ -8,6 +8,7 @@ from broker import codec
 from broker.core import feedback, ledger, line
 from broker.core.authority import unfit
 from broker.core.clocks import Clock, still_open
+from broker.core.corrections import superseded_by
 from broker.core.event import Event
 from broker.core.facts import Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
@@ -16,13 +17,16 @@ from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import NotPermittedError, UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
-from broker.stream.enforce import Cause, Enforcer, closed_review, review_id
+from broker.stream.enforce import Cause, Enforcer, closed_review, filled_review, review_id
 from broker.stream.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.shelf import Waiting
 from broker.stream.topics import SUBJECTS
 
 LINK = "LINK"
+GAP = "GAP"
+GAP_STAYS = 7 * 24 * 3600 * 1000  # how long somebody who comes to the child is still told what came before them
 _REJECTED = "a person decided that this does not go on"
+_SETTLED = "the hub has seen to it that somebody in this role hears"
 
 Message = dict[str, Any]
 
@@ -71,7 +75,12 @@ class Work:
         value = self.message["event"]
         event = codec.decode_event(_there(value))
         rules = self._begin()
-        self._put(line.take_event(self.facts, event, rules, self.facts.at), self._cause("event", event, value), rules)
+        before = self.facts
+        self._put(line.take_event(before, event, rules, before.at), self._cause("event", event, value), rules)
+        if self.shelf:
+            self._clear_gaps(superseded_by(event))
+            if _involved(before) != _involved(self.facts):
+                self._fill_gaps(rules)
 
     def _receipt(self) -> None:
         receipt = codec.decode("receipt", _there(self.message["receipt"]))
@@ -106,11 +115,12 @@ class Work:
             turn = line.with_dues(turn, rules) if rules else turn
             self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
             return
-        waiting = {codec.decode_header(one.event).event_id for one in self.shelf}
+        shelf = [one for one in self.shelf if one.kind != GAP]  # of a gap the hub has heard
+        waiting = {codec.decode_header(one.event).event_id for one in shelf}
         seen = {one: sequence for one, sequence in self.facts.seen.items() if one not in waiting}
         handed = facts_to_bytes(replace(self.facts, seen=seen, holds=self.facts.holds - waiting))
         self._send_on(winner, _message("HANDOVER", winner, handover=handed), ())
-        for one in self.shelf:
+        for one in shelf:
             origin: Headers = ((ORIGIN, one.origin),) if one.origin else ()
             self._send_on(winner, _message("EVENT", winner, event=one.event), origin)
         self.shelf = ()
@@ -126,6 +136,8 @@ class Work:
         self._check_who(asked, rules)
         if asked.kind == "ASK":
             self._answer(asked, resolution, rules)
+        elif asked.kind == GAP:
+            self._settle(asked, resolution)
         else:
             self._let_go(asked, resolution, rules)
 
@@ -146,6 +158,36 @@ class Work:
             turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
         self._put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
         self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
+
+    def _settle(self, asked: Waiting, resolution: Message) -> None:
+        """Take off a gap that the hub has seen to."""
+        event = codec.decode_event(asked.event)
+        cause = replace(self._cause("resolution", event, asked.event), record_id=asked.review_id)
+        self.shelf = tuple(one for one in self.shelf if one is not asked)
+        self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED, concerns=(event.header.event_id,)), cause, None)
+        self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
+
+    def _clear_gaps(self, superseded: EventId | None) -> None:
+        """Take off the gaps of an event that is taken back or changed, and those that nobody filled in time."""
+        kept = []
+        for one in self.shelf:
+            gone = one.kind == GAP and (
+                one.until <= self.facts.at or (superseded and codec.decode_header(one.event).event_id == superseded)
+            )
+            if not gone:
+                kept.append(one)
+        self.shelf = tuple(kept)
+
+    def _fill_gaps(self, rules: Rules) -> None:
+        """Try again to tell whom nobody could be told for: another organisation has come to the child."""
+        for one in [one for one in self.shelf if one.kind == GAP]:
+            event = codec.decode_event(one.event)
+            turn = line.fill_gap(self.facts, event, one.about, rules)
+            if turn is not None:
+                cause = replace(self._cause("event", event, one.event), origin=one.origin)
+                self.shelf = tuple(other for other in self.shelf if other is not one)
+                self._put(turn, cause, rules)
+                self.outputs.append(filled_review(one, event.header, self.facts, cause))
 
     def _let_go(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
@@ -182,8 +224,8 @@ class Work:
         self.started.extend(made.clocks)
         self._ended.update(turn.ended)
         if cause.event is not None:
-            waits = [one for one in turn.questions if one.kind != "GAP"]
-            self.shelf = (*self.shelf, *(_waiting(one, cause) for one in waits))
+            waits = [one for one in turn.questions if one.about]
+            self.shelf = (*self.shelf, *(_waiting(one, cause, made.facts.at) for one in waits))
 
     def _send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
         """Put a record into another child's line, with its headers; its position names this record."""
@@ -228,7 +270,12 @@ def _said(receipt: Message) -> feedback.Said:
     )
 
 
-def _waiting(question: Question, cause: Cause) -> Waiting:
+def _involved(facts: Facts) -> tuple[object, ...]:
+    """Return what says who fills which role for a child."""
+    return facts.connections, facts.statuses, facts.home_area
+
+
+def _waiting(question: Question, cause: Cause, at: Millis) -> Waiting:
     return Waiting(
         review_id=review_id(question, cause.record_id),
         kind=question.kind,
@@ -236,4 +283,5 @@ def _waiting(question: Question, cause: Cause) -> Waiting:
         for_recipient=question.for_recipient,
         event=cause.event or b"",
         origin=cause.origin,
+        until=at + GAP_STAYS if question.kind == GAP else 0,
     )
