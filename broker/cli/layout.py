@@ -22,6 +22,10 @@ class Page:
         self._console = console or Console(highlight=False, markup=False, emoji=False)
         self.width = max(_NARROWEST, self._console.width) if self._console.is_terminal else None
 
+    def together(self) -> AbstractContextManager[object]:
+        """Write what is printed within at once: whoever reads a pipe gets a whole block, or nothing of it."""
+        return self._console
+
     def line(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
         """Print a line; what does not fit goes on below, two columns further in."""
         self._print(self._wrapped(text, " " * indent, " " * (indent + 2)), style)

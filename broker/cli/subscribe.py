@@ -125,11 +125,12 @@ class _Desk:
 
 def print_disclosure(page: Page, one: Disclosure, words: Words) -> None:
     """Print one disclosure, in colour where there is a terminal."""
-    page.head(heading(one, words), instant_in_words(one["issued_at"]), _COLOURS.get(one["kind"], "bold"))
-    for label, text in tell(one, words):
-        page.labelled(label, text)
-    page.labelled("then", f"broker acknowledge {one['recipient']} {one['disclosure_id']}", "cyan")
-    page.line()
+    with page.together():
+        page.head(heading(one, words), instant_in_words(one["issued_at"]), _COLOURS.get(one["kind"], "bold"))
+        for label, text in tell(one, words):
+            page.labelled(label, text)
+        page.labelled("then", f"broker acknowledge {one['recipient']} {one['disclosure_id']}", "cyan")
+        page.line()
 
 
 commands = {"subscribe": subscribe}
