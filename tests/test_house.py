@@ -85,3 +85,17 @@ def test_no_module_is_named_after_nothing_in_particular() -> None:
     vague = {"utils", "helpers", "common", "base", "manager"}
 
     assert not [path for path in python_files() if path.stem in vague]
+
+
+def test_every_invariant_names_tests_that_name_it() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (I\d+) [\w-]+ \|[^|]+\|([^|]+)\|$", text, re.MULTILINE)
+    silent = [
+        (number, name)
+        for number, named in rows
+        for name in re.findall(r"`([^`]+)`", named) or ["no test"]
+        if not (ROOT / name).is_file() or not re.search(rf"\b{number}\b", (ROOT / name).read_text(encoding="utf-8"))
+    ]
+
+    assert [number for number, _ in rows] == [f"I{number}" for number in range(1, 13)]
+    assert not silent

@@ -1,4 +1,4 @@
-"""Log entries: known names, known keys, nothing of a person, and libraries without their text."""
+"""Log entries: known names, known keys, nothing of a person, and libraries without their text (I9 quiet-logs)."""
 
 import io
 import logging

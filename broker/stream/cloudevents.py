@@ -13,6 +13,11 @@ _ID = re.compile(r"[!-~]{1,200}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def is_plain(text: str) -> bool:
+    """Tell whether a name is short and of plain signs: it can stand in headers, reasons and on a person's screen."""
+    return _ID.fullmatch(text) is not None
+
+
 def headers_of(header: Header) -> Headers:
     """Return the headers that an event travels with."""
     return tuple((name, value.encode()) for name, value in _words(header).items())
@@ -23,7 +28,7 @@ def check_headers(record: Record, header: Header) -> None:
 
     An id is of plain signs and short: it goes into headers, keys and reasons, and an empty one would make all events one.
     """
-    if not _ID.fullmatch(header.event_id):
+    if not is_plain(header.event_id):
         raise HeadersError("field `event_id` is empty, longer than 200 signs, or holds more than plain signs without blanks")
     for name, value in _words(header).items():
         found = record.header(name)

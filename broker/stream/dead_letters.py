@@ -14,6 +14,7 @@ from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
 from broker.stream.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
 from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.cloudevents import is_plain
 from broker.stream.places import places_of
 from broker.stream.topics import DEAD_LETTERS, EVENTS
 
@@ -44,7 +45,8 @@ class DeadLetter:
             told["schema"] = codec.schema_name(value)
             if told["schema"] == "event":
                 header = codec.decode_header(value)
-                told |= {"event_type": header.event_type, "producer": header.producer, "event_id": header.event_id}
+                said = {"event_type": header.event_type, "producer": header.producer, "event_id": header.event_id}
+                told |= {name: value if is_plain(value) else "not shown: no plain name" for name, value in said.items()}
         except RejectError:
             told["schema"] = told["schema"] or "unknown"
         return told

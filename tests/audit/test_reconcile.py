@@ -1,4 +1,4 @@
-"""The reconciler finds whatever was lost, made up or counted twice, and nothing else."""
+"""The reconciler finds whatever was lost, made up or counted twice, and nothing else (I2 nothing-vanishes)."""
 
 from hypothesis import given
 from hypothesis import strategies as st

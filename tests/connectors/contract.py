@@ -133,6 +133,7 @@ def one_bad_record_does_not_stop_the_others(case: Case) -> None:
 
 
 def findings_hold_no_personal_data(case: Case) -> None:
+    """I9 quiet-logs."""
     for files in (case.files, case.damaged):
         for finding in case.read(files)[1]:
             said = f"{finding.place} {finding.message} {finding.remedy} {finding.rule}"

@@ -1,0 +1,35 @@
+"""What can be said of a dead letter: nothing that whoever wrote it could use to put words on an operator's screen (I9)."""
+
+import dataclasses
+
+import pytest
+
+from broker.codec import encode_event
+from broker.core.identifiers import AgencyId, EventId
+from broker.core.ports import Record
+from broker.stream.chunk import dead_letter
+from broker.stream.dead_letters import read_dead_letter
+from tests.stream.people import enrolled
+
+
+def a_letter(**header: str) -> dict[str, str | int | None]:
+    """What is told of a dead letter that holds an event with this header, read back as an operator's command does."""
+    event = enrolled()
+    value = encode_event(dataclasses.replace(event, header=dataclasses.replace(event.header, **header)))  # type: ignore[arg-type]  # fields by name
+    written = dead_letter(Record("events.schools.v1", 3, 7, 0, b"key", value), "bad_signature")
+    return read_dead_letter(Record(written.topic, 0, 1, 0, written.key, written.value, written.headers)).about()
+
+
+def test_an_event_is_named_by_type_publisher_and_id() -> None:
+    told = a_letter(event_id=EventId("e-1"))
+
+    assert (told["schema"], told["event_type"], told["event_id"]) == ("event", "school.pupil.registered", "e-1")
+
+
+@pytest.mark.parametrize("field", ["event_id", "event_type", "producer"])
+@pytest.mark.parametrize("name", ["Alfie Marsh", "\x1b[2J", "x" * 5000])
+def test_a_name_that_is_none_is_not_shown(field: str, name: str) -> None:
+    told = a_letter(**{field: AgencyId(name)})
+
+    assert told[field] == "not shown: no plain name"
+    assert not [value for value in told.values() if isinstance(value, str) and name in value]
