@@ -45,7 +45,7 @@ class RunningArea:
         self.node.stop()
 
     def know(self, count: int) -> None:
-        """Have so many children on their schools' rolls, roll by roll: wait each time until alerts about the last come through."""
+        """Have so many children on roll, one roll after the other: wait each time until alerts about the last come through."""
         while len(self.children) < count:
             fresh = [self.area.child(at) for at in range(len(self.children), min(count, len(self.children) + _ROLL))]
             self.children += fresh
