@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from aiokafka import AIOKafkaProducer
 
 from broker.errors import InputError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import Writer, open_producer
+from broker.stream.clients import KafkaProducer, Writer, open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
 from broker.stream.subscribe import From, follow
@@ -74,7 +73,7 @@ class _Desk:
         click.echo(json.dumps({"file": str(file), "kind": shown.kind}) if self._as_json else f"{file}: {shown.kind.lower()}")
         return shown
 
-    async def confirm(self, producer: AIOKafkaProducer, shown: Sequence[Shown]) -> None:
+    async def confirm(self, producer: KafkaProducer, shown: Sequence[Shown]) -> None:
         """Say with the recipient's key that some notices were delivered."""
         if not shown:
             return

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from aiokafka import AIOKafkaProducer
 
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
@@ -19,7 +18,7 @@ from broker.core.tell import heading, tell
 from broker.core.words import Words, instant_in_words
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import Writer, open_producer
+from broker.stream.clients import KafkaProducer, Writer, open_producer
 from broker.stream.inbox import Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
 from broker.stream.subscribe import BEGINNING, From, follow
@@ -113,7 +112,7 @@ class _Desk:
         self._inbox.show(shown)
         return None if before else shown
 
-    async def _confirm(self, producer: AIOKafkaProducer, shown: Sequence[Shown]) -> None:
+    async def _confirm(self, producer: KafkaProducer, shown: Sequence[Shown]) -> None:
         """Say that some disclosures were delivered."""
         if self._signer is None or not shown:
             return

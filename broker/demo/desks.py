@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
-
 from broker.core.registers import Registers
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import Writer
+from broker.stream.clients import KafkaProducer, Writer
 from broker.stream.inbox import Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
 from broker.stream.subscribe import BEGINNING, From, follow
@@ -27,7 +25,7 @@ class Desk:
 
     inbox: Inbox
     signer: Signer
-    kafka_producer: AIOKafkaProducer
+    kafka_producer: KafkaProducer
     seen: Seen
 
     async def sit(self, kafka: str) -> None:
@@ -57,7 +55,7 @@ def subscribing(registers: Registers) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def open_desks(
-    settings: Settings, recipients: Iterable[str], kafka_producer: AIOKafkaProducer, seen: Seen, folder: Path
+    settings: Settings, recipients: Iterable[str], kafka_producer: KafkaProducer, seen: Seen, folder: Path
 ) -> AsyncIterator[None]:
     """Have these recipients sit at their desks while the context is open."""
     async with AsyncExitStack() as stack:

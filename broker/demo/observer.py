@@ -5,11 +5,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
-from aiokafka import AIOKafkaConsumer
-
 from broker.demo.notebook import Notebook
 from broker.errors import RetryError
-from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.clients import KafkaConsumer, kafka_errors, open_consumer, to_record
 from broker.stream.places import places_of
 
 _PATIENCE_S = 60.0
@@ -19,7 +17,7 @@ _QUIET_S = 0.3
 class Observer:
     """Reads along while the demo runs."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, notebook: Notebook) -> None:
+    def __init__(self, consumer: KafkaConsumer, notebook: Notebook) -> None:
         self._consumer = consumer
         self._notebook = notebook
         self._last_news = time.monotonic()

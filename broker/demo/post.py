@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiokafka import AIOKafkaProducer
-
 from broker.canonical import BadLine, read_lines
 from broker.core.delivery import Connector
 from broker.core.event import Event
@@ -20,6 +18,7 @@ from broker.core.identifiers import AgencyId
 from broker.demo.scene import Scene
 from broker.errors import InputError
 from broker.simulate.arrival import Dispatch
+from broker.stream.clients import KafkaProducer
 from broker.stream.publish import Publisher
 from connectors.councils.cin_census import CinCensus
 from connectors.councils.sui_extract import SuiExtract
@@ -42,7 +41,7 @@ class Post:
     """Everybody's inboxes. `published` counts the events that Kafka acknowledged, `findings` what was wrong in the files."""
 
     scene: Scene
-    kafka_producer: AIOKafkaProducer
+    kafka_producer: KafkaProducer
     published: int = 0
     findings: int = 0
     rejected: list[str] = field(default_factory=list)

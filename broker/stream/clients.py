@@ -34,6 +34,9 @@ _WORDS = Struct("<I")
 _NOT_PERMITTED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
 
 Lane = tuple[str, int]  # topic and partition
+# For those outside of this package who hold a client and hand it back.
+KafkaProducer = AIOKafkaProducer
+KafkaConsumer = AIOKafkaConsumer
 
 
 _REMEDY = "see that it runs, and that `kafka` in the settings is its address"
