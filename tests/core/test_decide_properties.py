@@ -42,6 +42,8 @@ def check_i3_deny_by_default(event, facts, at):
         assert {*decision.granted, *decision.asked, *decision.withheld} == set(Category)
         assert len(decision.granted) + len(decision.asked) + len(decision.withheld) == len(Category)
         assert decision.reasons
+        for reason in decision.reasons:  # a withhold wins for its categories, whoever grants them
+            assert reason.voice is not Voice.WITHHOLDS or {*reason.categories}.isdisjoint({*decision.granted, *decision.asked})
         granting = [rules[one] for one in decision.rules]
         for category in decision.granted:
             assert any(category in rule.categories for rule in granting)
