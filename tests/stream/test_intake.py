@@ -166,6 +166,17 @@ def test_an_agency_publishes_as_itself_on_its_own_topic_what_its_role_allows(
     assert found.value.reason == "not_permitted"
 
 
+@pytest.mark.parametrize("event_type", ["control.consent", "school.concern.raised"])
+def test_an_agency_does_not_publish_on_another_sectors_topic(school: Signer, event_type: str) -> None:
+    """Signed for that topic, headers and all: only the registers say that it may not."""
+    event = enrolled()
+    header = dataclasses.replace(event.header, sector=Sector.POLICE, event_type=event_type)
+    moved = signed_record(school, dataclasses.replace(event, header=header))
+
+    with pytest.raises(RejectError, match="publishes on its own topic only"):
+        take(registers(school), record(moved))
+
+
 def test_nobody_publishes_as_another_agency(school: Signer, tmp_path: Path) -> None:
     other = new_key(tmp_path / "other", "urn:100002")
     event = enrolled()
