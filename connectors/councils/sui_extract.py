@@ -301,6 +301,9 @@ def _find_columns(first: tuple[int, list[str] | BadRow | None]) -> dict[str, int
         for what, spellings in _COLUMNS.items()
         if any(spelling in names for spelling in spellings)
     }
+    twice = sorted({names[at] for at in found.values() if names.count(names[at]) > 1})
+    if twice:
+        raise DeliveryError(f"file has more than one column `{twice[0]}`: nobody can know which counts, so leave one")
     missing = [word for what, word in _NEEDED.items() if what not in found]
     if missing:
         raise DeliveryError(f"file has no column for {' and '.join(missing)}: the first line must name the columns")

@@ -236,3 +236,8 @@ def test_sample_narrow_form_by_hand(samples: Path) -> None:
 
     assert [event.body["identity"]["birth_date"] for event in events] == ["2008-09-20"]
     assert not findings
+
+
+def test_a_column_that_stands_twice_is_refused() -> None:
+    with pytest.raises(DeliveryError, match="more than one column `dob`"):
+        CASE.read({"people.csv": b"SourceID,Forename,Surname,DOB,DOB\n1,A,B,2016-04-02,2015-04-02\n"})
