@@ -9,17 +9,17 @@ from broker.lag.endpoint import serve
 from broker.policyfile import policy_from_content
 from broker.sealing.secrets import Secrets
 from broker.settings import Settings
-from broker.stream.app import Extras, run_worker
 from broker.stream.clients import open_consumer
-from broker.stream.decide import Decide
+from broker.stream.decide.stage import Decide
 from broker.stream.deliver import Deliver
-from broker.stream.identify import Identify
+from broker.stream.engine.app import Extras, run_worker
+from broker.stream.engine.line import Hold
+from broker.stream.identify.stage import Identify
 from broker.stream.intake import Intake
-from broker.stream.keeper import Keeper
-from broker.stream.line import Hold
-from broker.stream.release_book import ReleaseBook
-from broker.stream.releases import Releases
+from broker.stream.releases.book import ReleaseBook
+from broker.stream.releases.follow import Releases
 from broker.stream.topics import declared, recipient_topics
+from broker.stream.watching.keeper import Keeper
 
 STAGES = ("intake", "identify", "decide", "deliver")
 

@@ -20,8 +20,8 @@ from broker.errors import BrokerError
 from broker.policyfile import policy_content
 from broker.registerfile import load_content
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer
-from broker.stream.places import places_where
-from broker.stream.releases import release
+from broker.stream.releases.follow import release
+from broker.stream.watching.places import places_where
 from tests.area import Area, Child, encompass, register_all
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from broker.stream.kafka_node import KafkaNode
+from broker.stream.node.kafka_node import KafkaNode
 from tests.area import Area, create_topics
 from tests.feed import Feed, Ledger, Subscribers, prepare
 from tests.worker import Worker

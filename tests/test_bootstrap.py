@@ -7,8 +7,8 @@ from broker.cli import dead_letters
 from broker.errors import InputError, RejectError, RetryError, UnreadableRecordError
 from broker.policyfile import policy_content
 from broker.sealing.secrets import Secrets
-from broker.stream.lag_plan import STAGE_INPUTS
-from broker.stream.release_book import Release, encode_release
+from broker.stream.releases.book import Release, encode_release
+from broker.stream.watching.lag_plan import STAGE_INPUTS
 
 
 def all_reasons(family: type[RejectError] = RejectError) -> set[str]:

@@ -25,7 +25,7 @@ from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
 from broker.stream.publish import Publisher, check_size
-from broker.stream.register_release import released
+from broker.stream.releases.registers import released
 from broker.stream.topics import EVENTS
 from connectors.registry import CONNECTORS
 from connectors.transports.directory import Directory, Job

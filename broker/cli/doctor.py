@@ -12,7 +12,7 @@ from broker.cli.layout import Page
 from broker.cli.options import json_option, quiet_clients, settings_option
 from broker.errors import BrokerError, SettingsError
 from broker.settings import Settings, load_settings
-from broker.stream.examination import Finding, State, examine
+from broker.stream.watching.examination import Finding, State, examine
 
 EXIT_DOUBTFUL = 1
 EXIT_ILL = 4

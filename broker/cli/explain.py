@@ -12,7 +12,7 @@ from broker.codec import Message
 from broker.core.explain import WIDTH, explain_decision, explain_history
 from broker.core.words import Words
 from broker.settings import Settings
-from broker.stream.audit_reader import entries_about
+from broker.stream.watching.audit_reader import entries_about
 
 
 @click.command()

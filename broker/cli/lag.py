@@ -17,7 +17,7 @@ from broker.lag.evaluation import Status
 from broker.lag.report import PartitionLag, Report
 from broker.lag.words import STATUS_WORDS, duration, headline, sentences, spark
 from broker.settings import Settings
-from broker.stream.watch import open_watch
+from broker.stream.watching.watch import open_watch
 
 EXIT_SLOW = 1
 EXIT_NEEDS_HELP = 4

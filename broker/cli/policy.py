@@ -93,7 +93,7 @@ def release_command(settings: Settings, *, folder: Path, day: datetime | None, a
     if report.faults or failures or silent:
         lines = [str(one) for one in (*report.faults, *failures)]
         raise PolicyError("\n".join([*lines, f"policy folder `{folder.name}` is unfit and was not released"]))
-    from broker.stream.policy_release import release_policy  # noqa: PLC0415 - check and test need no Kafka client
+    from broker.stream.releases.policy import release_policy  # noqa: PLC0415 - check and test need no Kafka client
 
     content = policy_content(folder)
     policy = policy_from_content(content)

@@ -17,7 +17,7 @@ from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
-from broker.stream.register_release import released
+from broker.stream.releases.registers import released
 
 _WORDS = {"READ": "read", "ACTED": "acted on", "OUTCOME": "answered with its outcome"}
 

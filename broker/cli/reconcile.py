@@ -11,7 +11,7 @@ from broker.audit.reconcile import Balance, names, total
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
 from broker.settings import Settings
-from broker.stream.reconcile_reader import reconcile as read_balances
+from broker.stream.watching.reconcile_reader import reconcile as read_balances
 
 _SHOWN = 20
 

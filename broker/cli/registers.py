@@ -16,7 +16,7 @@ from broker.policyfile import load_policy
 from broker.registeredit import check_narrows, with_subscription
 from broker.registerfile import load_content, load_registers, registers_from_content
 from broker.settings import Settings
-from broker.stream.register_release import release_registers, released
+from broker.stream.releases.registers import release_registers, released
 
 _KINDS = ("area", "agency", "recipient", "key", "calendar")
 _FILE = click.Path(path_type=Path, dir_okay=False)

@@ -20,7 +20,7 @@ from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import load_signer
 from broker.settings import Settings
-from broker.stream.review_reader import LINK, REJECT, Answer, Review, answer, answer_to, known_children, read_reviews
+from broker.stream.watching.review_reader import LINK, REJECT, Answer, Review, answer, answer_to, known_children, read_reviews
 
 _PLAIN = ("review_id", "kind", "state", "for_recipient", "event_id", "event_type", "producer", "why", "opened_at")
 

@@ -3,8 +3,8 @@
 from broker.core.words import Words, words_of
 from broker.errors import NotFoundError
 from broker.policyfile import load_policy
-from broker.stream.register_release import released
-from broker.stream.release_book import ReleaseBook
+from broker.stream.releases.book import ReleaseBook
+from broker.stream.releases.registers import released
 
 
 async def words_in_force(kafka: str) -> Words:

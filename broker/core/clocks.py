@@ -1,7 +1,7 @@
 """Statutory clocks: when each falls due on whose calendar, and the life of an open clock as a value.
 
 Every instant is an argument. A due instant depends on the clock's name, the start and two calendars (the area's working
-days, the organisation's school days), never on a worker's own time zone. Bells are records: see `broker.stream.decide`.
+days, the organisation's school days), never on a worker's own time zone. Bells are records: see `broker.stream.decide.stage`.
 """
 
 import re

@@ -1,6 +1,6 @@
 """One child's line: what one record makes of what is known about the child, and what has to be written because of it.
 
-Pure. A turn is a value; `broker.stream.enforce` gives its notices their ids and writes them after the audit entry.
+Pure. A turn is a value; `broker.stream.decide.enforce` gives its notices their ids and writes them after the audit entry.
 """
 
 from collections.abc import Sequence

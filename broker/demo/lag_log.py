@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from broker.errors import RetryError
 from broker.settings import Settings
-from broker.stream.watch import Watch, open_watch
+from broker.stream.watching.watch import Watch, open_watch
 
 _LOOK_S = 1.0
 

@@ -13,7 +13,7 @@ from broker.codec import decode
 from broker.core.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
 from broker.simulate.compare import Received
-from broker.stream.chunk import OFFSET, PARTITION, REASON, TOPIC
+from broker.stream.engine.chunk import OFFSET, PARTITION, REASON, TOPIC
 from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, REVIEWS
 
 _EVENT_TOPICS = frozenset(EVENTS.values())

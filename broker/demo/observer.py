@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from broker.demo.notebook import Notebook
 from broker.errors import RetryError
 from broker.stream.clients import KafkaConsumer, kafka_errors, open_consumer, to_record
-from broker.stream.places import places_of
+from broker.stream.watching.places import places_of
 
 _PATIENCE_S = 60.0
 _QUIET_S = 0.3

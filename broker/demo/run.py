@@ -28,11 +28,11 @@ from broker.simulate.area import Area
 from broker.simulate.arrival import REGISTERS, Dispatch
 from broker.simulate.compare import compare
 from broker.stream.clients import open_producer
-from broker.stream.kafka_node import Node, choose
-from broker.stream.reconcile_reader import reconcile
-from broker.stream.releases import release
+from broker.stream.node.kafka_node import Node, choose
+from broker.stream.releases.follow import release
 from broker.stream.topic_admin import apply
 from broker.stream.topics import Topic, declared, recipient_topics
+from broker.stream.watching.reconcile_reader import reconcile
 
 _SEEN = ("events.", "disclosures.", "audit.", "reviews.", "dead-letters.")
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from broker.errors import RetryError
-from broker.stream.child_process import ChildProcess
+from broker.stream.node.child_process import ChildProcess
 
 _LAST_LINES = 12
 

@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from broker import codec
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
-from broker.stream.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.cloudevents import is_plain
-from broker.stream.places import places_of
+from broker.stream.engine.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
 from broker.stream.topics import DEAD_LETTERS, EVENTS
+from broker.stream.watching.places import places_of
 
 REDRIVEN = "sb_redriven"  # header of the mark that a dead letter was put back
 _BROKERS_OWN = frozenset({ORIGIN, CAUSE, ATTEMPT})

@@ -16,8 +16,8 @@ from broker.core.ports import Record
 from broker.errors import RejectError, TopicsError
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record
 from broker.stream.inbox import Inbox
-from broker.stream.places import places_where
 from broker.stream.topics import DISCLOSURES, disclosures_topic
+from broker.stream.watching.places import places_where
 
 BEGINNING = 0
 _WAIT_MS = 500

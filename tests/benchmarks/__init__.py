@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from broker.stream.kafka_node import Node, choose
+from broker.stream.node.kafka_node import Node, choose
 
 RUNS = 5
 

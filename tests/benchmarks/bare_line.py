@@ -13,9 +13,9 @@ from broker.core.ports import Outgoing, Record
 from broker.policyfile import policy_content
 from broker.registerfile import load_content
 from broker.sealing.secrets import Secrets
-from broker.stream.chunk import DeadLetterLimits, take
-from broker.stream.release_book import Kind, Release, encode_release
-from broker.stream.table import StateTable
+from broker.stream.engine.chunk import DeadLetterLimits, take
+from broker.stream.engine.table import StateTable
+from broker.stream.releases.book import Kind, Release, encode_release
 from broker.stream.topics import CANDIDATES, SUBJECTS
 from tests.area import Area
 

@@ -21,11 +21,11 @@ from broker.core.ports import Effects, Outgoing, Record, Table, Task
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
 from broker.sealing.secrets import Secrets
-from broker.stream.app import Extras, work
 from broker.stream.clients import open_admin, open_consumer, open_producer, partition_of, to_record
-from broker.stream.decide import Decide
-from broker.stream.release_book import Release, encode_release
-from broker.stream.table import StateTable
+from broker.stream.decide.stage import Decide
+from broker.stream.engine.app import Extras, work
+from broker.stream.engine.table import StateTable
+from broker.stream.releases.book import Release, encode_release
 from broker.stream.topics import declared, recipient_topics
 from tests.benchmarks.pass_through import Meter, Worker
 

@@ -12,10 +12,10 @@ from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer
-from broker.stream.kafka_node import KafkaNode
-from broker.stream.places import places_of
-from broker.stream.releases import release
+from broker.stream.node.kafka_node import KafkaNode
+from broker.stream.releases.follow import release
 from broker.stream.topics import AUDIT, CLOCKS, FACTS, SUBJECTS
+from broker.stream.watching.places import places_of
 from tests.area import Area, create_topics, encompass, register_all
 from tests.benchmarks import Figure, in_own_process, median_of
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from broker import codec
 from broker.core.ports import Outgoing
 from broker.settings import Settings
-from broker.stream.audit_follower import open_audit_follower
 from broker.stream.clients import Writer, open_producer
 from broker.stream.topics import AUDIT
+from broker.stream.watching.audit_follower import open_audit_follower
 from tests.area import Area, create_topics
 from tests.benchmarks import RUNS, Figure, Place
 from tests.feed import prepare

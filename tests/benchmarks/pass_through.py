@@ -17,10 +17,10 @@ import uvloop
 from aiokafka import TopicPartition
 
 from broker.core.ports import Effects, Outgoing, Record, Stage, Table, Task
-from broker.stream.app import Extras, make_app, work
 from broker.stream.clients import open_consumer, open_producer
-from broker.stream.progress import Chunk
-from broker.stream.transport import PassThrough
+from broker.stream.engine.app import Extras, make_app, work
+from broker.stream.engine.progress import Chunk
+from broker.stream.engine.transport import PassThrough
 
 
 @dataclass

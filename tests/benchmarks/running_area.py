@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broker.stream.clients import Writer, open_producer
-from broker.stream.kafka_node import KafkaNode
+from broker.stream.node.kafka_node import KafkaNode
 from tests.area import Area, Child, create_topics, on_roll
 from tests.feed import Feed, Ledger, Subscribers, prepare
 from tests.worker import Worker

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker.stream.kafka_node import EMBEDDED, GivenNode, KafkaNode, why_no_apache_kafka
+from broker.stream.node.kafka_node import EMBEDDED, GivenNode, KafkaNode, why_no_apache_kafka
 from tests.area import Area, create_topics
 
 

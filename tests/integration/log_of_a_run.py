@@ -16,8 +16,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 
 from broker.core.ports import Outgoing, Record
-from broker.stream.chunk import DEAD_LETTERS
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer, to_record
+from broker.stream.engine.chunk import DEAD_LETTERS
 
 PARTITIONS = 2
 KEYS = 10

@@ -14,9 +14,9 @@ from broker.cli import cli
 from broker.core.ports import Outgoing
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
-from broker.stream.child_process import ChildProcess
 from broker.stream.clients import Writer, open_producer
-from broker.stream.releases import release
+from broker.stream.node.child_process import ChildProcess
+from broker.stream.releases.follow import release
 from broker.stream.topics import EVENTS
 from tests.area import HUB, Area, encompass, register_all
 

@@ -17,9 +17,9 @@ from broker.codec import decode, decode_event, encode
 from broker.core.ports import Outgoing, Record
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_consumer, open_producer
-from broker.stream.places import places_of
-from broker.stream.register_release import release_registers
+from broker.stream.releases.registers import release_registers
 from broker.stream.topics import EVENTS, RECEIPTS, disclosures_topic
+from broker.stream.watching.places import places_of
 from tests.area import TRUST, Area
 
 pytestmark = pytest.mark.kafka

@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from broker.errors import KafkaUnavailableError, StopError
-from broker.stream import kafka_node
-from broker.stream.kafka_embedded import EmbeddedNode
-from broker.stream.kafka_node import GivenNode, KafkaNode, choose, fetch_jars
+from broker.stream.node import kafka_node
+from broker.stream.node.kafka_embedded import EmbeddedNode
+from broker.stream.node.kafka_node import GivenNode, KafkaNode, choose, fetch_jars
 
 pytestmark = pytest.mark.kafka
 
@@ -83,7 +83,9 @@ def test_stopping_leaves_no_process_and_no_temporary_folder() -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_node_ends_with_the_program_that_started_it_however_that_ends(end: signal.Signals) -> None:
-    script = "from broker.stream.kafka_embedded import EmbeddedNode as N; n = N(); n.start(); print(n.pid, flush=True); input()"
+    script = (
+        "from broker.stream.node.kafka_embedded import EmbeddedNode as N; n = N(); n.start(); print(n.pid, flush=True); input()"
+    )
     program = subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from broker.errors import DataLossError, SettingsError
-from broker.stream.app import make_app
-from broker.stream.kafka_embedded import EmbeddedNode
-from broker.stream.kafka_identity import KafkaIdentity, compare_identity, read_identity
-from broker.stream.kafka_node import KafkaNode
-from broker.stream.kafka_probe import free_port
-from broker.stream.transport import OUTSTANDING, PassThrough
+from broker.stream.engine.app import make_app
+from broker.stream.engine.kafka_identity import KafkaIdentity, compare_identity, read_identity
+from broker.stream.engine.transport import OUTSTANDING, PassThrough
+from broker.stream.node.kafka_embedded import EmbeddedNode
+from broker.stream.node.kafka_node import KafkaNode
+from broker.stream.node.kafka_probe import free_port
 from tests.integration.log_of_a_run import PARTITIONS, Run, a_run, ended
 
 pytestmark = pytest.mark.kafka

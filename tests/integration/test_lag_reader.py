@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from broker.lag.evaluation import Status
 from broker.lag.report import Report
-from broker.stream.lag_reader import LagReader, Plan
+from broker.stream.watching.lag_reader import LagReader, Plan
 
 pytestmark = pytest.mark.kafka
 

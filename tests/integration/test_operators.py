@@ -14,13 +14,13 @@ from broker.core.identifiers import Digest, digest
 from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position, Record
 from broker.errors import BrokerError, RetryError
 from broker.settings import Settings, load_settings
-from broker.stream.chunk import ATTEMPT, dead_letter
 from broker.stream.clients import Writer, open_consumer, open_producer
 from broker.stream.dead_letters import open_dead_letters, redrive
-from broker.stream.release_book import ReleaseBook
-from broker.stream.releases import EPOCH, Releases, release
+from broker.stream.engine.chunk import ATTEMPT, dead_letter
+from broker.stream.releases.book import ReleaseBook
+from broker.stream.releases.follow import EPOCH, Releases, release
 from broker.stream.topics import CANDIDATES, DISCLOSURES, EVENTS, RECEIPTS, REVIEWS, SUBJECTS
-from broker.stream.watch import open_watch
+from broker.stream.watching.watch import open_watch
 from tests.area import Area, encompass
 
 pytestmark = pytest.mark.kafka

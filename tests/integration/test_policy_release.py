@@ -13,9 +13,9 @@ from broker.cli import cli
 from broker.codec import decode
 from broker.policyfile import POLICIES, load_policy
 from broker.stream.clients import open_consumer
-from broker.stream.places import places_of
-from broker.stream.register_release import released
+from broker.stream.releases.registers import released
 from broker.stream.topics import SUBJECTS
+from broker.stream.watching.places import places_of
 from tests.area import Area
 
 pytestmark = pytest.mark.kafka

@@ -14,9 +14,9 @@ from broker.core.ports import Outgoing
 from broker.registerfile import load_content
 from broker.sealing.signatures import new_key
 from broker.stream.clients import Writer, open_producer
-from broker.stream.kafka_node import KafkaNode, why_no_apache_kafka
-from broker.stream.kafka_probe import free_port
-from broker.stream.releases import release
+from broker.stream.node.kafka_node import KafkaNode, why_no_apache_kafka
+from broker.stream.node.kafka_probe import free_port
+from broker.stream.releases.follow import release
 from tests.area import POLICE, Area, create_topics, encompass
 from tests.feed import Feed, Ledger, Subscribers, prepare
 from tests.worker import LEAVE_SECONDS, Worker, fetch, wait_for, workers

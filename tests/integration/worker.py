@@ -19,8 +19,9 @@ from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from broker.core.ports import Effects, Outgoing, Record, Table
 from broker.errors import BrokerError, RejectError
 from broker.log import configure_log
-from broker.stream import app, clients, progress, transport
-from broker.stream.table import StateTable
+from broker.stream import clients
+from broker.stream.engine import app, progress, transport
+from broker.stream.engine.table import StateTable
 
 FAULT_AT = b"37"
 NEVER_SECONDS = 600

@@ -15,8 +15,8 @@ from typing import Any
 
 from broker.core.ports import Outgoing, Record, Stage, Task
 from broker.errors import RetryError
-from broker.stream.chunk import DeadLetterLimits, run_chunk
-from broker.stream.table import StateTable
+from broker.stream.engine.chunk import DeadLetterLimits, run_chunk
+from broker.stream.engine.table import StateTable
 from tests.stream import chains
 from tests.stream.inprocess import Fate, InProcessKafka, Point, ScriptedWriter, finish
 

@@ -14,9 +14,9 @@ from broker.core.registers import Registers
 from broker.errors import RejectError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
-from broker.stream.identify import Identify
+from broker.stream.engine.table import StateTable
+from broker.stream.identify.stage import Identify
 from broker.stream.intake import REGISTRATIONS, candidate_key
-from broker.stream.table import StateTable
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES, REVIEWS, SUBJECTS
 
 SECRETS = Secrets.from_master(bytes(range(32)))

@@ -17,9 +17,9 @@ from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import RetryError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer, _signer
-from broker.stream.decide import Decide, Line
-from broker.stream.facts_record import facts_from_bytes
-from broker.stream.table import StateTable
+from broker.stream.decide.facts_record import facts_from_bytes
+from broker.stream.decide.stage import Decide, Line
+from broker.stream.engine.table import StateTable
 from broker.stream.topics import CLOCKS, FACTS, REVIEWS, SUBJECTS
 
 NOTICE = "police.encompass.notified"

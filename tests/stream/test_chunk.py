@@ -9,7 +9,7 @@ import pytest
 from broker import codec
 from broker.core.ports import ORIGIN, Effects, Outgoing, Record
 from broker.errors import DeadLetterLimitError, SendFailedError, SignatureError, UnforeseenError
-from broker.stream.chunk import ATTEMPT, OFFSET, PARTITION, REASON, SCHEMA_ID, TOPIC, DeadLetterLimits, run_chunk
+from broker.stream.engine.chunk import ATTEMPT, OFFSET, PARTITION, REASON, SCHEMA_ID, TOPIC, DeadLetterLimits, run_chunk
 
 
 def a_record(offset: int = 5, value: bytes | None = b"good", headers: tuple[tuple[str, bytes], ...] = ()) -> Record:

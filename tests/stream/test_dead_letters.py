@@ -7,8 +7,8 @@ import pytest
 from broker.codec import encode_event
 from broker.core.identifiers import AgencyId, EventId
 from broker.core.ports import Record
-from broker.stream.chunk import dead_letter
 from broker.stream.dead_letters import read_dead_letter
+from broker.stream.engine.chunk import dead_letter
 from tests.stream.people import enrolled
 
 

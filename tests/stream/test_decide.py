@@ -10,7 +10,7 @@ from broker.core.identifiers import RecipientId
 from broker.core.ports import OUTCOME, Effects, Outgoing
 from broker.core.registers import Area
 from broker.errors import NothingInForceError, NotPermittedError, RetryError, UnknownDisclosureError, UnreadableRecordError
-from broker.stream.chunk import DeadLetterLimits, run_chunk
+from broker.stream.engine.chunk import DeadLetterLimits, run_chunk
 from broker.stream.topics import AUDIT, CLOCKS, DISCLOSURES, FACTS, disclosures_topic
 from tests.stream.lines import (
     CHILD,

@@ -7,8 +7,8 @@ import pytest
 
 from broker.core.ports import Effects, Record, Task
 from broker.errors import RejectError
-from broker.stream.chunk import take
-from broker.stream.table import StateTable
+from broker.stream.engine.chunk import take
+from broker.stream.engine.table import StateTable
 from tests.stream.chains import whole_line
 from tests.stream.chains.counting import CHAIN
 from tests.stream.explorer import Protections, World, explore, undisturbed

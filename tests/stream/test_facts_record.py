@@ -11,7 +11,7 @@ from broker.core.event import Category
 from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Sent, Status
 from broker.core.identifiers import ChildRef, EventId
 from broker.errors import StopError
-from broker.stream.facts_record import (
+from broker.stream.decide.facts_record import (
     VERSION,
     clocks_from_bytes,
     clocks_to_bytes,

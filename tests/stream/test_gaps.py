@@ -1,7 +1,7 @@
 """Nobody in a role: the hub hears it, and whoever comes to the child soon after still hears what came before them."""
 
 from broker import codec
-from broker.stream.work import GAP_STAYS
+from broker.stream.decide.work import GAP_STAYS
 from tests.stream.lines import CHILD, HUB, SCHOOL, ALine, a_retraction, again, an_event, an_update, on_roll
 
 

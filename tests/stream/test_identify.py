@@ -346,7 +346,7 @@ def test_a_protecting_event_in_review_holds_its_child_until_it_is_answered(runne
 
 
 def test_what_waits_beyond_the_limit_is_in_review_all_the_same(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("broker.stream.identify_children.MOST_WAITING", 3)
+    monkeypatch.setattr("broker.stream.identify.children.MOST_WAITING", 3)
     runner.publish(*(notified(event_id=f"e{number}", given="Zed", family="Else") for number in range(5)))
     runner.publish(notified(event_id="e4", given="Zed", family="Else"))
     runner.run()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from broker.errors import ChunkSkippedError
-from broker.stream.progress import Chunk, Progress
+from broker.stream.engine.progress import Chunk, Progress
 
 
 def chunks(progress: Progress, *ends: int) -> list[Chunk]:

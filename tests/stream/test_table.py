@@ -3,7 +3,7 @@
 import random
 
 from broker.core.ports import STATE_VERSION, Effects, Outgoing, Record
-from broker.stream.table import StateTable
+from broker.stream.engine.table import StateTable
 
 
 def a_state(version: int, value: bytes | None = None, key: bytes = b"k", offset: int = 0) -> Record:

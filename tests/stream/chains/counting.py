@@ -14,7 +14,7 @@ from typing import Any
 
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Stage, Table, Task
 from broker.errors import RejectError
-from broker.stream.chunk import DEAD_LETTERS
+from broker.stream.engine.chunk import DEAD_LETTERS
 from tests.stream.explorer import Chain
 from tests.stream.inprocess import InProcessKafka
 

@@ -17,8 +17,8 @@ from broker.core.event import Event
 from broker.core.identifiers import Digest, EventId
 from broker.core.ports import ORIGIN, OUTCOME, Outgoing, Position, Record, Stage
 from broker.core.registers import Registers
-from broker.stream.decide import Decide
-from broker.stream.identify import Identify
+from broker.stream.decide.stage import Decide
+from broker.stream.identify.stage import Identify
 from broker.stream.intake import Intake
 from broker.stream.publish import signed_record
 from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, REVIEWS, SUBJECTS, declared, recipient_topics

@@ -1,0 +1,1 @@
+"""One child's line: the stage that decides, and the enforcement point that writes what was decided."""

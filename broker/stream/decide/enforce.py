@@ -1,0 +1,272 @@
+"""The enforcement point (PEP): turns what a child's line decided into an audit entry and the messages that it allows.
+
+It gives every message its id, the recipient's own pseudonym of the child and a sealed return address. INVARIANT: nothing in
+a message, its key, its headers or its size depends on what was withheld (I4): it is made from the notice alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from broker import codec
+from broker.core import ledger
+from broker.core.clocks import Clock, clock_id
+from broker.core.event import Header
+from broker.core.facts import Facts
+from broker.core.identifiers import ChildRef, DecisionId, DisclosureId, Millis, RecipientId, digest
+from broker.core.line import Question, Turn
+from broker.core.notice import Notice
+from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
+from broker.core.registers import Registers
+from broker.core.verdict import Decision, Verdict
+from broker.sealing.reviews import seal_event
+from broker.sealing.secrets import Secrets
+from broker.stream.decide.facts_record import request_to_bytes
+from broker.stream.decide.shelf import Waiting
+from broker.stream.topics import AUDIT, DISCLOSURES, REVIEWS, disclosures_topic
+
+REQUEST = b"audit/request"  # the context under which a request is sealed
+_CE: Headers = (("ce_specversion", b"1.0"), ("ce_source", b"safeguarding-broker"), ("ce_type", b"safeguarding.disclosure"))
+_AVRO: Headers = (("content-type", b"application/avro"),)
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The record that a turn comes from, as its audit entry names it."""
+
+    subject: str
+    record_id: str
+    event_type: str
+    producer: str
+    place: Position
+    origin: bytes | None
+    event: bytes | None = None
+
+
+@dataclass(slots=True)
+class Enforced:
+    """What is to be written, and the facts with the ledger's new lines."""
+
+    facts: Facts
+    audit: Outgoing
+    outputs: list[Outgoing] = field(default_factory=list)
+    clocks: tuple[Clock, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Enforcer:
+    """Carries a turn out under the registers in force."""
+
+    secrets: Secrets
+
+    def carry_out(self, turn: Turn, before: Facts, cause: Cause, registers: Registers | None) -> Enforced:
+        """Return the audit entry that comes first and everything that it allows."""
+        named = [(one, self._disclosure_id(one)) for one in turn.notices]
+        lines = [ledger.line_of(notice, made, turn.facts) for notice, made in named]
+        facts = ledger.with_lines(turn.facts, (*lines, *turn.unchanged))
+        found = Enforced(replace(facts, version=before.version + 1), self._audit(turn, before, cause, named))
+        found.outputs.extend(self._disclosure(notice, made, facts, registers) for notice, made in named)
+        found.outputs.extend(self._review(one, facts, cause) for one in turn.questions)
+        found.clocks = tuple(_clock(notice, made, facts.at) for notice, made in named if notice.clock and notice.due_at)
+        return found
+
+    def _disclosure_id(self, notice: Notice) -> DisclosureId:
+        return self.secrets.disclosure_id(notice.event_id, notice.recipient, notice.view_digest, notice.version)
+
+    def _disclosure(self, notice: Notice, made: DisclosureId, facts: Facts, registers: Registers | None) -> Outgoing:
+        """Make the message of a notice."""
+        pseudonym = self.secrets.pseudonym(notice.recipient, facts.child_ref)
+        message = {
+            **notice.view,
+            "disclosure_id": made,
+            "recipient": notice.recipient,
+            "role": notice.role,
+            "child": pseudonym,
+            "kind": notice.kind,
+            "event_type": notice.event_type,
+            "issued_at": facts.at,
+            "replaces": notice.replaces,
+            "because": list(notice.because),
+            "lawful_basis": notice.lawful_basis,
+            "gateway": notice.gateway,
+            "rules": list(notice.rules),
+            "obligations": list(notice.obligations),
+            "due_at": notice.due_at,
+            "token": self.secrets.seal_token(facts.child_ref, made, notice.recipient, notice.event_id),
+        }
+        headers = (*_CE, ("ce_id", made.encode()), *_AVRO)
+        return Outgoing(_topic(notice.recipient, registers), pseudonym.encode(), codec.encode("disclosure", message), headers)
+
+    def _review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
+        """Make the review of a question; the event goes with it sealed, for a reviewer who may open it."""
+        made = review_id(question, cause.record_id)
+        sealed = seal_event(self.secrets, made, cause.event) if cause.event and question.kind != "GAP" else None
+        message = {
+            "review_id": made,
+            "kind": question.kind,
+            "state": "OPEN",
+            "for_recipient": question.for_recipient,
+            "opened_at": facts.at,
+            "event_id": cause.record_id,
+            "event_type": cause.event_type,
+            "producer": cause.producer,
+            "why": question.why,
+            "matching_key": "",
+            "sealed_event": sealed,
+            "child_ref": facts.child_ref,
+        }
+        return Outgoing(REVIEWS, made.encode(), codec.encode("review", message), headers_of(cause))
+
+    def _audit(self, turn: Turn, before: Facts, cause: Cause, named: Sequence[tuple[Notice, DisclosureId]]) -> Outgoing:
+        """Make the audit entry: every decision with its reasons, the disclosures it allows, and the sealed request."""
+        facts, verdict = turn.facts, turn.verdict
+        used = dict(verdict.used) if verdict else {}
+        message = {
+            "entry_id": entry_id(facts.child_ref, cause, before.version),
+            "at": facts.at,
+            "child_ref": facts.child_ref,
+            "outcome": turn.outcome,
+            "subject": cause.subject,
+            "event_id": cause.record_id,
+            "event_type": cause.event_type,
+            "producer": cause.producer,
+            "policy_digest": facts.policy or "",
+            "registers_digest": facts.registers or "",
+            "decisions": _decisions(turn, cause, named),
+            "others": turn.others,
+            "request": self.secrets.seal(facts.child_ref, REQUEST, request_to_bytes(facts, used)) if verdict else b"",
+            "facts_version": before.version,
+            "concerns": list(turn.concerns),
+        }
+        headers = (*headers_of(cause), (OUTCOME, turn.outcome.lower().encode()))
+        return Outgoing(AUDIT, facts.child_ref.encode(), codec.encode("audit_entry", message), headers)
+
+
+def closed_review(waiting: Waiting, header: Header, facts: Facts, resolution: Message, cause: Cause) -> Outgoing:
+    """Make the record that closes a review with what a person decided; the event is no longer in it."""
+    return _closed(waiting, header, facts, cause, state="RESOLVED", why="a person has decided", resolution=resolution)
+
+
+def filled_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
+    """Make the record that takes back the review of a gap: somebody fills the role now and was told."""
+    return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="somebody fills the role now and was told")
+
+
+def _closed(waiting: Waiting, header: Header, facts: Facts, cause: Cause, **how: Any) -> Outgoing:
+    message = {
+        "review_id": waiting.review_id,
+        "kind": waiting.kind,
+        "for_recipient": "",
+        "opened_at": facts.at,
+        "event_id": header.event_id,
+        "event_type": header.event_type,
+        "producer": header.producer,
+        "matching_key": "",
+        "child_ref": facts.child_ref,
+        **how,
+    }
+    return Outgoing(REVIEWS, waiting.review_id.encode(), codec.encode("review", message), headers_of(cause))
+
+
+def headers_of(cause: Cause) -> Headers:
+    """Return where a record comes from, as every record inside the broker says it."""
+    origin: Headers = ((ORIGIN, cause.origin),) if cause.origin else ()
+    return (*origin, (CAUSE, bytes(cause.place)))
+
+
+def entry_id(child_ref: ChildRef, cause: Cause, version: int) -> str:
+    """Derive an audit entry's id: the same record at the same place of the same line always gives the same."""
+    return "a-" + digest(f"{child_ref}\x1f{cause.subject}\x1f{cause.record_id}\x1f{version}".encode())[:32]
+
+
+def decision_id(record_id: str, recipient: str, role: str, verdict: Verdict | None) -> DecisionId:
+    """Derive a decision's id from what was decided about, for whom, and under which policy and registers."""
+    under = f"{verdict.policy}\x1f{verdict.registers}" if verdict else ""
+    return DecisionId("n-" + digest(f"{record_id}\x1f{recipient}\x1f{role}\x1f{under}".encode())[:32])
+
+
+def review_id(question: Question, record_id: str) -> str:
+    """Derive a review's id from what is in question."""
+    return "r-" + digest(f"{question.kind}\x1f{record_id}\x1f{question.about}".encode())[:32]
+
+
+def _topic(recipient: RecipientId, registers: Registers | None) -> str:
+    entry = registers.recipients.get(recipient) if registers else None
+    return disclosures_topic(recipient) if entry is not None and entry.own_topic else DISCLOSURES
+
+
+def _clock(notice: Notice, made: DisclosureId, at: Millis) -> Clock:
+    name = notice.clock or ""
+    return Clock(
+        clock_id=clock_id(made, name),
+        name=name,
+        event_id=notice.event_id,
+        event_type=notice.event_type,
+        disclosure_id=made,
+        recipient=notice.recipient,
+        role=notice.role,
+        started_at=at,
+        due_at=notice.due_at or at,
+        stops_on=notice.stops_on,
+        correction=notice.replaces is not None,
+    )
+
+
+def _decisions(turn: Turn, cause: Cause, named: Iterable[tuple[Notice, DisclosureId]]) -> list[Message]:
+    """One for each possible recipient, then one for each message that goes by the ledger and not by a rule's choice."""
+    made = {(notice.recipient, notice.kind in _BY_RULE): (notice, found) for notice, found in named}
+    same = {one.recipient: one for one in turn.unchanged}
+    verdict = turn.verdict
+    found = []
+    for decision in verdict.decisions if verdict else ():
+        notice, disclosure = made.get((decision.recipient, True), (None, None))
+        kept = same.get(decision.recipient)
+        found.append(_decision(decision, cause, verdict, notice, disclosure or (kept.disclosure_id if kept else None)))
+    found.extend(_by_ledger(notice, disclosure, cause) for notice, disclosure in named if notice.kind not in _BY_RULE)
+    return found
+
+
+_BY_RULE = frozenset({"ALERT", "EXISTENCE", "CORRECTION", "OUTCOME"})
+
+
+def _decision(
+    decision: Decision, cause: Cause, verdict: Verdict | None, notice: Notice | None, disclosure: DisclosureId | None
+) -> Message:
+    return {
+        "decision_id": decision_id(cause.record_id, decision.recipient, decision.role, verdict),
+        "recipient": decision.recipient,
+        "role": decision.role,
+        "outcome": decision.outcome,
+        "granted": list(decision.granted),
+        "withheld": list(decision.withheld),
+        "asked": list(decision.asked),
+        "asked_of": decision.asked_of,
+        "reasons": [{"rule": one.rule, "because": one.because, "categories": list(one.categories)} for one in decision.reasons],
+        "lawful_basis": decision.lawful_basis,
+        "gateway": decision.gateway,
+        "obligations": list(decision.obligations),
+        "clock": decision.clock,
+        "due_at": notice.due_at if notice else None,
+        "disclosure_id": disclosure,
+        "view_digest": notice.view_digest if notice else None,
+    }
+
+
+def _by_ledger(notice: Notice, disclosure: DisclosureId, cause: Cause) -> Message:
+    """A correction, gap or escalation: that there is something, and nothing of its content."""
+    return {
+        "decision_id": decision_id(cause.record_id, notice.recipient, f"{notice.kind}/{notice.replaces or notice.role}", None),
+        "recipient": notice.recipient,
+        "role": notice.role,
+        "outcome": "DISCLOSE",
+        "granted": ["existence"],
+        "reasons": [{"rule": next(iter(notice.rules), notice.kind.lower()), "because": one} for one in notice.because],
+        "lawful_basis": notice.lawful_basis,
+        "gateway": notice.gateway,
+        "clock": notice.clock,
+        "due_at": notice.due_at,
+        "disclosure_id": disclosure,
+        "view_digest": notice.view_digest or None,
+    }

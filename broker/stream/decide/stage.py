@@ -1,0 +1,158 @@
+"""The stage that decides: one task for each partition of the children's lines, over the state of those children.
+
+It takes each record once (by the position that caused it), under the policy and registers in force at its place, and at an
+instant that is Kafka's and never a worker's. What follows from it is pure: `broker.core.line` and `broker.core.feedback`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from broker import codec
+from broker.core.facts import Facts
+from broker.core.identifiers import ChildRef, Digest, Millis
+from broker.core.line import Rules
+from broker.core.policy import Policy
+from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.registers import Registers
+from broker.errors import NothingInForceError, UnreadableRecordError
+from broker.sealing.secrets import Secrets
+from broker.stream.decide.agenda import Agenda, put_first
+from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes, epochs_to_bytes, in_force, with_epoch
+from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
+from broker.stream.decide.shelf import Waiting, shelf_from_bytes, shelf_key, shelf_to_bytes
+from broker.stream.decide.work import Work
+from broker.stream.topics import CLOCKS, FACTS, SUBJECTS
+
+_CACHED = 20_000  # facts kept as values beside their bytes
+
+Message = dict[str, Any]
+
+
+class Releases(Protocol):
+    """The releases that this worker holds."""
+
+    def policy(self, wanted: Digest) -> Policy:
+        """Return a version of the policy; raises RetryError while it is not here."""
+        ...
+
+    def registers(self, wanted: Digest) -> Registers:
+        """Return a version of the registers; raises RetryError while it is not here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """The stage `decide`."""
+
+    secrets: Secrets
+    releases: Releases
+    name: str = "decide"
+    inputs: tuple[str, ...] = (SUBJECTS,)
+    state_topics: tuple[str, ...] = (FACTS, CLOCKS)
+
+    def open(self, partition: int, tables: Mapping[str, Table]) -> Task:
+        """Take a partition up with the whole of its state."""
+        return Line(self, partition, tables[FACTS], tables[CLOCKS])
+
+
+class Line:
+    """The children's lines of one partition."""
+
+    def __init__(self, stage: Decide, partition: int, facts: Table, clocks: Table) -> None:
+        self._stage = stage
+        self._facts = facts
+        self._agenda = Agenda(clocks, partition)
+        self._epochs = epochs_from_bytes(facts.get(KEY))
+        self._cache: dict[bytes, tuple[bytes, Facts]] = {}
+
+    def step(self, record: Record, effects: Effects) -> None:
+        """Take one record of a child's line; raises RejectError, and RetryError while a release in force is not here yet."""
+        if record.value is None:
+            raise UnreadableRecordError("record has no value: nothing is ever deleted from a child's line")
+        message = codec.decode("subject_record", record.value)
+        if message["kind"] == "EPOCH":
+            self._epoch(record, message["epoch"], effects)
+            return
+        key = record.key or b""
+        stored = self._read(key)
+        place = _place(record)
+        if stored.lanes.get(place.lane, -1) >= place.order:
+            return  # taken before: what it made was acknowledged before this state was
+        work = Work(
+            secrets=self._stage.secrets,
+            rules=self._rules(record),
+            record=record,
+            message=message,
+            place=place,
+            facts=_now(stored, place, record.timestamp),
+            shelf=self._shelf(key),
+        )
+        work.take()
+        self._write(key, work, effects)
+
+    def due(self, now: int) -> Iterable[Outgoing]:
+        """Return the bells of clocks that fell due."""
+        return self._agenda.due(now)
+
+    def _epoch(self, record: Record, epoch: Message, effects: Effects) -> None:
+        """Put a release in force from here; a worker that does not hold it waits."""
+        wanted, releases = Digest(epoch["digest"]), self._stage.releases
+        (releases.policy if epoch["of"] == "policy" else releases.registers)(wanted)
+        after = with_epoch(self._epochs, record.offset, epoch["of"], wanted)
+        if after != self._epochs:
+            self._epochs = after
+            self._facts.put(KEY, epochs_to_bytes(after), effects)
+
+    def _rules(self, record: Record) -> Callable[[], Rules]:
+        epoch = in_force(self._epochs, record.offset)
+        return lambda: _rules(epoch, self._stage.releases)
+
+    def _read(self, key: bytes) -> Facts:
+        value = self._facts.get(key)
+        if value is None:
+            return Facts(child_ref=ChildRef(key.decode()))
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] == value:
+            return cached[1]
+        return facts_from_bytes(value)
+
+    def _shelf(self, key: bytes) -> tuple[Waiting, ...]:
+        child_ref = ChildRef(key.decode())
+        return shelf_from_bytes(self._facts.get(shelf_key(child_ref)), self._stage.secrets, child_ref)
+
+    def _write(self, key: bytes, work: Work, effects: Effects) -> None:
+        """Write what a record made: everything else is acknowledged before the facts that say it was taken."""
+        value = facts_to_bytes(work.facts)
+        effects.audit.extend(work.audit)
+        effects.outputs.extend(work.outputs)
+        child_ref = work.facts.child_ref
+        if work.shelf != self._shelf(key):
+            put_first(self._facts, shelf_key(child_ref), shelf_to_bytes(work.shelf, self._stage.secrets, child_ref), effects)
+        self._agenda.change(key, work.started, work.stopped(self._agenda.of(key)), effects)
+        self._facts.put(key, value, effects)
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        self._cache[key] = value, work.facts
+
+
+def _now(stored: Facts, place: Position, timestamp: int) -> Facts:
+    """Return the facts as this record finds them: its instant never goes back, and its place counts as taken."""
+    return replace(stored, lanes={**stored.lanes, place.lane: place.order}, at=Millis(max(timestamp, stored.at)))
+
+
+def _place(record: Record) -> Position:
+    """Return the position that caused a record; one that no stage wrote (a person's decision, a bell) stands for itself."""
+    cause = record.header(CAUSE)
+    own = Position(f"{record.topic}/{record.partition}/own", record.offset)
+    try:
+        return Position.parse(cause) if cause else own
+    except ValueError:
+        raise UnreadableRecordError(f"header `{CAUSE}` is no position") from None
+
+
+def _rules(epoch: InForce, releases: Releases) -> Rules:
+    if epoch.policy is None or epoch.registers is None:
+        missing = "policy" if epoch.policy is None else "registers"
+        raise NothingInForceError(f"no {missing} in force yet: run `broker {missing} release`, then redrive this record")
+    return Rules(releases.policy(epoch.policy), releases.registers(epoch.registers))

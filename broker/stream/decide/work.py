@@ -1,0 +1,287 @@
+"""What one record of a child's line makes, collected before anything of it is written."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from broker import codec
+from broker.core import feedback, ledger, line
+from broker.core.authority import unfit
+from broker.core.clocks import Clock, still_open
+from broker.core.corrections import superseded_by
+from broker.core.event import Event
+from broker.core.facts import Facts
+from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
+from broker.core.line import Question, Rules, Turn
+from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.errors import NotPermittedError, UnknownDisclosureError, UnreadableRecordError
+from broker.sealing.secrets import Secrets
+from broker.sealing.signatures import signed_by
+from broker.stream.decide.enforce import Cause, Enforcer, closed_review, filled_review, review_id
+from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
+from broker.stream.decide.shelf import Waiting
+from broker.stream.topics import SUBJECTS
+
+LINK = "LINK"
+GAP = "GAP"
+GAP_STAYS = 7 * 24 * 3600 * 1000  # how long somebody who comes to the child is still told what came before them
+_REJECTED = "a person decided that this does not go on"
+_SETTLED = "the hub has seen to it that somebody in this role hears"
+
+Message = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One record on its child's line. `rules` gives what is in force there, or raises that nothing is."""
+
+    secrets: Secrets
+    rules: Callable[[], Rules]
+    record: Record
+    message: Message
+    place: Position
+    facts: Facts
+    shelf: tuple[Waiting, ...]
+    audit: list[Outgoing] = field(default_factory=list)
+    outputs: list[Outgoing] = field(default_factory=list)
+    started: list[Clock] = field(default_factory=list)
+    _ended: set[DisclosureId] = field(default_factory=set)
+    _received: tuple[DisclosureId, str] | None = None
+    _rung: str = ""
+
+    def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:
+        """Return which of the child's clocks this record stops."""
+        running = tuple(clocks)
+        left = still_open(running, *self._received) if self._received else running
+        kept = {one.clock_id for one in left if one.disclosure_id not in self._ended and one.clock_id != self._rung}
+        return frozenset(one.clock_id for one in running if one.clock_id not in kept)
+
+    def take(self) -> None:
+        """Do what this kind of record asks for; raises RejectError when it cannot be taken."""
+        if self.facts.merged_into is not None:
+            self._send_on(self.facts.merged_into, self.record.value or b"", self.record.headers)
+            self.facts = replace(self.facts, version=self.facts.version + 1)
+            return
+        kinds = {
+            "EVENT": self._event,
+            "CLOCK": self._clock,
+            "RECEIPT": self._receipt,
+            "HANDOVER": self._handover,
+            "RESOLUTION": self._resolution,
+        }
+        kinds[self.message["kind"]]()
+
+    def _event(self) -> None:
+        value = self.message["event"]
+        event = codec.decode_event(_there(value))
+        rules = self._begin()
+        before = self.facts
+        self._put(line.take_event(before, event, rules, before.at), self._cause("event", event, value), rules)
+        if self.shelf:
+            self._clear_gaps(superseded_by(event))
+            if _involved(before) != _involved(self.facts):
+                self._fill_gaps(rules)
+
+    def _receipt(self) -> None:
+        receipt = codec.decode("receipt", _there(self.message["receipt"]))
+        said = _said(receipt)
+        held = ledger.find(self.facts, said.disclosure_id)
+        if held is None or held.recipient != said.recipient:
+            raise UnknownDisclosureError("the child's line holds no such disclosure to this recipient")
+        rules = self._begin()
+        self._received = said.disclosure_id, said.state
+        about = digest(f"{said.disclosure_id}\x1f{said.state}\x1f{said.outcome or ''}".encode())[:32]
+        cause = replace(self._about("receipt", about, f"receipt.{said.state}"), producer=said.recipient)
+        self._put(feedback.take_receipt(self.facts, held, said, rules), cause, rules)
+
+    def _clock(self) -> None:
+        clock = _there(self.message["clock"])
+        held = feedback.watched(self.facts, clock["clock_id"], clock["name"])
+        if held is None:
+            raise UnknownDisclosureError("the child's line holds nothing that this clock could watch")
+        rules = self._begin()
+        self._rung = clock["clock_id"]
+        cause = self._about("clock", clock["clock_id"], f"clock.{clock['name']}")
+        self._put(feedback.take_clock(self.facts, held, clock["name"], rules), cause, rules)
+
+    def _handover(self) -> None:
+        """Give all that is known to another reference of the child, or take it over from one."""
+        given, winner = self.message["handover"], self.message["child_ref"]
+        if given is not None:
+            loser = facts_from_bytes(given)
+            turn = line.merge(self.facts, loser, Millis(max(self.facts.at, loser.at)))
+            rules = self._begin() if turn.notices else None
+            turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
+            turn = line.with_dues(turn, rules) if rules else turn
+            self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
+            return
+        shelf = [one for one in self.shelf if one.kind != GAP]  # of a gap the hub has heard
+        waiting = {codec.decode_header(one.event).event_id for one in shelf}
+        seen = {one: sequence for one, sequence in self.facts.seen.items() if one not in waiting}
+        handed = facts_to_bytes(replace(self.facts, seen=seen, holds=self.facts.holds - waiting))
+        self._send_on(winner, _message("HANDOVER", winner, handover=handed), ())
+        for one in shelf:
+            origin: Headers = ((ORIGIN, one.origin),) if one.origin else ()
+            self._send_on(winner, _message("EVENT", winner, event=one.event), origin)
+        self.shelf = ()
+        self.facts = replace(self.facts, merged_into=winner, version=self.facts.version + 1)
+
+    def _resolution(self) -> None:
+        """Do what a person decided about a question of this line."""
+        resolution = _there(self.message["resolution"])
+        asked = next((one for one in self.shelf if one.review_id == resolution["review_id"]), None)
+        if asked is None:
+            raise UnknownDisclosureError("no question with this id waits on the child's line")
+        rules = self._begin()
+        self._check_who(asked, rules)
+        if asked.kind == "ASK":
+            self._answer(asked, resolution, rules)
+        elif asked.kind == GAP:
+            self._settle(asked, resolution)
+        else:
+            self._let_go(asked, resolution, rules)
+
+    def _check_who(self, asked: Waiting, rules: Rules) -> None:
+        """Only who was asked decides, or the hub of the child's own area: with its own signature."""
+        key = signed_by(rules.registers, self.record, asked.review_id)
+        hub = line.hub_for(self.facts, codec.decode_event(asked.event), rules.registers)
+        if key.holder not in {asked.for_recipient, hub}:
+            raise NotPermittedError(f"`{key.holder}` was not asked and cannot decide this")
+
+    def _answer(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
+        event = codec.decode_event(asked.event)
+        cause = replace(self._cause("resolution", event, asked.event), record_id=asked.review_id)
+        self.shelf = tuple(one for one in self.shelf if one is not asked)
+        if resolution["decision"] == LINK:
+            turn = line.answer_ask(self.facts, event, RecipientId(asked.about), rules)
+        else:
+            turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
+        self._put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
+        self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
+
+    def _settle(self, asked: Waiting, resolution: Message) -> None:
+        """Take off a gap that the hub has seen to."""
+        event = codec.decode_event(asked.event)
+        cause = replace(self._cause("resolution", event, asked.event), record_id=asked.review_id)
+        self.shelf = tuple(one for one in self.shelf if one is not asked)
+        self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED, concerns=(event.header.event_id,)), cause, None)
+        self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
+
+    def _clear_gaps(self, superseded: EventId | None) -> None:
+        """Take off the gaps of an event that is taken back or changed, and those that nobody filled in time."""
+        kept = []
+        for one in self.shelf:
+            gone = one.kind == GAP and (
+                one.until <= self.facts.at or (superseded and codec.decode_header(one.event).event_id == superseded)
+            )
+            if not gone:
+                kept.append(one)
+        self.shelf = tuple(kept)
+
+    def _fill_gaps(self, rules: Rules) -> None:
+        """Try again to tell whom nobody could be told for: another organisation has come to the child."""
+        for one in [one for one in self.shelf if one.kind == GAP]:
+            event = codec.decode_event(one.event)
+            turn = line.fill_gap(self.facts, event, one.about, rules)
+            if turn is not None:
+                cause = replace(self._cause("event", event, one.event), origin=one.origin)
+                self.shelf = tuple(other for other in self.shelf if other is not one)
+                self._put(turn, cause, rules)
+                self.outputs.append(filled_review(one, event.header, self.facts, cause))
+
+    def _let_go(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
+        """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
+        held_by = self.facts.holds
+        self.facts = replace(self.facts, holds=held_by - {EventId(asked.about)})
+        released = [asked]
+        if held_by and not self.facts.holds:
+            others = (one for one in self.shelf if one.kind == "HOLD" and one is not asked)
+            released += [one for one in others if not unfit(codec.decode_event(one.event), rules.policy)]
+        self.shelf = tuple(one for one in self.shelf if one not in released)
+        for one in released:
+            event = codec.decode_event(one.event)
+            cause = replace(self._cause("event", event, one.event), origin=one.origin)
+            if one is asked and resolution["decision"] != LINK:
+                turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
+            else:
+                turn = line.decide_released(self.facts, event, rules)
+            self._put(turn, cause, rules)
+            self.outputs.append(closed_review(one, event.header, self.facts, resolution, cause))
+
+    def _begin(self) -> Rules:
+        """Take note of what is in force here."""
+        rules = self.rules()
+        self.facts = replace(self.facts, policy=rules.policy.digest, registers=rules.registers.digest)
+        return rules
+
+    def _put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
+        """Carry a turn out: its audit entry, what that allows, and the facts that come of it."""
+        registers = rules.registers if rules else None
+        made = Enforcer(self.secrets).carry_out(turn, self.facts, cause, registers)
+        self.facts = made.facts
+        self.audit.append(made.audit)
+        self.outputs.extend(made.outputs)
+        self.started.extend(made.clocks)
+        self._ended.update(turn.ended)
+        if cause.event is not None:
+            waits = [one for one in turn.questions if one.about]
+            self.shelf = (*self.shelf, *(_waiting(one, cause, made.facts.at) for one in waits))
+
+    def _send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
+        """Put a record into another child's line, with its headers; its position names this record."""
+        place = Position(f"{self.record.topic}/{self.record.partition}", self.record.offset, len(self.outputs))
+        kept = tuple(one for one in headers if one[0] != CAUSE)
+        self.outputs.append(Outgoing(SUBJECTS, child_ref.encode(), value, (*kept, (CAUSE, bytes(place)))))
+
+    def _cause(self, subject: str, event: Event, value: bytes) -> Cause:
+        header = event.header
+        about = self._about(subject, header.event_id, header.event_type)
+        return replace(about, producer=header.producer, event=value)
+
+    def _about(self, subject: str, record_id: str, event_type: str) -> Cause:
+        return Cause(
+            subject=subject,
+            record_id=record_id,
+            event_type=event_type,
+            producer="",
+            place=self.place,
+            origin=self.record.header(ORIGIN),
+        )
+
+
+def _message(kind: str, child_ref: str, **content: bytes) -> bytes:
+    return codec.encode("subject_record", {"kind": kind, "child_ref": child_ref, **content})
+
+
+def _there(value: Any) -> Any:
+    if value is None:
+        raise UnreadableRecordError("record lacks what its kind must carry")
+    return value
+
+
+def _said(receipt: Message) -> feedback.Said:
+    return feedback.Said(
+        disclosure_id=receipt["disclosure_id"],
+        recipient=receipt["recipient"],
+        state=receipt["state"].lower(),
+        said_at=receipt["said_at"],
+        outcome=receipt["outcome"],
+        note=receipt["note"],
+    )
+
+
+def _involved(facts: Facts) -> tuple[object, ...]:
+    """Return what says who fills which role for a child."""
+    return facts.connections, facts.statuses, facts.home_area
+
+
+def _waiting(question: Question, cause: Cause, at: Millis) -> Waiting:
+    return Waiting(
+        review_id=review_id(question, cause.record_id),
+        kind=question.kind,
+        about=question.about,
+        for_recipient=question.for_recipient,
+        event=cause.event or b"",
+        origin=cause.origin,
+        until=at + GAP_STAYS if question.kind == GAP else 0,
+    )

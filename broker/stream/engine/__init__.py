@@ -1,0 +1,1 @@
+"""What runs a stage on Kafka: transport, chunks, state tables and the worker around them."""

@@ -1,0 +1,375 @@
+"""The children of one birth date: which of them is an event about, or must it wait, or must a person say?
+
+INVARIANT: an event that came in is forwarded to one child, or waits here, or is in review, or was ended by an audit entry.
+INVARIANT: a child is told of, and an identifier is used, only after the identifier's owner granted it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from broker.codec import decode_event
+from broker.core.identifiers import EventId
+from broker.core.matching import Description, Match, Matcher, Strength, contradict, resemble
+from broker.errors import ReviewClosedError
+from broker.sealing.reviews import review_id
+from broker.stream.identify.said import Said, said_by
+from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Children, Link, Roster, Waiting, name_word
+from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
+
+MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
+MOST_CLOSED = 1_000
+_MOST_NAMES, _MOST_PLACES = 8, 16
+_UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """It is about this child."""
+
+    child_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """It is known whom it is about, `child_ref`, but an identifier's owner has not answered."""
+
+    child_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person has to say."""
+
+    kind: str
+    candidates: tuple[str, ...] = ()
+
+
+Outcome = Forward | Wait | Ask
+
+
+@dataclass(slots=True)
+class Line:
+    """The roster of one birth date while one record is taken. `roster()` is what it is then."""
+
+    matcher: Matcher
+    turn: Turn
+    before: Roster
+    children: Children = field(init=False)
+    waiting: list[Waiting] = field(init=False)
+    beyond: tuple[str, ...] = field(init=False)
+    closed: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.children, self.waiting = self.before.children.copy(), list(self.before.waiting)
+        self.beyond, self.closed = self.before.beyond, self.before.closed
+
+    def roster(self) -> Roster:
+        """Return the roster as it is now: the same object when nothing changed."""
+        after = Roster(self.children, tuple(self.waiting), self.beyond, self.closed)
+        queues = (self.before.waiting, self.before.beyond, self.before.closed)
+        same = not self.children.changed and queues == (after.waiting, after.beyond, after.closed)
+        return self.before if same else after
+
+    def arrive(self, one: Waiting) -> None:
+        """Take an event that comes in."""
+        if one.event_id in self.closed or one.event_id in self.beyond or any(one.event_id == w.event_id for w in self.waiting):
+            self.turn.record_end(one, "DUPLICATE")
+            return
+        said = said_by(decode_event(one.event), self.turn.secrets)
+        self._carry_out(one, said, self._outcome(one, said))
+        if self.waiting and self.children.changed:
+            self._settle()
+
+    def answered(self, claim: Mapping[str, Any]) -> None:
+        """Take an identifier owner's answer."""
+        child = self.children.get(claim["holder"])
+        link = child.links.get(claim["identifier"]) if child else None
+        if child is None or link is None or link.state != ASKED or child.merged_into is not None:
+            return  # an answer to a question that is no longer asked
+        said = Link(link.kind, GRANTED) if claim["granted"] else Link(link.kind, REFUSED, claim["conflict_with"])
+        self.children[claim["holder"]] = _formed(replace(child, links={**child.links, claim["identifier"]: said}))
+        self._settle()
+
+    def resolved(self, resolution: Mapping[str, Any], brought: Waiting | None) -> None:
+        """Take a person's answer; raises ReviewClosedError when the review is not open here.
+
+        `brought` is the event as the reviewer's answer carries it, for one that is not kept here.
+        """
+        one = self.under_review(resolution["review_id"]) or self._beyond(brought)
+        if one is None:
+            raise ReviewClosedError("review is not open here: it was resolved or withdrawn before")
+        said = said_by(decode_event(one.event), self.turn.secrets)
+        self._release(one)
+        self._drop(one)
+        self.turn.review(one, RESOLVED, dict(resolution))
+        named = self._resolve(resolution["child_ref"] or "") if resolution["decision"] == "LINK" else None
+        if named is not None and named != one.child:
+            self._linked(one, said, named)
+        elif one.opens:
+            self._opened_by_person(one, said)
+        else:
+            self.turn.record_end(one, "IN_REVIEW")
+            self.closed = (*self.closed, one.event_id)[-MOST_CLOSED:]
+        self._settle()
+
+    def under_review(self, review: str) -> Waiting | None:
+        """Return the event of an open review that is kept here."""
+        return next((w for w in self.waiting if w.review and review_id(w.producer, w.event_id) == review), None)
+
+    def _settle(self) -> None:
+        """Try every waiting event again until none of them moves; registrations first, for they say who is to be told."""
+        moved = True
+        while moved:
+            moved = False
+            for one in sorted(self.waiting, key=lambda w: not w.opens):
+                said = said_by(decode_event(one.event), self.turn.secrets)
+                outcome = self._outcome(one, said)
+                self._carry_out(one, said, outcome)
+                moved = moved or isinstance(outcome, Forward)
+
+    def _outcome(self, one: Waiting, said: Said) -> Outcome:
+        if one.child is not None and one.child in self.children:
+            return self._about(one, said, Match(Strength.SAME, (self._resolve(one.child),)))
+        match = self._match(one, said)
+        if match.strength is Strength.SAME and not match.children[0].startswith(_UNSETTLED):
+            return self._about(one, said, match)
+        if match.strength is not Strength.NONE:
+            return Ask(AMBIGUOUS, tuple(ref for ref in match.children if not ref.startswith(_UNSETTLED)))
+        if one.opens and said.has_birth_date:
+            return self._open(one, said)
+        known = sorted(ref for ref, child in self.children.items() if child.merged_into is None)
+        return Ask(UNIDENTIFIED, tuple(ref for ref in known if resemble(said.description, self.children[ref].described()))[:10])
+
+    def _match(self, one: Waiting, said: Said) -> Match:
+        known = self._known(said)
+        match = self.matcher.match(said.description, known)
+        if not match.by_identifier and (unsettled := self._unsettled(one)):
+            match = self.matcher.match(said.description, {**known, **unsettled})
+        if match.strength is Strength.NONE and said.merges:
+            return self.matcher.match(said.losing, known)
+        return match
+
+    def _known(self, said: Said) -> dict[str, Description]:
+        """Return the children that the matcher has to look at; a child that became another is none."""
+        names = (name_word(family, given) for family, given in said.description.full_names)
+        refs = self.children.mentioning(*said.identifiers, *names) if self.matcher.by_words else sorted(self.children)
+        children = ((ref, self.children[ref]) for ref in refs)
+        return {ref: child.described() for ref, child in children if child.merged_into is None}
+
+    def _unsettled(self, but: Waiting) -> dict[str, Description]:
+        """Return the registrations that a person is asked about: somebody else's event could be about them."""
+        return {
+            _UNSETTLED + w.event_id: said_by(decode_event(w.event), self.turn.secrets).description
+            for w in self.waiting
+            if w.opens and w.review == AMBIGUOUS and w.event_id != but.event_id
+        }
+
+    def _about(self, one: Waiting, said: Said, match: Match) -> Outcome:
+        """Decide about an event that means this child, so far as it can be told."""
+        ref = match.children[0]
+        child = self.children[ref]
+        new = {i: kind for i, kind in said.identifiers.items() if i not in child.links} if said.has_birth_date else {}
+        links = {i: child.links[i] for i in said.identifiers if i in child.links}
+        if child.forming and one.child is not None and not one.opens:
+            return Wait()  # a person named this child, which is still to come about
+        if (
+            child.guards
+            and one.child is None
+            and (new or not match.by_identifier or not said.description.full_names <= child.names)
+        ):
+            return Ask(AMBIGUOUS, (ref,))
+        if refused := [link for link in (links if not child.forming else child.links).values() if link.state == REFUSED]:
+            return Ask(CONFLICT, tuple(sorted({ref, *(link.other for link in refused if link.other)})))
+        losers = self._losers(ref, said)
+        if losers and not all(self._may_merge(ref, loser, said) for loser in losers):
+            return Ask(AMBIGUOUS, (ref, *losers))
+        new = {i: kind for i, kind in new.items() if not any(i in self.children[loser].links for loser in losers)}
+        if new:
+            self._ask(ref, new)
+        if new or child.forming or any(link.state == ASKED for link in links.values()):
+            return Wait()
+        return Ask(HOLD, (ref,)) if child.holds - {one.event_id} else Forward(ref)
+
+    def _carry_out(self, one: Waiting, said: Said, outcome: Outcome) -> None:
+        if isinstance(outcome, Forward):
+            if one.review:
+                self.turn.review(one, WITHDRAWN)
+            self._release(one)
+            self._merge(outcome.child_ref, self._losers(outcome.child_ref, said))
+            self._send(one, said, outcome.child_ref)
+            self._drop(one)
+        elif isinstance(outcome, Wait):
+            self._keep(replace(one, child=one.child or outcome.child_ref))
+        elif (one.review, one.candidates) != (outcome.kind, outcome.candidates):
+            self._release(one)
+            asked = replace(one, review=outcome.kind, candidates=outcome.candidates, opened_at=one.opened_at or self.turn.at)
+            self.turn.review(asked, OPEN)
+            self._keep(asked)
+            if said.protects and outcome.kind != UNIDENTIFIED:
+                self._hold(asked)
+
+    def _send(self, one: Waiting, said: Said, ref: str) -> None:
+        self.turn.forward(ref, one)
+        child = self.children.get(ref)
+        if child is None:
+            return
+        names, places = child.names, child.places
+        if said.teaches:
+            names = names if len(names | said.description.full_names) > _MOST_NAMES else names | said.description.full_names
+            places = places if len(places | said.description.places) > _MOST_PLACES else places | said.description.places
+        guards = said.guards_after(child.guards)
+        if (names, places, guards) != (child.names, child.places, child.guards):
+            self.children[ref] = replace(child, names=names, places=places, guards=guards)
+
+    def _open(self, one: Waiting, said: Said) -> Outcome:
+        """Open a child by a record from a register of people."""
+        ref = str(self.turn.secrets.child_ref(self.turn.key, EventId(f"{one.producer}/{one.event_id}")))
+        others = self._holders(said.identifiers)
+        links = {i: Link(kind, IGNORED, others[i]) for i, kind in said.identifiers.items() if i in others}
+        child = Child(links, said.description.full_names, said.description.places, forming=True)
+        self.children[ref] = child
+        self._ask(ref, {i: kind for i, kind in said.identifiers.items() if i not in others})
+        self.children[ref] = _formed(self.children[ref])
+        return Wait(ref) if self.children[ref].forming else Forward(ref)
+
+    def _ask(self, ref: str, identifiers: Mapping[str, str]) -> None:
+        """Claim identifiers for a child; they take effect when their owners grant them."""
+        child = self.children[ref]
+        self.children[ref] = replace(child, links={**child.links, **{i: Link(kind) for i, kind in identifiers.items()}})
+        for identifier in identifiers:
+            self.turn.claim(identifier, ref)
+
+    def _losers(self, ref: str, said: Said) -> tuple[str, ...]:
+        """Return the other children whose identifier a merge ends in favour of this one."""
+        if not said.losing.identifiers:
+            return ()
+        return tuple(sorted(set(self._holders(said.losing.every_identifier).values()) - {ref}))
+
+    def _holders(self, identifiers: Iterable[str]) -> dict[str, str]:
+        """Return which child here holds or claims each of these identifiers; a merged one holds none."""
+        sought = frozenset(identifiers)
+        found: dict[str, str] = {}
+        for ref in self.children.mentioning(*sought) if sought else ():
+            links = self.children[ref].links
+            found.update({i: ref for i in sought if i in links and links[i].state in (ASKED, GRANTED)})
+        return found
+
+    def _may_merge(self, ref: str, loser: str, said: Said) -> bool:
+        """Tell whether two children may become one without a person: never a protected one (R16), never unlike ones."""
+        one, other = self.children[ref], self.children[loser]
+        if one.guards or other.guards or one.holds or other.holds or other.forming:
+            return False
+        if one.names and other.names and one.names.isdisjoint(other.names):
+            return False
+        left, right = (_but(child.described(), said.losing) for child in (one, other))
+        return not contradict(left, right)
+
+    def _merge(self, ref: str, losers: tuple[str, ...]) -> None:
+        for loser in losers:
+            ending, child = self.children[loser], self.children[ref]
+            links = {**ending.links, **child.links}
+            self.children[ref] = replace(
+                child,
+                links=links,
+                names=child.names | ending.names,
+                places=child.places | ending.places,
+                guards=child.guards | ending.guards,
+                holds=child.holds | ending.holds,
+            )
+            self.children[loser] = Child(merged_into=ref)
+            self._ask(ref, {i: link.kind for i, link in ending.links.items() if link.state == ASKED})
+            self.turn.hand_over(loser, ref)
+
+    def _linked(self, one: Waiting, said: Said, ref: str) -> None:
+        """Carry out that a person said whom an event is about."""
+        if one.child is not None and one.child in self.children:
+            self._becomes(one.child, ref)
+        elif said.has_birth_date and not (ref in self.children and self.children[ref].forming):
+            self._learn(ref, said)
+        if ref in self.children and self.children[ref].forming:
+            self._keep(replace(one, child=ref, opens=False, review=None, candidates=()))
+            return
+        if ref in self.children:
+            self._merge(ref, self._losers(ref, said))
+        self._send(one, said, ref)
+
+    def _learn(self, ref: str, said: Said) -> None:
+        """Take over for a child what a person confirmed; an identifier that is another's stays the other's."""
+        holders, child = self._holders(said.identifiers), self.children.get(ref, Child())
+        new = {i: kind for i, kind in said.description_identifiers.items() if i not in holders and i not in child.links}
+        if new or ref in self.children:
+            links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
+            self.children[ref] = replace(child, links=links)
+            self._ask(ref, new)
+
+    def _becomes(self, forming: str, ref: str) -> None:
+        """Give what a child that never came about would have had to the one that a person named instead."""
+        ending, child = self.children[forming], self.children.get(ref, Child())
+        self.children[forming] = Child(merged_into=ref)
+        names, places = child.names | ending.names, child.places | ending.places
+        self.children[ref] = replace(child, names=names, places=places)
+        self._ask(ref, {i: link.kind for i, link in ending.links.items() if i not in child.links and link.state != IGNORED})
+
+    def _admit(self, ref: str) -> None:
+        """Let a child come about without the identifiers that are another's."""
+        child = self.children[ref]
+        for identifier, link in child.links.items():
+            if link.state == REFUSED:
+                self.turn.claim(identifier, ref, given_up=True)
+        links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
+        self.children[ref] = _formed(replace(child, links=links))
+
+    def _opened_by_person(self, one: Waiting, said: Said) -> None:
+        """Carry out that a person said a registration is none of the known children: it is a child of its own."""
+        settled = replace(one, review=None, candidates=())
+        if one.child is None:
+            self._carry_out(settled, said, self._open(settled, said))
+        else:
+            self._keep(settled)
+            self._admit(one.child)
+
+    def _keep(self, one: Waiting) -> None:
+        for place, known in enumerate(self.waiting):
+            if known.event_id == one.event_id:
+                self.waiting[place] = one
+                return
+        if len(self.waiting) < MOST_WAITING or one.review is None:
+            self.waiting.append(one)
+        else:
+            self.beyond = (*self.beyond, one.event_id)
+
+    def _drop(self, one: Waiting) -> None:
+        self.waiting = [w for w in self.waiting if w.event_id != one.event_id]
+        self.beyond = tuple(event_id for event_id in self.beyond if event_id != one.event_id)
+
+    def _beyond(self, brought: Waiting | None) -> Waiting | None:
+        return brought if brought is not None and brought.event_id in self.beyond else None
+
+    def _hold(self, one: Waiting) -> None:
+        for ref in one.candidates:
+            if ref in self.children:
+                self.children[ref] = replace(self.children[ref], holds=self.children[ref].holds | {one.event_id})
+
+    def _release(self, one: Waiting) -> None:
+        for ref in self.children.mentioning(json.dumps(one.event_id)):
+            child = self.children[ref]
+            if one.event_id in child.holds:
+                self.children[ref] = replace(child, holds=child.holds - {one.event_id})
+
+    def _resolve(self, ref: str) -> str:
+        while ref in self.children and self.children[ref].merged_into is not None:
+            ref = str(self.children[ref].merged_into)
+        return ref
+
+
+def _formed(child: Child) -> Child:
+    """Return the child as one that came about, once no identifier is asked for or refused any more."""
+    pending = any(link.state in (ASKED, REFUSED) for link in child.links.values())
+    return replace(child, forming=child.forming and pending)
+
+
+def _but(described: Description, kinds_of: Description) -> Description:
+    kept = {kind: values for kind, values in described.identifiers.items() if kind not in kinds_of.identifiers}
+    return Description(kept, described.full_names, described.places)

@@ -1,0 +1,91 @@
+"""The owner of one identifier: who holds it, and who claims it under another birth date.
+
+INVARIANT: an identifier has one holder. A claim under a second birth date is refused and asks a person; nothing merges here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from broker.errors import ReviewClosedError
+from broker.sealing.reviews import review_id
+from broker.stream.identify.children import MOST_CLOSED, MOST_WAITING
+from broker.stream.identify.state import Holding, Waiting
+from broker.stream.identify.turn import CONFLICT, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
+
+
+def claimed(holding: Holding, claim: Mapping[str, Any], turn: Turn) -> Holding:
+    """Take a claim or its giving up, answer it, and let what waits go on when it is clear who holds the identifier."""
+    asker, key = claim["holder"], claim["reply_to"]
+    if claim["given_up"]:
+        return _settled(replace(holding, contested=_without(holding, key, asker)), turn)
+    if holding.holder is None or holding.key == key:
+        after = replace(holding, holder=asker, key=key, contested=_without(holding, key, asker))
+    elif holding.holder == asker:  # a person said that this child is known under two birth dates
+        after = replace(holding, contested=tuple(one for one in holding.contested if one[1] != key))
+    else:
+        after = replace(holding, contested=(*_without(holding, key, asker), (asker, key)))
+        turn.answer(dict(claim), conflict_with=holding.holder)
+        return after
+    turn.answer(dict(claim), conflict_with=None)
+    return _settled(after, turn)
+
+
+def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
+    """Take an event without a birth date that names this identifier."""
+    if one.event_id in (*holding.closed, *holding.beyond) or any(one.event_id == w.event_id for w in holding.waiting):
+        turn.record_end(one, "DUPLICATE")
+        return holding
+    if _is_clear(holding):
+        turn.pass_on(str(holding.key), one)
+        return holding
+    asked = _asked(holding, one, turn)
+    turn.review(asked, OPEN)
+    if len(holding.waiting) >= MOST_WAITING:
+        return replace(holding, beyond=(*holding.beyond, one.event_id))
+    return replace(holding, waiting=(*holding.waiting, asked))
+
+
+def resolved(holding: Holding, resolution: Mapping[str, Any], brought: Waiting | None, turn: Turn) -> Holding:
+    """Take a person's answer; raises ReviewClosedError when the review is not open here."""
+    one = under_review(holding, resolution["review_id"])
+    if one is None and brought is not None and brought.event_id in holding.beyond:
+        one = brought
+    if one is None:
+        raise ReviewClosedError("review is not open here: it was resolved or withdrawn before")
+    kept = tuple(w for w in holding.waiting if w.event_id != one.event_id)
+    after = replace(holding, waiting=kept, beyond=tuple(e for e in holding.beyond if e != one.event_id))
+    turn.review(one, RESOLVED, dict(resolution))
+    if resolution["decision"] == "LINK":
+        turn.forward(resolution["child_ref"], one)
+        return after
+    turn.record_end(one, "IN_REVIEW")
+    return replace(after, closed=(*after.closed, one.event_id)[-MOST_CLOSED:])
+
+
+def under_review(holding: Holding, review: str) -> Waiting | None:
+    """Return the event of an open review that is kept here."""
+    return next((w for w in holding.waiting if review_id(w.producer, w.event_id) == review), None)
+
+
+def _settled(holding: Holding, turn: Turn) -> Holding:
+    if not _is_clear(holding):
+        return holding
+    for one in holding.waiting:
+        turn.review(one, WITHDRAWN)
+        turn.pass_on(str(holding.key), one)
+    return replace(holding, waiting=())
+
+
+def _asked(holding: Holding, one: Waiting, turn: Turn) -> Waiting:
+    claimants = {ref for ref, _ in holding.contested} | {str(holding.holder)}
+    candidates = tuple(sorted(claimants)) if holding.holder else ()
+    return replace(one, review=CONFLICT if candidates else UNIDENTIFIED, candidates=candidates, opened_at=turn.at)
+
+
+def _is_clear(holding: Holding) -> bool:
+    return holding.holder is not None and not holding.contested
+
+
+def _without(holding: Holding, key: str, child_ref: str) -> tuple[tuple[str, str], ...]:
+    return tuple(one for one in holding.contested if one != (child_ref, key))

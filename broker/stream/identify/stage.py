@@ -1,0 +1,206 @@
+"""The second stage: who is this child? One partition sees, in one order, every record that could be the same child.
+
+The same line carries three conversations, told apart by the key: `m-` children of one birth date, `i-` the owner of one
+identifier, `n-` an event that names neither. Each key's state says which positions of which lanes were applied (I12).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker import codec
+from broker.core.identifiers import RoleName
+from broker.core.matching import ExactMatcher, Matcher
+from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
+from broker.errors import NotPermittedError, SignatureError, UnreadableRecordError
+from broker.sealing.secrets import Secrets
+from broker.sealing.signatures import signed_by
+from broker.stream.identify import owner as identify_owner
+from broker.stream.identify.children import Line
+from broker.stream.identify.state import (
+    Holding,
+    Roster,
+    Waiting,
+    holding_from_bytes,
+    holding_to_bytes,
+    roster_from_bytes,
+    roster_to_bytes,
+)
+from broker.stream.identify.turn import Turn
+from broker.stream.intake import RegistersSource
+from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES
+
+_HUB = RoleName("hub")
+_LANES = b"#lanes"
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """The stage `identify`. The registers are asked only whether a reviewer may answer."""
+
+    secrets: Secrets
+    registers: RegistersSource
+    matcher: Matcher = field(default_factory=ExactMatcher)
+    name: str = "identify"
+    inputs: tuple[str, ...] = (CANDIDATES,)
+    state_topics: tuple[str, ...] = (IDENTITIES, IDENTIFIERS)
+
+    def open(self, partition: int, tables: Mapping[str, Table]) -> Task:  # noqa: ARG002 - the port's signature
+        """Take a partition up; the tables hold its whole state."""
+        return _IdentifyTask(self, tables[IDENTITIES], tables[IDENTIFIERS])
+
+
+@dataclass(slots=True)
+class _IdentifyTask:
+    stage: Identify
+    identities: Table
+    identifiers: Table
+
+    def step(self, record: Record, effects: Effects) -> None:
+        """Take one candidate; raises RejectError, and then nothing has changed."""
+        key = record.key or b""
+        if record.value is None or not key:
+            raise UnreadableRecordError("candidate has no key or no value")
+        came = _came_by(record)
+        message = codec.decode("candidate", record.value)
+        cause = Position(f"{record.topic}/{record.partition}", record.offset)
+        turn = Turn(self.stage.secrets, key.decode(errors="replace"), cause, record.timestamp)
+        take = self._take_as_owner if key.startswith(b"i-") else self._take_as_children
+        take(_Input(record, key, message, came, turn), effects)
+
+    def due(self, now: int) -> Iterable[Outgoing]:  # noqa: ARG002 - the port's signature
+        """Return nothing: identify has no timers."""
+        return ()
+
+    def _take_as_owner(self, given: "_Input", effects: Effects) -> None:
+        found = self.identifiers.get(given.key)
+        content, lanes = _state(found) if found is not None else (b"", {})
+        if _was_applied(lanes, given.came):
+            return
+        before = holding_from_bytes(content) if content else Holding()
+        after = self._holding_after(before, given)
+        _add(given.turn, effects)
+        _put(self.identifiers, given.key, holding_to_bytes(after), _with(lanes, given.came), effects)
+
+    def _holding_after(self, before: Holding, given: "_Input") -> Holding:
+        message = given.message
+        if message["kind"] == "EVENT":
+            return identify_owner.arrived(before, _waiting(message, given.record), given.turn)
+        if message["kind"] == "CLAIM" and message["claim"]:
+            return identify_owner.claimed(before, message["claim"], given.turn)
+        if message["kind"] == "RESOLUTION" and message["resolution"]:
+            kept = identify_owner.under_review(before, message["resolution"]["review_id"])
+            self._check_reviewer(given, kept)
+            return identify_owner.resolved(before, message["resolution"], _brought(message, given.record), given.turn)
+        raise UnreadableRecordError(f"candidate of kind {message['kind']} does not belong to an identifier's owner")
+
+    def _take_as_children(self, given: "_Input", effects: Effects) -> None:
+        roster, lanes = self._roster(given.key)
+        if _was_applied(lanes, given.came):
+            return
+        children = Line(self.stage.matcher, given.turn, roster)
+        message = given.message
+        if message["kind"] == "EVENT":
+            children.arrive(_waiting(message, given.record))
+        elif message["kind"] == "ANSWER" and message["claim"]:
+            children.answered(message["claim"])
+        elif message["kind"] == "RESOLUTION" and message["resolution"]:
+            self._check_reviewer(given, children.under_review(message["resolution"]["review_id"]))
+            children.resolved(message["resolution"], _brought(message, given.record))
+        else:
+            raise UnreadableRecordError(f"candidate of kind {message['kind']} does not belong to the children of a birth date")
+        after = children.roster()
+        _add(given.turn, effects)
+        self._keep(given.key, roster, after, _with(lanes, given.came), effects)
+
+    def _roster(self, key: bytes) -> tuple[Roster, dict[str, int]]:
+        """Return the children of a key and the lanes applied: both its records tell, the later place of each lane counts."""
+        found, side = self.identities.get(key), self.identities.get(key + _LANES)
+        content, lanes = _state(found) if found is not None else (b"", {})
+        roster = roster_from_bytes(content) if content else Roster()
+        late = _state(side)[1] if side is not None else {}
+        return roster, {**lanes, **{lane: max(order, lanes.get(lane, -1)) for lane, order in late.items()}}
+
+    def _keep(self, key: bytes, before: Roster, after: Roster, lanes: dict[str, int], effects: Effects) -> None:
+        """Write the roster when it changed, else only the lanes, which are small.
+
+        INVARIANT: within a chunk a change of the roster is never behind the lanes: once the roster is to be written, the
+        lanes go with it, so that a crash between the two records can lose neither.
+        """
+        if after is before and (IDENTITIES, key) not in effects.state:
+            _put(self.identities, key + _LANES, b"", lanes, effects)
+            return
+        _put(self.identities, key, roster_to_bytes(after), lanes, effects)
+
+    def _check_reviewer(self, given: "_Input", kept: Waiting | None) -> None:
+        """Check that the answer to a review is signed by the hub that was asked; raises SignatureError or NotPermittedError."""
+        registers = self.stage.registers.newest()
+        resolution = given.message["resolution"]
+        key = signed_by(registers, given.record, resolution["review_id"])
+        excluded = codec.decode_header(kept.event).excluded if kept else ()
+        asked = kept.hub if kept else ""  # nobody could be asked: any hub may answer that the publisher does not exclude
+        may = [one for one in registers.recipients.values() if (one.id == asked if asked else _HUB in one.roles)]
+        hubs = [one for one in may if one.id not in excluded]
+        if key.holder not in {name for hub in hubs for name in (hub.id, hub.agency)}:
+            raise NotPermittedError(f"`{key.holder}` is not the hub that was asked: answer with that hub's key")
+        if resolution["by"] != key.id:
+            raise SignatureError("the answer names another key than the one that signed it")
+        if resolution["decision"] == "LINK" and not resolution["child_ref"]:
+            raise UnreadableRecordError("the answer links to a child and names none")
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    record: Record
+    key: bytes
+    message: dict[str, Any]
+    came: Position
+    turn: Turn
+
+
+def _came_by(record: Record) -> Position:
+    """Return by which lane a record came; one that a person wrote directly has a lane of its own."""
+    cause = record.header(CAUSE)
+    if cause is None:
+        return Position(f"direct/{record.topic}/{record.partition}", record.offset)
+    try:
+        return Position.parse(cause)
+    except ValueError:
+        raise UnreadableRecordError(f"header `{CAUSE}` is no position") from None
+
+
+def _waiting(message: Mapping[str, Any], record: Record) -> Waiting:
+    if message["event"] is None:
+        raise UnreadableRecordError("candidate of kind EVENT holds no event")
+    header = codec.decode_header(message["event"])
+    origin = record.header(ORIGIN) or bytes(Position(f"{record.topic}/{record.partition}", record.offset))
+    return Waiting(
+        header.event_id, header.producer, header.event_type, message["event"], origin, message["hub"], message["opens_child"]
+    )
+
+
+def _brought(message: Mapping[str, Any], record: Record) -> Waiting | None:
+    return _waiting(message, record) if message["event"] is not None else None
+
+
+def _was_applied(lanes: Mapping[str, int], came: Position) -> bool:
+    return came.order <= lanes.get(came.lane, -1)
+
+
+def _with(lanes: Mapping[str, int], came: Position) -> dict[str, int]:
+    return {**lanes, came.lane: came.order}
+
+
+def _state(value: bytes) -> tuple[bytes, dict[str, int]]:
+    message = codec.decode("state_record", value)
+    return message["content"], message["lanes"]
+
+
+def _put(table: Table, key: bytes, content: bytes, lanes: Mapping[str, int], effects: Effects) -> None:
+    message = {"version": table.version(key) + 1, "lanes": dict(lanes), "content": content}
+    table.put(key, codec.encode("state_record", message), effects)
+
+
+def _add(turn: Turn, effects: Effects) -> None:
+    effects.audit.extend(turn.audit)
+    effects.outputs.extend(turn.outputs)

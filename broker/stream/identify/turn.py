@@ -1,0 +1,116 @@
+"""What one record makes in `identify`: the records to be written, each with the position that made it, counted in order."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker import codec
+from broker.core.identifiers import digest
+from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Outgoing, Position
+from broker.sealing.reviews import review_id, seal_event
+from broker.sealing.secrets import Secrets
+from broker.stream.identify.state import Waiting
+from broker.stream.topics import AUDIT, CANDIDATES, REVIEWS, SUBJECTS
+
+UNIDENTIFIED, AMBIGUOUS, CONFLICT, HOLD = "UNIDENTIFIED", "AMBIGUOUS", "IDENTIFIER_CONFLICT", "HOLD"
+OPEN, RESOLVED, WITHDRAWN = "OPEN", "RESOLVED", "WITHDRAWN"
+
+_WHY = {
+    UNIDENTIFIED: "no child is known by what this record says of who it is about",
+    AMBIGUOUS: "this record may be about more than one child, or a person must confirm whom it is about",
+    CONFLICT: "an identifier in this record is held by a child under another birth date",
+    HOLD: "an earlier record that may protect this child waits for a person",
+}
+
+
+@dataclass(slots=True)
+class Turn:
+    """Collects what one record makes. `cause` is the place of that record, `at` its instant, `key` whose turn it is."""
+
+    secrets: Secrets
+    key: str
+    cause: Position
+    at: int
+    outputs: list[Outgoing] = field(default_factory=list)
+    audit: list[Outgoing] = field(default_factory=list)
+    _count: int = 0
+
+    def forward(self, child_ref: str, one: Waiting) -> None:
+        """Put an event into a child's line, byte for byte."""
+        message = {"kind": "EVENT", "child_ref": child_ref, "event": one.event}
+        self._write(SUBJECTS, child_ref, codec.encode("subject_record", message), one.origin)
+
+    def hand_over(self, losing: str, winning: str) -> None:
+        """Tell a child's line to hand all it holds over to another's."""
+        self._write(SUBJECTS, losing, codec.encode("subject_record", {"kind": "HANDOVER", "child_ref": winning}))
+
+    def pass_on(self, matching_key: str, one: Waiting) -> None:
+        """Send an event that carries no birth date to where its child is known."""
+        message = {"kind": "EVENT", "event": one.event, "hub": one.hub}
+        self._write(CANDIDATES, matching_key, codec.encode("candidate", message), one.origin)
+
+    def claim(self, identifier: str, child_ref: str, *, given_up: bool = False) -> None:
+        """Ask the owner of an identifier to make a child its holder, or say that it no longer asks."""
+        claim = {
+            "identifier": identifier,
+            "holder": child_ref,
+            "reply_to": self.key,
+            "birth_hash": self.key,
+            "given_up": given_up,
+        }
+        self._write(CANDIDATES, identifier, codec.encode("candidate", {"kind": "CLAIM", "claim": claim}))
+
+    def answer(self, claim: dict[str, Any], conflict_with: str | None) -> None:
+        """Answer a claim: granted, or held by another child under another birth date."""
+        said = {**claim, "granted": conflict_with is None, "conflict_with": conflict_with}
+        self._write(CANDIDATES, claim["reply_to"], codec.encode("candidate", {"kind": "ANSWER", "claim": said}))
+
+    def review(self, one: Waiting, state: str, resolution: dict[str, Any] | None = None) -> None:
+        """Open, withdraw or close the review of an event; only an open one holds the event, sealed."""
+        review = review_id(one.producer, one.event_id)
+        kind = one.review or UNIDENTIFIED
+        message = {
+            "review_id": review,
+            "kind": kind,
+            "state": state,
+            "for_recipient": one.hub,
+            "opened_at": one.opened_at,
+            "event_id": one.event_id,
+            "event_type": one.event_type,
+            "producer": one.producer,
+            "why": _WHY[kind],
+            "candidates": list(one.candidates),
+            "matching_key": self.key,
+            "sealed_event": seal_event(self.secrets, review, one.event) if state == OPEN else None,
+            "resolution": resolution,
+        }
+        self._write(REVIEWS, review, codec.encode("review", message), one.origin)
+
+    def record_end(self, one: Waiting, outcome: str) -> None:
+        """Write the audit entry of an event that goes no further: a duplicate, or rejected by a person in review."""
+        message = {
+            "entry_id": digest(f"{self.cause.lane}@{self.cause.offset}+{self._count}/{outcome}".encode())[:32],
+            "at": self.at,
+            "child_ref": "",
+            "outcome": outcome,
+            "subject": "event",
+            "event_id": one.event_id,
+            "event_type": one.event_type,
+            "producer": one.producer,
+            "policy_digest": "",
+            "registers_digest": "",
+            "others": "",
+            "request": b"",
+            "facts_version": 0,
+        }
+        headers = ((ORIGIN, one.origin), (CAUSE, self._next()), (OUTCOME, outcome.lower().encode()))
+        self.audit.append(Outgoing(AUDIT, one.event_id.encode(), codec.encode("audit_entry", message), headers))
+
+    def _write(self, topic: str, key: str, value: bytes, origin: bytes | None = None) -> None:
+        stamp = ((CAUSE, self._next()),)
+        headers = ((ORIGIN, origin), *stamp) if origin is not None else stamp
+        self.outputs.append(Outgoing(topic, key.encode(), value, headers))
+
+    def _next(self) -> bytes:
+        place = bytes(Position(self.cause.lane, self.cause.offset, self._count))
+        self._count += 1
+        return place

@@ -1,0 +1,24 @@
+"""Put a version of the policy in force, by epoch."""
+
+from broker.core.policy import Policy
+from broker.errors import PolicyError
+from broker.stream.clients import open_producer
+from broker.stream.releases.book import Release
+from broker.stream.releases.follow import release
+from broker.stream.releases.registers import released
+from broker.stream.topics import SUBJECTS
+
+
+async def release_policy(kafka: str, policy: Policy, content: bytes) -> Release:
+    """Release a policy that has passed its checks; releasing the same again is harmless.
+
+    Raises PolicyError when this version was released before with other rules.
+    """
+    for one in (await released(kafka)).all("policy"):
+        if one.version == policy.version and one.digest != policy.digest:
+            raise PolicyError(
+                f"policy version `{policy.version}` was released before with other rules: "
+                f"give it a new version in `[policy]` of `policy.toml`"
+            )
+    async with open_producer(kafka, topics=[SUBJECTS]) as kafka_producer:
+        return await release(kafka_producer, "policy", policy.version, content)

@@ -1,0 +1,36 @@
+"""Read the audit entries about an event, a decision or a disclosure, by the index, which is brought up to date first."""
+
+from aiokafka import TopicPartition
+
+from broker import codec
+from broker.audit.index import Place, mentions
+from broker.codec import Message
+from broker.errors import NotFoundError
+from broker.settings import Settings
+from broker.stream.topics import AUDIT
+from broker.stream.watching.audit_follower import open_audit_follower
+from broker.stream.watching.log_reader import LogReader
+
+
+async def entries_about(settings: Settings, some_id: str) -> list[Message]:
+    """Return the audit entries about an id, in the order of their instants; raises NotFoundError when there is none."""
+    async with open_audit_follower(settings) as follower:
+        await follower.catch_up()
+        log = LogReader(follower.consumer)
+        entries = [await _entry(log, place) for place in follower.index.find(some_id)]
+    found = [one for one in entries if mentions(one, some_id)]
+    if not found:
+        raise NotFoundError(
+            f"`{some_id}`: nothing was decided about it: give a decision, a disclosure, or --event with an event id; "
+            "what waits for a person is in `broker reviews list`"
+        )
+    return sorted(found, key=_instant)
+
+
+async def _entry(log: LogReader, place: Place) -> Message:
+    record = await log.one(TopicPartition(AUDIT, place.partition), place.offset)
+    return codec.decode("audit_entry", record.value or b"")
+
+
+def _instant(entry: Message) -> tuple[int, int]:
+    return entry["at"], entry["facts_version"]

@@ -1,0 +1,184 @@
+"""Examine a set-up from the outside: what is there, what is in force, who works, and for each fault what to do."""
+
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from aiokafka.errors import KafkaError
+
+from broker.core.identifiers import Digest
+from broker.errors import BrokerError
+from broker.lag.words import sentences
+from broker.sealing.secrets import Secrets
+from broker.settings import Settings
+from broker.stream.clients import open_consumer, open_producer
+from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes
+from broker.stream.engine.kafka_identity import read_identity
+from broker.stream.releases.book import Kind, ReleaseBook
+from broker.stream.releases.follow import Releases
+from broker.stream.topic_admin import compare
+from broker.stream.topics import DEAD_LETTERS, FACTS, Topic, declared, recipient_topics
+from broker.stream.watching.log_reader import open_log
+from broker.stream.watching.places import places_of
+from broker.stream.watching.watch import open_watch
+
+PROBE = "sb_doctor"  # header of the empty record by which Kafka's clock is read; readers of dead letters pass it by
+_SKEW_MS = 2_000
+_SLOW_MS = 1_000
+_LEAST_FREE = 1 << 30
+
+
+class State(StrEnum):
+    """How a thing is."""
+
+    WELL = "well"
+    DOUBTFUL = "doubtful"
+    ILL = "ill"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: how it is, in words, and what to do about it."""
+
+    what: str
+    state: State
+    words: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings, book: ReleaseBook) -> AsyncIterator[Finding]:
+    """Look at everything in the order in which one thing needs another; stop where the rest cannot be looked at."""
+    yield _data_folder(settings.data)
+    yield _keys(settings)
+    kafka = await _kafka(settings)
+    yield kafka
+    if kafka.state is State.ILL:
+        return
+    topics = await _topics(settings, declared(settings.partitions))
+    yield topics
+    if topics.state is State.ILL:
+        return
+    yield await _clock(settings)
+    async for finding in _releases(settings, book):
+        yield finding
+    yield await _workers(settings)
+
+
+def _data_folder(folder: Path) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Finding("data folder", State.ILL, f"`{folder}`: {error.strerror}", "name another in the settings as `data`")
+    if not os.access(folder, os.W_OK):
+        return Finding("data folder", State.ILL, f"`{folder}` cannot be written to", "give the broker's user the right to")
+    if free < _LEAST_FREE:
+        return Finding("data folder", State.DOUBTFUL, f"`{folder}`: {free >> 20} MB free", "make room: the audit index needs it")
+    return Finding("data folder", State.WELL, f"`{folder}`, {free >> 30} GB free")
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        Secrets.load(settings.keys)
+    except BrokerError as error:
+        return Finding("keys", State.ILL, str(error), "make them with `broker keys new broker`, or copy them from another worker")
+    open_to_others = [file.name for file in settings.keys.glob("*.keys") if file.stat().st_mode & 0o077]
+    if open_to_others:
+        names = ", ".join(f"`{name}`" for name in sorted(open_to_others)[:5])
+        return Finding(
+            "keys", State.DOUBTFUL, f"{names} can be read by others on this machine", f"chmod 600 {settings.keys}/*.keys"
+        )
+    return Finding("keys", State.WELL, f"the broker's own and {len(list(settings.keys.glob('*.keys'))) - 1} others")
+
+
+async def _kafka(settings: Settings) -> Finding:
+    try:
+        identity = await read_identity(settings.kafka)
+    except BrokerError as error:
+        return Finding("kafka", State.ILL, str(error), "start it, or mend `kafka` in the settings")
+    if identity is None:
+        words = f"{settings.kafka} is the embedded one: memory only, one node, client's time stamps"
+        return Finding("kafka", State.DOUBTFUL, words, "use Apache Kafka 4 for anything but looking around")
+    return Finding("kafka", State.WELL, f"{settings.kafka} answers, cluster `{identity.cluster}`, {len(identity.topics)} topics")
+
+
+async def _topics(settings: Settings, wanted: tuple[Topic, ...]) -> Finding:
+    found = await compare(settings.kafka, wanted)
+    if not found:
+        return Finding("topics", State.WELL, f"{len(wanted)} are as declared")
+    lines = [line for one in found for line in one.lines()]
+    words = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+    gone = any(one.missing or one.refused for one in found)
+    return Finding("topics", State.ILL if gone else State.DOUBTFUL, words, "broker topics apply --registers FILE --yes")
+
+
+async def _clock(settings: Settings) -> Finding:
+    """Compare this machine's clock with Kafka's, which is the one that decisions go by."""
+    try:
+        async with open_producer(settings.kafka) as producer:
+            before = time.time_ns() // 1_000_000
+            sent = await producer.send_and_wait(DEAD_LETTERS, None, key=PROBE.encode(), headers=[(PROBE, b"1")])
+            after = time.time_ns() // 1_000_000
+    except KafkaError as error:
+        return Finding("sending", State.ILL, f"Kafka does not acknowledge a send: {type(error).__name__}", "look at Kafka's log")
+    skew = min(abs(sent.timestamp - before), abs(sent.timestamp - after))
+    if not before <= sent.timestamp <= after and skew > _SKEW_MS:
+        return Finding("clock", State.DOUBTFUL, f"this machine and Kafka are {skew / 1000:.1f} s apart", "set both by NTP")
+    if after - before > _SLOW_MS:
+        return Finding("sending", State.DOUBTFUL, f"a send took {after - before} ms", "look at Kafka's disk and network")
+    return Finding("clock", State.WELL, f"agrees with Kafka's; a send is acknowledged in {after - before} ms")
+
+
+async def _releases(settings: Settings, book: ReleaseBook) -> AsyncIterator[Finding]:
+    async with open_consumer(settings.kafka) as consumer:
+        releases = Releases(settings.kafka, consumer, book)
+        await releases.start()
+        await releases.stop()
+    in_force = await _in_force(settings)
+    for kind in ("registers", "policy"):
+        yield _release(book, kind, in_force, settings.partitions)
+    if book.latest("registers") is not None:
+        topics = await _topics(settings, recipient_topics(book.newest()))
+        yield Finding("recipients' topics", topics.state, topics.words, topics.remedy)
+
+
+def _release(book: ReleaseBook, kind: Kind, in_force: dict[int, InForce], partitions: int) -> Finding:
+    newest = book.latest(kind)
+    if newest is None:
+        return Finding(kind, State.ILL, "none was released: nothing can be decided", f"broker {kind} release")
+    digests: list[Digest | None] = [one.policy if kind == "policy" else one.registers for one in in_force.values()]
+    there = sum(found == newest.digest for found in digests)
+    words = f"version `{newest.version}`, digest {newest.digest[:12]}"
+    if there < partitions:
+        waits = f"{words}: in force in {there} of {partitions} partitions"
+        return Finding(kind, State.DOUBTFUL, waits, "start a worker, or wait until it has come so far; else release it again")
+    return Finding(kind, State.WELL, f"{words}, in force in all {partitions} partitions")
+
+
+async def _in_force(settings: Settings) -> dict[int, InForce]:
+    """Return what is in force at the end of every partition, from the state of the stage that decides."""
+    found: dict[int, InForce] = {}
+    places = await places_of(settings.kafka, [FACTS])
+    async with open_log(settings.kafka) as log:
+        async for records in log.between(await log.starts(places), await log.ends(places)):
+            for record in records:
+                if record.key == KEY:
+                    epochs = epochs_from_bytes(record.value)
+                    if epochs:
+                        found[record.partition] = epochs[-1]
+    return found
+
+
+async def _workers(settings: Settings) -> Finding:
+    async with open_watch(settings) as watch:
+        report = await watch.look()
+    words = "; ".join(sentences(report))
+    if not report.members:
+        return Finding("workers", State.ILL, f"none runs in group `{settings.group}`; {words}", "broker run")
+    state = State.ILL if report.status.needs_help else State.WELL
+    count = f"{report.members} worker{'' if report.members == 1 else 's'}"
+    return Finding("workers", state, f"{count} in group `{settings.group}`; {words}", "broker lag" if state is State.ILL else "")

@@ -1,0 +1,159 @@
+"""Read reviews from the log, and answer them: signed, to where the question waits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from broker import codec
+from broker.core.ports import ORIGIN, Outgoing, Record
+from broker.errors import InputError, NotFoundError, RejectError
+from broker.sealing.reviews import open_event
+from broker.sealing.secrets import Secrets
+from broker.sealing.signatures import Signer
+from broker.stream.clients import Writer, kafka_errors, open_consumer, open_producer, to_record
+from broker.stream.identify.state import roster_from_bytes
+from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
+from broker.stream.watching.places import places_of
+
+LINK, REJECT = "LINK", "REJECT"
+_GAP = "GAP"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review as it stands now. `sealed` and `opened` come from the record that opened it."""
+
+    message: Mapping[str, Any]
+    origin: bytes | None
+    sealed: bytes | None = None
+
+    @property
+    def id(self) -> str:
+        """Return its id."""
+        return str(self.message["review_id"])
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody still has to decide."""
+        return bool(self.message["state"] == "OPEN")
+
+
+@dataclass(slots=True)
+class _Reviews:
+    """The newest record of each review; a closed one keeps what its opening held."""
+
+    found: dict[str, Review] = field(default_factory=dict)
+
+    def take(self, record: Record) -> None:
+        if record.value is None:
+            return
+        try:
+            message = codec.decode("review", record.value)
+        except RejectError:
+            return  # not one of ours: the reconciler names it
+        before = self.found.get(message["review_id"])
+        sealed = message["sealed_event"] or (before.sealed if before else None)
+        if before is not None and message["state"] != "OPEN":
+            kept = {name: before.message[name] for name in ("for_recipient", "opened_at", "candidates")}
+            message = {**message, **kept}
+        self.found[message["review_id"]] = Review(message, record.header(ORIGIN), sealed)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person decided: LINK, with the child where there is none yet, or REJECT."""
+
+    decision: str
+    reason: str
+    child_ref: str | None = None
+
+
+async def read_reviews(kafka: str) -> dict[str, Review]:
+    """Return every review as it stands now, by id, the oldest first; raises KafkaUnavailableError or TopicsError."""
+    reviews = _Reviews()
+    for record in await _read_all(kafka, REVIEWS):
+        reviews.take(record)
+    return dict(sorted(reviews.found.items(), key=lambda item: (item[1].message["opened_at"], item[0])))
+
+
+async def known_children(kafka: str) -> dict[str, str]:
+    """Return every child_ref that `identify` knows and the child_ref it was merged into, or itself."""
+    newest: dict[bytes, bytes] = {}
+    for record in await _read_all(kafka, IDENTITIES):
+        if record.key and record.value and not record.key.endswith(b"#lanes"):
+            newest[record.key] = record.value
+    found: dict[str, str] = {}
+    for value in newest.values():
+        content = codec.decode("state_record", value)["content"]
+        for ref, child in roster_from_bytes(content).children.items() if content else ():
+            found[ref] = child.merged_into or ref
+    return found
+
+
+async def answer(kafka: str, answered: Outgoing) -> None:
+    """Send an answer; raises SendFailedError when Kafka does not take it."""
+    async with open_producer(kafka, topics=[answered.topic]) as kafka_producer:
+        await Writer(kafka_producer).write([answered])
+
+
+def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) -> Outgoing:
+    """Return the signed record that answers a review.
+
+    It goes to the line where the question waits. An event without a child travels with its answer, since it may be one of more
+    than are kept there. Raises NotFoundError when the review is not open, InputError when the answer does not suit it.
+    """
+    if not review.is_open:
+        raise NotFoundError(f"review `{review.id}` is {review.message['state'].lower()} already: there is nothing to decide")
+    kind = review.message["kind"]
+    if kind == _GAP and said.decision == LINK:
+        raise InputError(f"review `{review.id}` is a gap, nobody fills a role: fill it in the registers, then reject the review")
+    resolution = {
+        "review_id": review.id,
+        "decision": said.decision,
+        "child_ref": said.child_ref,
+        "by": signer.key_id,
+        "reason": said.reason,
+    }
+    if kind == _GAP:
+        closed = {**review.message, "state": "RESOLVED", "sealed_event": None, "resolution": resolution}
+        return _signed(signer, REVIEWS, review.id, codec.encode("review", closed), review)
+    if review.message["child_ref"]:
+        line = review.message["child_ref"]
+        message = {"kind": "RESOLUTION", "child_ref": line, "resolution": resolution}
+        value = codec.encode("subject_record", message)
+        return Outgoing(SUBJECTS, line.encode(), value, signer.headers(SUBJECTS, value, review.id))
+    if said.decision == LINK and not said.child_ref:
+        raise InputError(f"review `{review.id}` is about nobody yet: name the child with --child")
+    event = open_event(secrets, review.id, review.sealed) if review.sealed else None
+    message = {"kind": "RESOLUTION", "resolution": resolution, "event": event, "hub": review.message["for_recipient"]}
+    return _signed(signer, CANDIDATES, review.message["matching_key"], codec.encode("candidate", message), review)
+
+
+def _signed(signer: Signer, topic: str, key: str, value: bytes, review: Review) -> Outgoing:
+    headers = signer.headers(topic, value, review.id)
+    if review.origin is not None:
+        headers = ((ORIGIN, review.origin), *headers)
+    return Outgoing(topic, key.encode(), value, headers)
+
+
+async def _read_all(kafka: str, topic: str) -> list[Record]:
+    """Return every record of a topic up to its present end, in the order of their time stamps."""
+    places = await places_of(kafka, [topic])
+    found: list[Record] = []
+    async with open_consumer(kafka) as consumer:
+        with kafka_errors(f"reading `{topic}`"):
+            consumer.assign(places)
+            await consumer.seek_to_beginning(*places)
+            ends = await consumer.end_offsets(places)
+            behind = {place for place in places if ends[place]}
+            while behind:
+                for records in (await consumer.getmany(*behind, timeout_ms=500)).values():
+                    found.extend(to_record(one) for one in records)
+                behind = {place for place in behind if await _is_behind(consumer, place, ends[place])}
+    return sorted(found, key=lambda record: record.timestamp)
+
+
+async def _is_behind(consumer: Any, place: TopicPartition, end: int) -> bool:
+    return bool(await consumer.position(place) < end)
