@@ -24,11 +24,11 @@ $(READY): requirements-dev.lock pyproject.toml
 demo: $(READY)  ## run the main job on this machine: native files in, alerts out
 	@$(VENV)/bin/broker demo $(ARGS)
 
-test: $(READY)  ## run every test, with a real Kafka
-	@$(PYTHON) -m pytest -m "not benchmark and not deep" $(ARGS)
+test: test-fast  ## run every test, with a real Kafka
+	@$(PYTHON) -m pytest -m "kafka and not benchmark and not deep" $(ARGS)
 
 test-fast: $(READY)  ## run the tests that need no Kafka
-	@$(PYTHON) -m pytest -m "not kafka and not benchmark and not deep" $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses auto -m "not kafka and not benchmark and not deep" $(ARGS)
 
 test-deep: $(READY)  ## run the long property tests
 	@$(PYTHON) -m pytest -m "deep" $(ARGS)
