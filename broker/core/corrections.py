@@ -23,6 +23,7 @@ RETRACTION_TYPE = "control.retraction"
 MERGED = EventId("identity.merged")  # stands for an event where a merge takes something back
 _PLACE = frozenset({Category.LOCATION, Category.CONTACT})
 # A protection set after the fact -> the categories that those who were told before should stop using (DOMAIN 1.4).
+# Every one of them protects a place: whoever holds what betrays one (`Sent.betrays`) should stop using that, too.
 PROTECTS: Mapping[str, frozenset[Category]] = {
     "safe_address": _PLACE,
     "restricted_record": _PLACE,
@@ -60,12 +61,12 @@ def taken_back(facts: Facts, event: Event) -> Corrected:
 
 
 def protected(facts: Facts, event: Event) -> Corrected:
-    """Return the retractions to everybody who holds what a protection now covers."""
+    """Return the retractions to everybody who holds what a protection now covers, or what betrays it (I8)."""
     control = event.control or {}
     covered = PROTECTS.get(control.get("kind") or "", frozenset())
     if event.header.event_type != "control.protection" or control.get("state") != "set" or not covered:
         return Corrected()
-    return _stop_using((one for one in ledger.standing(facts) if one.categories & covered), event)
+    return _stop_using((one for one in ledger.standing(facts) if _tells(one, covered)), event)
 
 
 def merged(facts: Facts) -> Corrected:
@@ -73,7 +74,7 @@ def merged(facts: Facts) -> Corrected:
     kinds = protections_at(facts.protections, facts.at)
     covered = frozenset(category for kind in kinds for category in PROTECTS.get(kind, ()))
     lines = ledger.standing(facts)
-    ends = tuple(one for one in lines if one.categories & covered or _is_cancelled(facts, one))
+    ends = tuple(one for one in lines if _tells(one, covered) or _is_cancelled(facts, one))
     return Corrected(tuple(_retraction(one, MERGED, one.producer) for one in ends), tuple(one.disclosure_id for one in ends))
 
 
@@ -135,6 +136,11 @@ def _stop_using(lines: Iterable[Sent], event: Event) -> Corrected:
     by, producer = event.header.event_id, event.header.producer
     notices = tuple(_retraction(one, by, producer) for one in held)
     return Corrected(notices=notices, retracted=tuple(one.disclosure_id for one in held))
+
+
+def _tells(held: Sent, covered: frozenset[Category]) -> bool:
+    """Tell whether a disclosure holds what is covered, or what betrays a place while anything is covered."""
+    return bool(held.categories & covered) or (held.betrays and bool(covered))
 
 
 def _is_cancelled(facts: Facts, held: Sent) -> bool:

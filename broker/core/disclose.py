@@ -81,6 +81,14 @@ def view_digest(view: View) -> Digest:
     return digest(json.dumps(view, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
 
 
+def would_cut(view: View, cut: Cut) -> bool:
+    """Tell whether a view holds anything that a cut takes out."""
+    if cut is Cut.PLACE and ("producer" in view or "contact_point" in view):
+        return True
+    groups = ((category, view.get(category.value)) for category in SHAREABLE)
+    return any(group and _CUTTERS[cut](category, group) != group for category, group in groups)
+
+
 def _lawful(decision: Decision, facts: Facts) -> set[Category]:
     """The last guard, apart from the policy: a protected child's place and numbers never leave."""
     granted = set(decision.granted)

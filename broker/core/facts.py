@@ -105,6 +105,7 @@ class Sent:
     kind: str = "ALERT"
     root: EventId | None = None  # the first event of a chain of corrections; None: the event itself
     excluded: frozenset[RecipientId] = frozenset()  # whom the publisher excludes: they hear no escalation either
+    betrays: bool = False  # it holds what a protection would have kept from this recipient, beside the categories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

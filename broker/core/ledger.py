@@ -33,6 +33,7 @@ def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
         kind=notice.kind,
         root=notice.root,
         excluded=notice.excluded,
+        betrays=notice.betrays,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
 from broker.core.authority import keeps_back, unfit
+from broker.core.betrayal import betrays_place
 from broker.core.clocks import calendars, due_at
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
@@ -270,6 +271,7 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
         clock=decision.clock,
         stops_on=clock.stops_on if clock else "read",
         excluded=frozenset(event.header.excluded),
+        betrays=betrays_place(view, decision.roles, rules.policy, facts.at),
     )
 
 

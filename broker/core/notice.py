@@ -17,6 +17,7 @@ class Notice:
     `view` holds only what was granted, in the shape of the disclosure's schema. `replaces` is the earlier disclosure that
     this corrects or takes back; `version` counts the views of one event that went to one recipient;
     `root` is the first event of a chain of corrections. `excluded` may not hear of it, not even that it is late (R11).
+    `betrays`: it holds what a protection set later would keep from this recipient.
     """
 
     event_id: EventId
@@ -40,3 +41,4 @@ class Notice:
     version: int = 1
     root: EventId | None = None
     excluded: frozenset[RecipientId] = frozenset()
+    betrays: bool = False
