@@ -12,6 +12,7 @@ from broker.core.controls import control_changes
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of
 from broker.core.event import Action, Event, ToldFamily
+from broker.core.exclusions import with_exclusions
 from broker.core.facts import Connection, Facts, Protection, Status
 from broker.core.identifiers import AgencyId, EventId, Millis
 from broker.core.policy import EventKind, Policy
@@ -35,10 +36,13 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
     facts = replace(noted(facts, event), version=facts.version + 1, at=at)
     if takes_back(event):
         return _taken_back(facts, superseded_by(event), header.producer)
-    if kind is None or header.event_id in facts.cancelled:
+    if header.event_id in facts.cancelled:
         return facts
+    if kind is None:
+        return with_exclusions(facts, event, at)
     if header.action is Action.UPDATE and header.supersedes:
         facts = replace(facts, **_undone(facts, header.supersedes))
+    facts = with_exclusions(facts, event, at)
     changes: _Changes = {}
     for change in (_person, _statuses, _connections, _told, _matter):
         changes.update(change(facts, event, at, kind))
@@ -151,6 +155,7 @@ def _undone(facts: Facts, event_id: EventId) -> _Changes:
         "protections": _revived(facts.protections, event_id),
         "findings": tuple(one for one in facts.findings if one.event_id != event_id),
         "agreements": tuple(one for one in facts.agreements if one.event_id != event_id),
+        "exclusions": tuple(one for one in facts.exclusions if one.event_id != event_id),
         "told": _without(facts.told, event_id),
         "referrers": {name: who for name, who in facts.referrers.items() if facts.matters.get(name) != event_id},
         "matters": {name: began for name, began in facts.matters.items() if began != event_id},

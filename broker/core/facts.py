@@ -84,6 +84,16 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A recipient that may hear nothing about this child (R11), and the event by which its agency said so."""
+
+    recipient: RecipientId
+    by: str
+    since: Millis
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """One line of the ledger: who was sent which granted view of which event under which id.
 
@@ -135,3 +145,4 @@ class Facts:
     registers: Digest | None = None
     voices: Mapping[EventId, str] = field(default_factory=dict)  # event id -> the agency that took it for its own
     matters: Mapping[str, EventId] = field(default_factory=dict)  # matter -> the event with which it began
+    exclusions: Sequence[Exclusion] = ()

@@ -11,6 +11,7 @@ from broker.core.clocks import clock_id
 from broker.core.corrections import STOPS_ON
 from broker.core.decide import decide
 from broker.core.event import Body, Concern, Event, Header, Narrative, Source
+from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, RoleName, event_id
 from broker.core.line import APPLIED, DECIDED, DUPLICATE, Rules, Turn, notice_of
@@ -126,13 +127,14 @@ def _stops_on(line: Sent, name: str, rules: Rules) -> str:
 
 
 def _who_hears(facts: Facts, line: Sent, registers: Registers) -> RecipientId | None:
-    """The area's hub, its duty team when the hub itself is late; never whom the publisher excludes (R11)."""
+    """The area's hub, its duty team when the hub itself is late; never whom a publisher excludes (R11)."""
     recipient = registers.recipients.get(line.recipient)
     area = registers.areas.get(facts.home_area or "") or registers.areas.get(recipient.area if recipient else "")
     if area is None:
         return None
+    excluded = line.excluded | excluded_for(facts)
     in_turn = (area.out_of_hours, area.hub) if line.recipient == area.hub else (area.hub, area.out_of_hours)
-    return next((told for one in in_turn if one and (told := stand_in(one, line.excluded, registers))), None)
+    return next((told for one in in_turn if one and (told := stand_in(one, excluded, registers))), None)
 
 
 def _escalation(facts: Facts, line: Sent, name: str, told: RecipientId) -> Notice:

@@ -168,6 +168,7 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
         protections=_union(facts.protections, loser.protections),
         findings=_union(facts.findings, loser.findings),
         agreements=_union(facts.agreements, loser.agreements),
+        exclusions=_union(facts.exclusions, loser.exclusions),
         told={**loser.told, **facts.told},
         wishes={**loser.wishes, **facts.wishes},
         seen={**loser.seen, **facts.seen},

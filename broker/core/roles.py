@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from broker.core.conditions import Known
 from broker.core.event import Header
+from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.policy import Role
@@ -30,7 +31,7 @@ class Seats:
 def seats(roles: Sequence[Role], known: Known, facts: Facts, registers: Registers) -> Seats:
     """Find who fills the roles that the rules name for this event."""
     found = Seats()
-    place = _Place(known, facts.referrers, registers)
+    place = _Place(known, facts, registers)
     for role in roles:
         for recipients in _asked(role, place):
             if not recipients:
@@ -43,7 +44,7 @@ def seats(roles: Sequence[Role], known: Known, facts: Facts, registers: Register
 def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | None:
     """Return who hears a gap about this child: the hub of its area, or the hub's alternate when the hub is in conflict."""
     area = registers.areas.get(_home(header, facts.home_area or header.area, registers) or "")
-    return None if area is None else stand_in(area.hub, header.excluded, registers)
+    return None if area is None else stand_in(area.hub, excluded_here(header, facts), registers)
 
 
 def organisation_of(agency: AgencyId) -> str:
@@ -54,13 +55,14 @@ def organisation_of(agency: AgencyId) -> str:
 class _Place:
     """Where roles are looked for."""
 
-    __slots__ = ("header", "home", "known", "referrers", "registers")
+    __slots__ = ("excluded", "header", "home", "known", "referrers", "registers")
 
-    def __init__(self, known: Known, referrers: Mapping[str, str], registers: Registers) -> None:
+    def __init__(self, known: Known, facts: Facts, registers: Registers) -> None:
         self.known = known
         self.header = known.header
         self.home = _home(known.header, known.area, registers)
-        self.referrers = referrers
+        self.referrers = facts.referrers
+        self.excluded = excluded_here(known.header, facts)
         self.registers = registers
 
     def area(self) -> Area | None:
@@ -136,7 +138,7 @@ def _elsewhere(place: _Place) -> Iterator[Sequence[RecipientId]]:
 
 
 def _seat(found: Seats, role: RoleName, recipient: RecipientId, place: _Place) -> None:
-    told = stand_in(recipient, place.header.excluded, place.registers) if place.header.excluded else recipient
+    told = stand_in(recipient, place.excluded, place.registers) if place.excluded else recipient
     if told != recipient:
         found.conflicts[recipient] = _joined(found.conflicts, recipient, role)
     if told is None:

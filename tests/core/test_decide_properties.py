@@ -12,7 +12,7 @@ from broker.core.conditions import protections_at
 from broker.core.decide import decide
 from broker.core.disclose import PLACE_PROTECTED, granted_view, view_digest
 from broker.core.event import Category
-from broker.core.facts import Agreement, Finding, Protection
+from broker.core.facts import Agreement, Exclusion, Finding, Protection
 from broker.core.identifiers import EventId, Millis
 from broker.core.policy import Effect, Policy
 from broker.core.verdict import Outcome, Voice
@@ -181,11 +181,13 @@ def test_of_a_changed_identity_nobody_reads_a_name_or_number(event, facts):
 @given(events(), children, st.sampled_from(DESKS))
 def test_whoever_the_publisher_excludes_reads_nothing(event, facts, excluded):
     """R11."""
-    event = replace(event, header=replace(event.header, excluded=(excluded,)))
-    _, verdict, views = told(event, facts)
+    itself = replace(event, header=replace(event.header, excluded=(excluded,)))
+    before = Exclusion(recipient=excluded, by="police:9", since=Millis(0), event_id=EventId("earlier"))
+    for said, known in ((itself, facts), (event, replace(facts, exclusions=(before,)))):
+        _, verdict, views = told(said, known)
 
-    assert not views.get(excluded)
-    assert all(gap.hub != excluded for gap in verdict.gaps)
+        assert not views.get(excluded)
+        assert all(gap.hub != excluded for gap in verdict.gaps)
 
 
 @modest

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from broker.core.clocks import Clock
 from broker.core.event import Category
-from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Sent, Status
+from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Status
 from broker.core.identifiers import ChildRef, EventId
 from broker.errors import StopError
 from broker.stream.decide.facts_record import (
@@ -47,6 +47,7 @@ FACTS = st.builds(
     ledger=rows(Sent, categories=st.frozensets(st.sampled_from(Category))),
     holds=st.frozensets(WORDS, max_size=2),
     lanes=st.dictionaries(WORDS, INSTANTS, max_size=2),
+    exclusions=rows(Exclusion),
 )
 
 
@@ -69,6 +70,7 @@ def test_a_request_keeps_what_a_decision_reads_and_no_bookkeeping(facts: Facts) 
     assert used == {"present": ["concern"]}
     assert (read.ledger, dict(read.seen), dict(read.lanes)) == ((), {}, {})
     assert (read.protections, read.findings, read.agreements) == (facts.protections, facts.findings, facts.agreements)
+    assert read.exclusions == facts.exclusions
 
 
 @given(st.lists(st.builds(Clock), max_size=3).map(tuple))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from broker.core.clocks import Clock
 from broker.core.event import Category
-from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Sent, Status
+from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Status
 from broker.errors import StopError
 
 VERSION = b"\x01"
@@ -28,6 +28,7 @@ _ROWS: Mapping[str, type] = {
     "findings": Finding,
     "agreements": Agreement,
     "ledger": Sent,
+    "exclusions": Exclusion,
 }
 _SETS: Mapping[type, tuple[str, ...]] = {
     Finding: ("recipients",),

@@ -1,0 +1,127 @@
+"""Whom a publisher excludes for a child hears nothing more about it, whoever speaks, until that is taken back (R11)."""
+
+from dataclasses import replace
+from typing import Any
+
+from broker.core.event import Body, Sector
+from broker.core.facts import Exclusion
+from broker.core.identifiers import AgencyId, RecipientId
+from broker.core.registers import Registers
+from tests.stream.lines import (
+    CHILD,
+    GP,
+    HUB,
+    OUTCOME,
+    POLICE_DESK,
+    SCHOOL,
+    ALine,
+    a_policy,
+    a_recipient,
+    a_retraction,
+    a_rule,
+    an_event,
+    an_update,
+    at_practice,
+    its_key,
+    on_roll,
+    some_registers,
+)  # fmt: skip
+
+DEPUTY = RecipientId("oak-deputy")
+LOW: Body = {"concern": {"grade": "low"}}
+FROM_SCHOOL: dict[str, Any] = {"producer": AgencyId("urn:100001"), "sector": Sector.SCHOOLS}
+
+
+def registers_with_a_deputy() -> Registers:
+    registers = some_registers(keys=map(its_key, ("police:42", HUB, SCHOOL)))
+    deputy = a_recipient(DEPUTY, "deputy", "urn:100001", "urn:100001")
+    lead = replace(registers.recipients[SCHOOL], alternate=DEPUTY)
+    return replace(registers, recipients={**registers.recipients, SCHOOL: lead, DEPUTY: deputy})
+
+
+def a_line() -> ALine:
+    return ALine(registers=registers_with_a_deputy()).take(on_roll(), at_practice())
+
+
+def kinds(line: ALine, recipient: str) -> list[str]:
+    return [one["kind"] for one in line.disclosures(recipient)]
+
+
+def test_a_later_event_of_another_agency_goes_to_the_alternate_in_the_same_shape() -> None:
+    line = a_line().take(an_event("e1"), an_event("e2", excluded=(SCHOOL,)))
+    line.take(an_event("e3", producer=AgencyId("ods:A1"), sector=Sector.HEALTH))
+
+    assert kinds(line, SCHOOL) == ["ALERT"]
+    assert kinds(line, DEPUTY) == ["ALERT", "ALERT"]
+    lead, deputy = line.disclosures(SCHOOL)[0], line.disclosures(DEPUTY)[1]
+    assert {name for name, value in lead.items() if value} == {name for name, value in deputy.items() if value}
+    assert (lead["concern"], lead["location"]) == (deputy["concern"], deputy["location"])
+
+
+def test_a_correction_of_what_came_before_goes_to_the_alternate_and_the_excluded_only_hears_to_stop() -> None:
+    line = a_line().take(an_event("e1"), an_event("e2", excluded=(SCHOOL,)), an_update("e1", "e3", body=LOW))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+    assert line.disclosures(SCHOOL)[1]["concern"] is None
+    assert [one["event_type"] for one in line.disclosures(DEPUTY)] == ["police.encompass.notified"] * 2
+
+
+def test_a_first_speaker_whom_another_excludes_hears_no_outcome() -> None:
+    line = a_line().take(
+        an_event("e1"), an_event("e2", producer=AgencyId("ods:A1"), sector=Sector.HEALTH, excluded=(POLICE_DESK,))
+    )
+    line.receipt(line.disclosures(HUB)[0], "OUTCOME", "assessment")
+    line.take(an_event("e3", OUTCOME, producer=AgencyId("E10000030"), sector=Sector.COUNCILS))
+
+    assert kinds(line, POLICE_DESK) == []
+
+
+def test_a_hub_that_a_later_event_excludes_hears_no_escalation_of_an_earlier_one() -> None:
+    line = ALine(a_policy(a_rule("school", "dsl", clock="1_working_day"))).take(on_roll(), an_event())
+    due = line.disclosures(SCHOOL)[0]["due_at"]
+    line.take(an_event("e2", excluded=(HUB,)))
+    line.ring(due)
+
+    assert line.disclosures(HUB) == []
+
+
+def test_a_gap_is_filled_past_whom_a_later_event_excludes() -> None:
+    line = ALine(registers=registers_with_a_deputy()).take(an_event("e1"))
+    line.take(an_event("e2", "control.consent", body=Body(), control={"state": "given"}, excluded=(SCHOOL,)), on_roll())
+
+    assert (kinds(line, SCHOOL), kinds(line, DEPUTY)) == ([], ["ALERT"])
+
+
+def test_an_exclusion_ends_when_its_event_is_taken_back_or_a_later_version_drops_it() -> None:
+    back = a_line().take(an_event("e1", excluded=(SCHOOL,)), a_retraction("e1"), an_event("e2"))
+    dropped = a_line().take(an_event("e1", excluded=(SCHOOL,)), an_update("e1", "e2", body=LOW), an_event("e3"))
+    kept = a_line().take(an_event("e1", excluded=(SCHOOL,)), an_update("e1", "e2", body=LOW, excluded=(SCHOOL,)), an_event("e3"))
+
+    assert kinds(back, SCHOOL) == ["ALERT"]
+    assert kinds(dropped, SCHOOL) == ["ALERT", "ALERT"]
+    assert kinds(kept, SCHOOL) == []
+
+
+def test_what_two_agencies_exclude_stays_excluded_when_one_takes_its_word_back() -> None:
+    line = a_line().take(an_event("e1", excluded=(SCHOOL,)), an_event("e2", excluded=(SCHOOL,), **FROM_SCHOOL))
+    line.take(a_retraction("e1"), an_event("e3"))
+
+    assert kinds(line, SCHOOL) == []
+    (left,) = line.facts().exclusions
+    assert (left.recipient, left.by, left.event_id) == (SCHOOL, "urn:100001", "e2")
+    assert isinstance(left, Exclusion)
+
+
+def test_an_exclusion_in_an_event_that_the_policy_does_not_know_holds_as_well() -> None:
+    line = a_line().take(an_event("e1", "what.is.this", excluded=(SCHOOL,)), an_event("e2"))
+
+    assert (kinds(line, SCHOOL), kinds(line, DEPUTY)) == ([], ["ALERT"])
+
+
+def test_a_merged_record_brings_its_exclusions_along() -> None:
+    line = a_line()
+    line.take(an_event("e1", excluded=(SCHOOL,)), child="c-loser")
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+    line.take(an_event("e2"))
+
+    assert (kinds(line, SCHOOL), kinds(line, GP)) == ([], ["ALERT"])
