@@ -4,7 +4,7 @@ Facts are values: the next one is made, the old one stays. What is ended keeps i
 event that ends an involvement still reaches whom it lets go.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from broker.core.facts import Connection, Facts, Protection, Status
 from broker.core.identifiers import AgencyId, EventId, Millis
 from broker.core.policy import EventKind, Policy
 from broker.core.roles import CLOSED_MATTER, OPEN_MATTER, organisation_of
+from broker.core.undoing import linked, undone, with_statements
 
 _KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
 _MOST = 4  # events that say the same and last are kept each: when one is taken back, the others still hold
@@ -41,13 +42,13 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
     if kind is None:
         return with_exclusions(facts, event, at)
     if header.action is Action.UPDATE and header.supersedes:
-        facts = replace(facts, **_undone(facts, header.supersedes))
+        facts = linked(undone(facts, header.supersedes), header.event_id, header.supersedes)
     facts = with_exclusions(facts, event, at)
     changes: _Changes = {}
     for change in (_person, _statuses, _connections, _told, _matter):
         changes.update(change(facts, event, at, kind))
     changes.update(control_changes(facts, event, at, kind))
-    return replace(facts, **changes) if changes else facts
+    return with_statements(replace(facts, **changes), event, changes) if changes else facts
 
 
 def noted(facts: Facts, event: Event) -> Facts:
@@ -144,27 +145,4 @@ def _taken_back(facts: Facts, event_id: EventId | None, producer: AgencyId) -> F
     if event_id is None:
         return facts
     facts = claimed(facts, event_id, producer)
-    return replace(facts, **_undone(facts, event_id), cancelled=facts.cancelled | {event_id})
-
-
-def _undone(facts: Facts, event_id: EventId) -> _Changes:
-    """Everything that one event began is gone, and what it ended lasts again; a protection that it set stays."""
-    return {
-        "connections": _revived([one for one in facts.connections if one.event_id != event_id], event_id),
-        "statuses": _revived([one for one in facts.statuses if one.event_id != event_id], event_id),
-        "protections": _revived(facts.protections, event_id),
-        "findings": tuple(one for one in facts.findings if one.event_id != event_id),
-        "agreements": tuple(one for one in facts.agreements if one.event_id != event_id),
-        "exclusions": tuple(one for one in facts.exclusions if one.event_id != event_id),
-        "told": _without(facts.told, event_id),
-        "referrers": {name: who for name, who in facts.referrers.items() if facts.matters.get(name) != event_id},
-        "matters": {name: began for name, began in facts.matters.items() if began != event_id},
-    }
-
-
-def _revived(lasting: Sequence[_Ending], event_id: EventId) -> tuple[_Ending, ...]:
-    return tuple(replace(one, until=None, ended_by=None) if one.ended_by == event_id else one for one in lasting)
-
-
-def _without(told: Mapping[EventId, str], event_id: EventId) -> Mapping[EventId, str]:
-    return {one: said for one, said in told.items() if one != event_id} if event_id in told else told
+    return replace(undone(facts, event_id), cancelled=facts.cancelled | {event_id})

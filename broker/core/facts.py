@@ -94,6 +94,15 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What an event said of something of which the last word counts: `birth_date`, `home_area`, `wish/<kind>`, `told/<event>`."""
+
+    about: str
+    value: str
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """One line of the ledger: who was sent which granted view of which event under which id.
 
@@ -146,3 +155,5 @@ class Facts:
     voices: Mapping[EventId, str] = field(default_factory=dict)  # event id -> the agency that took it for its own
     matters: Mapping[str, EventId] = field(default_factory=dict)  # matter -> the event with which it began
     exclusions: Sequence[Exclusion] = ()
+    statements: Sequence[Statement] = ()  # who said what follows the last word, in the order of the line
+    roots: Mapping[EventId, EventId] = field(default_factory=dict)  # later version -> the first event of its chain

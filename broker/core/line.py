@@ -169,6 +169,8 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
         findings=_union(facts.findings, loser.findings),
         agreements=_union(facts.agreements, loser.agreements),
         exclusions=_union(facts.exclusions, loser.exclusions),
+        statements=(*(one for one in loser.statements if one not in facts.statements), *facts.statements),
+        roots={**loser.roots, **facts.roots},
         told={**loser.told, **facts.told},
         wishes={**loser.wishes, **facts.wishes},
         seen={**loser.seen, **facts.seen},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from broker.core.clocks import Clock
 from broker.core.event import Category
-from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Status
+from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
 from broker.core.identifiers import ChildRef, EventId
 from broker.errors import StopError
 from broker.stream.decide.facts_record import (
@@ -48,6 +48,8 @@ FACTS = st.builds(
     holds=st.frozensets(WORDS, max_size=2),
     lanes=st.dictionaries(WORDS, INSTANTS, max_size=2),
     exclusions=rows(Exclusion),
+    statements=rows(Statement),
+    roots=st.dictionaries(WORDS, WORDS, max_size=2),
 )
 
 
@@ -68,7 +70,7 @@ def test_a_request_keeps_what_a_decision_reads_and_no_bookkeeping(facts: Facts) 
     read, used = request_from_bytes(request_to_bytes(facts, {"present": ["concern"]}))
 
     assert used == {"present": ["concern"]}
-    assert (read.ledger, dict(read.seen), dict(read.lanes)) == ((), {}, {})
+    assert (read.ledger, dict(read.seen), dict(read.lanes), read.statements, dict(read.roots)) == ((), {}, {}, (), {})
     assert (read.protections, read.findings, read.agreements) == (facts.protections, facts.findings, facts.agreements)
     assert read.exclusions == facts.exclusions
 

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 from broker.core.clocks import Clock
 from broker.core.event import Category
-from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Status
+from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
 from broker.errors import StopError
 
 VERSION = b"\x01"
-NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters"})  # bookkeeping of the line: no decision reads it
+NOT_USED = frozenset(
+    {"ledger", "seen", "lanes", "voices", "matters", "statements", "roots"}
+)  # bookkeeping of the line: no decision reads it
 
 Plain = Any  # what json reads and writes
 _Value = TypeVar("_Value")
@@ -29,6 +31,7 @@ _ROWS: Mapping[str, type] = {
     "agreements": Agreement,
     "ledger": Sent,
     "exclusions": Exclusion,
+    "statements": Statement,
 }
 _SETS: Mapping[type, tuple[str, ...]] = {
     Finding: ("recipients",),
@@ -36,7 +39,7 @@ _SETS: Mapping[type, tuple[str, ...]] = {
     Sent: ("categories", "excluded"),
 }
 _PLAIN_SETS = ("cancelled", "holds")
-_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters")
+_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
 _READ = {of: attrgetter(*names) for of, names in _NAMES.items()}
 
@@ -78,7 +81,7 @@ def request_from_bytes(value: bytes) -> tuple[Facts, Plain]:
     """Read what one decision used: the facts, without ledger and bookkeeping, and the condition values."""
     used, stored = _load(value)
     values = [
-        ([] if name == "ledger" else {}) if name in NOT_USED else one for name, one in zip(_NAMES[Facts], stored, strict=False)
+        ([] if name in _ROWS else {}) if name in NOT_USED else one for name, one in zip(_NAMES[Facts], stored, strict=False)
     ]
     return facts_from_bytes(_dump(values)), used
 

@@ -1,0 +1,103 @@
+"""What an event set is undone when its agency takes the event, or any version of it, back or changes it.
+
+What follows the last word (birth date, home, wishes, what a family was told) goes back to what was last said by an event that
+still stands. A protection that an event set stays: only its lifting ends it (R10).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, TypeVar
+
+from broker.core.event import Event
+from broker.core.facts import Connection, Facts, Protection, Statement, Status
+from broker.core.identifiers import EventId
+
+_MOST = 4  # events that say the same are kept each: when one is taken back, the others still hold
+_WISH, _TOLD = "wish/", "told/"
+
+_Ending = TypeVar("_Ending", Connection, Status, Protection)
+_Changes = dict[str, Any]
+
+
+def linked(facts: Facts, event_id: EventId, superseded: EventId) -> Facts:
+    """Remember that an event is a later version of another, by the first event of their chain."""
+    return replace(facts, roots={**facts.roots, event_id: facts.roots.get(superseded, superseded)})
+
+
+def undone(facts: Facts, event_id: EventId) -> Facts:
+    """Take out everything that any version of an event began, and let what it ended last again.
+
+    Versions are those of one agency: another's that names the same event is not touched (I10).
+    """
+    gone = _versions(facts, event_id)
+    changes: _Changes = {
+        "connections": _revived([one for one in facts.connections if one.event_id not in gone], gone),
+        "statuses": _revived([one for one in facts.statuses if one.event_id not in gone], gone),
+        "protections": _revived(facts.protections, gone),
+        "findings": tuple(one for one in facts.findings if one.event_id not in gone),
+        "agreements": tuple(one for one in facts.agreements if one.event_id not in gone),
+        "exclusions": tuple(one for one in facts.exclusions if one.event_id not in gone),
+        "referrers": {name: who for name, who in facts.referrers.items() if facts.matters.get(name) not in gone},
+        "matters": {name: began for name, began in facts.matters.items() if began not in gone},
+    }
+    return replace(facts, **changes, **_unsaid(facts, gone))
+
+
+def with_statements(facts: Facts, event: Event, changes: Mapping[str, Any]) -> Facts:
+    """Remember who said what follows the last word, so that it can be undone."""
+    control, said = event.control or {}, {}
+    for name in ("birth_date", "home_area"):
+        if name in changes:
+            said[name] = str(changes[name])
+    if "wishes" in changes:
+        said[f"{_WISH}{control.get('kind') or ''}"] = str(control.get("state") or "")
+    for about in (event.header.event_id, EventId(control.get("concerns_event") or "")):
+        if about in changes.get("told", {}):
+            said[f"{_TOLD}{about}"] = changes["told"][about]
+    made = (Statement(about=about, value=value, event_id=event.header.event_id) for about, value in said.items())
+    new = tuple(one for one in made if not _often_said(facts, one))
+    return replace(facts, statements=(*facts.statements, *new)) if new else facts
+
+
+def _often_said(facts: Facts, new: Statement) -> bool:
+    """Tell whether the last that was said of it was this, often enough."""
+    last = list(islice((one.value for one in reversed(facts.statements) if one.about == new.about), _MOST))
+    return last == [new.value] * _MOST
+
+
+def _versions(facts: Facts, event_id: EventId) -> frozenset[EventId]:
+    root = facts.roots.get(event_id, event_id)
+    voice = facts.voices.get(event_id)
+    chain = (root, *(one for one, first in facts.roots.items() if first == root))
+    return frozenset((event_id, *(one for one in chain if facts.voices.get(one) == voice)))
+
+
+def _unsaid(facts: Facts, gone: frozenset[EventId]) -> _Changes:
+    """Let what was said last by an event that still stands count again."""
+    about_gone = {f"{_TOLD}{one}" for one in gone}
+    left = tuple(one for one in facts.statements if one.event_id not in gone and one.about not in about_gone)
+    last = {one.about: one.value for one in left}
+    open_again = {one.about for one in facts.statements if one.event_id in gone}
+    changes: _Changes = {name: last.get(name) for name in ("birth_date", "home_area") if name in open_again}
+    told = {one: said for one, said in facts.told.items() if one not in gone}
+    return {
+        **changes,
+        "statements": left,
+        "wishes": _said_again(facts.wishes, _WISH, open_again, last),
+        "told": _said_again(told, _TOLD, open_again - about_gone, last),
+    }
+
+
+def _said_again(held: Mapping[Any, str], kind: str, open_again: set[str], last: Mapping[str, str]) -> Mapping[Any, str]:
+    after = dict(held)
+    for about in sorted(open_again):
+        if about.startswith(kind):
+            after.pop(about.removeprefix(kind), None)
+            if about in last:
+                after[about.removeprefix(kind)] = last[about]
+    return after
+
+
+def _revived(lasting: Sequence[_Ending], gone: frozenset[EventId]) -> tuple[_Ending, ...]:
+    return tuple(replace(one, until=None, ended_by=None) if one.ended_by in gone else one for one in lasting)
