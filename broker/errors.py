@@ -80,6 +80,12 @@ class StaleVersionError(RejectError):
     reason = "stale_version"
 
 
+class ChangedContentError(RejectError):
+    """Raised when an agency sends other content under the id of an event that was taken before."""
+
+    reason = "content_differs"
+
+
 class ReviewClosedError(RejectError):
     """Raised when somebody resolves a review that is not open (any more) where the answer went."""
 

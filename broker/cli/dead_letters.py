@@ -32,6 +32,7 @@ REMEDIES = {
     "review_not_open": "somebody answered a review that is closed: nothing to do",
     "too_large": "the record is larger than the broker takes: the publisher has to send less",
     "time_in_future": "the publisher's clock is ahead: have it set, then redrive",
+    "content_differs": "other content came under the id of an earlier event: its publisher has to send an update under a new id",
     "stale_version": "a newer version came meanwhile: nothing to do",
 }
 

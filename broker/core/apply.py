@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from broker.core.content import content_digest
 from broker.core.controls import control_changes
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of
@@ -52,10 +53,15 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
 
 
 def noted(facts: Facts, event: Event) -> Facts:
-    """Remember that an event was taken, and whose it is: nobody else takes it back or changes it (I10)."""
+    """Remember that an event was taken, what it said, and whose it is: nobody else takes it back or changes it (I10)."""
     header = event.header
-    seen = {**facts.seen, header.event_id: header.sequence}
-    return replace(facts, seen=seen, voices={**facts.voices, header.event_id: header.producer})
+    name = header.event_id
+    return replace(
+        facts,
+        seen={**facts.seen, name: header.sequence},
+        voices={**facts.voices, name: header.producer},
+        contents={**facts.contents, name: content_digest(event)},
+    )
 
 
 def claimed(facts: Facts, event_id: EventId, producer: AgencyId) -> Facts:

@@ -12,6 +12,7 @@ from broker.core.apply import apply_event, claimed, noted
 from broker.core.authority import keeps_back, unfit
 from broker.core.betrayal import betrays_place
 from broker.core.clocks import calendars, due_at
+from broker.core.content import content_digest
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
 from broker.core.disclose import granted_view, view_digest
@@ -23,7 +24,7 @@ from broker.core.policy import HOLDER, Policy
 from broker.core.registers import Registers
 from broker.core.roles import hub_of
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
-from broker.errors import NotPermittedError, StaleVersionError
+from broker.errors import ChangedContentError, NotPermittedError, StaleVersionError
 
 _Value = TypeVar("_Value")
 DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
@@ -33,6 +34,7 @@ _TAKEN_BACK = "it was taken back by its publisher before it came"
 _HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
 _FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
 _SEEN = "the same event was taken before"
+_CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
 _FILLED = "somebody fills a role now in which nobody could be told when it came"
 
 
@@ -72,14 +74,16 @@ class Turn:
 def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     """Take one event about this child: a duplicate, held, taken back before it came, a correction, or decided.
 
-    Raises StaleVersionError when a later version of the same record was taken before, and NotPermittedError when its id is
-    that of another agency's event.
+    Raises StaleVersionError when a later version of the same record was taken before, NotPermittedError when its id is that
+    of another agency's event, and ChangedContentError when the same id said something else before.
     """
     facts = _own(facts, event)
     known = facts.seen.get(event.header.event_id)
     if known == OVERTAKEN:
         raise StaleVersionError("a later version of this record was taken before: nothing to do")
     if known is not None:
+        if facts.contents.get(event.header.event_id) not in {None, content_digest(event)}:
+            raise ChangedContentError(_CHANGED)
         return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
     foreign = not corrections.is_of(facts, event)
     doubt = _FOREIGN if foreign else unfit(event, rules.policy)
@@ -170,6 +174,7 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
         agreements=_union(facts.agreements, loser.agreements),
         exclusions=_union(facts.exclusions, loser.exclusions),
         statements=(*(one for one in loser.statements if one not in facts.statements), *facts.statements),
+        contents={**loser.contents, **facts.contents},
         roots={**loser.roots, **facts.roots},
         told={**loser.told, **facts.told},
         wishes={**loser.wishes, **facts.wishes},

@@ -50,6 +50,7 @@ FACTS = st.builds(
     exclusions=rows(Exclusion),
     statements=rows(Statement),
     roots=st.dictionaries(WORDS, WORDS, max_size=2),
+    contents=st.dictionaries(WORDS, WORDS, max_size=2),
 )
 
 

@@ -16,9 +16,8 @@ from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, 
 from broker.errors import StopError
 
 VERSION = b"\x01"
-NOT_USED = frozenset(
-    {"ledger", "seen", "lanes", "voices", "matters", "statements", "roots"}
-)  # bookkeeping of the line: no decision reads it
+# Bookkeeping of the line: no decision reads it.
+NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents"})
 
 Plain = Any  # what json reads and writes
 _Value = TypeVar("_Value")
@@ -39,7 +38,7 @@ _SETS: Mapping[type, tuple[str, ...]] = {
     Sent: ("categories", "excluded"),
 }
 _PLAIN_SETS = ("cancelled", "holds")
-_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots")
+_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots", "contents")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
 _READ = {of: attrgetter(*names) for of, names in _NAMES.items()}
 
