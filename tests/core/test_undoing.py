@@ -1,4 +1,4 @@
-"""Taking an event back, in any of its versions, undoes everything that it set, and nothing that another agency said."""
+"""Taking an event back, in any version, undoes all that it set and nothing that another agency said (I7 corrections-follow)."""
 
 import pytest
 
