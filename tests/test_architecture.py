@@ -74,6 +74,14 @@ def test_the_core_imports_the_standard_library_and_nothing_that_reads_clock_or_c
     assert not foreign | unwanted | upwards
 
 
+def test_nobody_asks_a_client_where_a_log_ends_but_the_one_place_that_knows_the_answer_may_be_wrong() -> None:
+    asking = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "broker").rglob("*.py") if ".end_offsets(" in path.read_text("utf-8")
+    }
+
+    assert asking == {"broker/stream/log_ends.py"}
+
+
 def _inwards(name: str) -> bool:
     return name.startswith(("broker.core", "broker.errors"))
 

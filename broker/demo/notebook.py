@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.audit.reconcile import names
 from broker.codec import decode
 from broker.core.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
@@ -54,11 +53,6 @@ class Notebook:
     def waiting(self) -> int:
         """How many of them have not ended in any way yet."""
         return len(self._published.keys() - self.ended.keys())
-
-    def equation(self) -> Mapping[str, int]:
-        """Return the reconciler's equation as far as it can be drawn from every record that was read."""
-        counts = Counter(self.ended.get(place, "nowhere") for place in self._published)
-        return {"accepted": self.published, **{name: counts[name] for name in names()}}
 
     def note(self, record: Record, now: int) -> None:
         """Write one record down; `now` is when a reader had it in hand, milliseconds since 1970."""

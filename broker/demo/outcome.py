@@ -15,7 +15,6 @@ class Outcome:
     comparison: Comparison
     equation: Mapping[str, int]
     faults: tuple[str, ...] = ()
-    read_whole: bool = False  # the equation was drawn by reading every record, since Kafka did not tell where topics end
     lag_now: int = 0
     lag_worst: int = 0
     lag_history: list[int] = field(default_factory=list)

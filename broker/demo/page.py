@@ -227,9 +227,8 @@ def _flow(outcome: Outcome) -> Table:
     spoken = f"p50 {p50:,} ms, p99 {p99:,} ms, over {len(latencies):,} disclosures" if p50 is not None else "nobody was told"
     table.add_row(Text("latency", "bold"), f"published to visible: {spoken}")
     table.add_row(Text("nothing vanishes", "bold"), _equation(outcome.equation))
-    if outcome.read_whole:
-        why = "drawn by reading every record: this Kafka does not tell exactly where its topics end"
-        table.add_row("", Text(why, style="dim"))
+    for fault in outcome.faults[:_ROWS]:
+        table.add_row("", Text(fault, style="red"))
     return table
 
 

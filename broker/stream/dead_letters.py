@@ -15,6 +15,7 @@ from broker.errors import RejectError, SendFailedError
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.cloudevents import is_plain
 from broker.stream.engine.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
+from broker.stream.log_ends import log_ends
 from broker.stream.topics import DEAD_LETTERS, EVENTS
 from broker.stream.watching.places import places_of
 
@@ -125,7 +126,7 @@ async def _whole(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> As
     """Read the topic from its beginning to where it ends now."""
     with kafka_errors("dead letters"):
         consumer.assign(places)
-        ends = await consumer.end_offsets(places)
+        ends = await log_ends(consumer, places)
         await consumer.seek_to_beginning(*places)
         behind = set(places)
         while behind := {place for place in behind if await consumer.position(place) < ends[place]}:

@@ -16,6 +16,7 @@ from broker.core.ports import Record
 from broker.errors import RejectError, TopicsError
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record
 from broker.stream.inbox import Inbox
+from broker.stream.log_ends import log_ends
 from broker.stream.topics import DISCLOSURES, disclosures_topic
 from broker.stream.watching.places import places_where
 
@@ -50,7 +51,7 @@ async def follow(kafka: str, inbox: Inbox, start: From) -> AsyncIterator[Batch]:
     async with open_consumer(kafka) as consumer:
         with kafka_errors("disclosures"):
             consumer.assign(places)
-            ends = await consumer.end_offsets(places)
+            ends = await log_ends(consumer, places)
             starts = await _starts(consumer, places, inbox, start)
             for place, offset in starts.items():
                 consumer.seek(place, min(offset, ends[place]))
@@ -80,7 +81,7 @@ async def _starts(
     if start.at == BEGINNING:
         return dict(first)
     found = await consumer.offsets_for_times(dict.fromkeys(places, start.at))
-    ends = await consumer.end_offsets(places)
+    ends = await log_ends(consumer, places)
     return {one: found[one].offset if found.get(one) else ends[one] for one in places}
 
 

@@ -42,25 +42,6 @@ def test_an_event_waits_until_the_audit_says_how_it_ended():
     assert (book.published, book.waiting) == (2, 1)
 
 
-def test_the_equation_counts_each_event_once():
-    book = Notebook()
-    for offset, outcome in enumerate(("decided", "applied", "applied", "in_review")):
-        book.note(published(offset), now=1_000)
-        book.note(audited(offset, outcome), now=1_100)
-    book.note(audited(3, "decided"), now=1_200)  # a person decided, and the line went on
-
-    equation = book.equation()
-
-    assert tuple(equation[name] for name in ("accepted", "decided", "applied", "in_review")) == (4, 2, 2, 0)
-
-
-def test_an_event_that_ended_nowhere_is_named():
-    book = Notebook()
-    book.note(published(0), now=1_000)
-
-    assert book.equation()["nowhere"] == 1
-
-
 @pytest.mark.parametrize(("values", "share", "expected"), [([], 0.5, None), ([7], 0.99, 7), (list(range(100)), 0.99, 99)])
 def test_a_percentile_is_a_value_that_was_measured(values, share, expected):
     assert expected == percentile(values, share)

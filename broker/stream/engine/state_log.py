@@ -10,6 +10,7 @@ from broker.core.ports import Outgoing
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.engine.chunk import Writer
 from broker.stream.engine.table import StateTable
+from broker.stream.log_ends import log_ends
 
 _POLL_MS = 500
 _SAY_SECONDS = 2.0
@@ -29,7 +30,7 @@ async def load_tables(kafka: str, tables: Sequence[StateTable], say: Progress) -
         with kafka_errors("reading state"):
             consumer.assign(list(by_place))
             starts = await consumer.beginning_offsets(list(by_place))
-            ends: dict[TopicPartition, int] = await consumer.end_offsets(list(by_place))
+            ends: dict[TopicPartition, int] = await log_ends(consumer, list(by_place))
             await consumer.seek_to_beginning(*by_place)
             await _read_to(consumer, by_place, ends, lambda done: say(done, sum(ends.values()) - sum(starts.values())))
     return ends

@@ -23,6 +23,7 @@ from faust.types import TP, ConsumerMessage
 
 from broker.errors import DataLossError
 from broker.stream.engine.progress import Chunk, Progress
+from broker.stream.log_ends import log_ends
 
 OUTSTANDING = 4  # chunks of a partition between Kafka and the stage; then it is not fetched from
 FETCH_WAIT_MS = 100
@@ -94,7 +95,7 @@ class ChunkConsumerThread(stock.AIOKafkaConsumerThread):
             return {}
         committed = await consumer._coordinator.fetch_committed_offsets(assigned)  # noqa: SLF001 - one request for all
         starts = await consumer.beginning_offsets(assigned)
-        ends = await consumer.end_offsets(assigned)
+        ends = await log_ends(consumer, assigned)
         positions = {}
         try:
             for where in assigned:

@@ -16,6 +16,7 @@ from broker.codec import encode
 from broker.core.identifiers import Digest
 from broker.core.ports import Record
 from broker.errors import KafkaUnavailableError, RetryError, SendFailedError
+from broker.stream.log_ends import log_ends
 from broker.stream.releases.book import Kind, Release, ReleaseBook, encode_release
 from broker.stream.topics import POLICIES, REGISTERS, SUBJECTS
 from broker.stream.watching.places import places_of
@@ -41,7 +42,7 @@ class Releases:
         try:
             self.consumer.assign(places)
             await self.consumer.seek_to_beginning(*places)
-            ends = await self.consumer.end_offsets(places)
+            ends = await log_ends(self.consumer, places)
             while any([await self.consumer.position(place) < end for place, end in ends.items()]):
                 await self._take(1_000)
         except KafkaError as error:

@@ -15,6 +15,7 @@ from broker.lag.tally import Tally
 from broker.settings import Settings
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.engine.kafka_identity import read_identity
+from broker.stream.log_ends import log_ends
 from broker.stream.topics import AUDIT
 from broker.stream.watching.places import places_of
 
@@ -43,7 +44,7 @@ class AuditFollower:
         """Read up to where the log ends now and return how many entries were new; raises KafkaUnavailableError."""
         count = 0
         with kafka_errors("audit log"):
-            ends = await self.consumer.end_offsets(self.places)
+            ends = await log_ends(self.consumer, self.places)
             behind = set(self.places)
             while behind := {place for place in behind if await self.consumer.position(place) < ends[place]}:
                 for records in (await self.consumer.getmany(*behind, timeout_ms=500, max_records=2_000)).values():

@@ -12,6 +12,7 @@ from broker.errors import KafkaUnavailableError
 from broker.lag.evaluation import Reading, slide
 from broker.lag.measures import silence
 from broker.lag.report import Observation, PartitionLag, Report, SilentFeed, partition_lag
+from broker.stream.log_ends import log_ends
 from broker.stream.watching.group_view import GroupView, view_group
 from broker.stream.watching.places import places_where
 from broker.stream.watching.record_times import RecordTimes
@@ -55,7 +56,7 @@ class LagReader:
 
     async def _look(self, group: GroupView, places: list[TopicPartition]) -> Report:
         begins = await self.consumer.beginning_offsets(places)
-        ends = await self.consumer.end_offsets(places)
+        ends = await log_ends(self.consumer, places)
         at = time.time_ns() // 1_000_000
         committed = {place: group.committed.get((place.topic, place.partition), begins[place]) for place in places}
         waiting = {place: max(committed[place], begins[place]) for place in places if committed[place] < ends[place]}

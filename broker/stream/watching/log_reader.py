@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from broker.core.ports import Record
 from broker.errors import DataLossError
 from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.log_ends import log_ends
 
 _WAIT_MS = 500
 _LINGER_MS = 20  # what is asked for is there: a fetch that lingers would hold up the next topic
@@ -27,7 +28,7 @@ class LogReader:
     async def ends(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset at which each partition ends now."""
         with kafka_errors("log ends"):
-            return dict(await self._consumer.end_offsets(places)) if places else {}
+            return await log_ends(self._consumer, places) if places else {}
 
     async def between(
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]

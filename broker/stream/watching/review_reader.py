@@ -14,6 +14,7 @@ from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
 from broker.stream.clients import Writer, kafka_errors, open_consumer, open_producer, to_record
 from broker.stream.identify.state import roster_from_bytes
+from broker.stream.log_ends import log_ends
 from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.places import places_of
 
@@ -146,7 +147,7 @@ async def _read_all(kafka: str, topic: str) -> list[Record]:
         with kafka_errors(f"reading `{topic}`"):
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
-            ends = await consumer.end_offsets(places)
+            ends = await log_ends(consumer, places)
             behind = {place for place in places if ends[place]}
             while behind:
                 for records in (await consumer.getmany(*behind, timeout_ms=500)).values():

@@ -12,6 +12,7 @@ from broker.lag.open_work import Alert, OpenWork
 from broker.lag.tally import Tally
 from broker.stream.clients import kafka_errors
 from broker.stream.engine.chunk import REASON
+from broker.stream.log_ends import log_ends
 from broker.stream.topics import DEAD_LETTERS, RECEIPTS, REVIEWS
 from broker.stream.watching.places import places_where
 
@@ -32,7 +33,7 @@ class WorkFollower:
         """Read up to where the topics end now and return what is open; raises KafkaUnavailableError."""
         with kafka_errors("open work"):
             await self._assign()
-            ends = await self.consumer.end_offsets(list(self._places))
+            ends = await log_ends(self.consumer, list(self._places))
             behind = set(self._places)
             while behind:
                 behind = {place for place in behind if await self.consumer.position(place) < ends[place]}
