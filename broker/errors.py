@@ -155,6 +155,10 @@ class DeadLetterLimitError(StopError):
     """Raised when so many records in a row, or so large a share, would be dead-lettered that a release must be bad."""
 
 
+class WorkerStuckError(StopError):
+    """Raised when a worker's Kafka client does not end; a fresh process goes on from what is committed."""
+
+
 class NotFoundError(StopError):
     """Raised when a command names a decision, event, review, recipient or file that is not there."""
 

@@ -1,9 +1,13 @@
 """`broker run`: a worker. Start as many as there are cores; each takes its share of the partitions."""
 
+import os
+import sys
+
 import click
 
 from broker import bootstrap
 from broker.cli.options import with_settings
+from broker.errors import WorkerStuckError
 from broker.log import configure_log
 from broker.settings import Settings
 
@@ -29,7 +33,11 @@ def run(settings: Settings, *, stages: str | None, metrics_port: int | None, no_
     configure_log(json=log_json)
     chosen = settings if metrics_port is None else settings.model_copy(update={"metrics_port": metrics_port})
     names = tuple(name.strip() for name in stages.split(",")) if stages else bootstrap.STAGES
-    bootstrap.run(chosen, names, keep=not no_index)
+    try:
+        bootstrap.run(chosen, names, keep=not no_index)
+    except WorkerStuckError:
+        # Nothing was committed that was not wholly written; a new image of this process has no client that hangs.
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same program with the same words
 
 
 commands = {"run": run}

@@ -4,7 +4,7 @@ A send counts when every replica has it; nothing is committed by itself; a recor
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from struct import Struct
@@ -16,6 +16,7 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     InvalidTopicError,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordTooLargeError,
@@ -30,6 +31,7 @@ BATCH_BYTES = 512 * 1024
 REQUEST_TIMEOUT_MS = 20_000
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 _IDEMPOTENCE_SECONDS = 10
+CLOSE_SECONDS = 0.4
 _WORDS = Struct("<I")
 _NOT_PERMITTED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
 
@@ -69,7 +71,7 @@ async def open_producer(kafka: str, *, topics: Collection[str] = (), idempotent:
                 await producer.client.set_topics(list(topics))
         yield producer
     finally:
-        await producer.stop()
+        await _close_producer(producer)
 
 
 async def _start_producer(kafka: str, *, idempotent: bool) -> AIOKafkaProducer:
@@ -85,7 +87,7 @@ async def _start_producer(kafka: str, *, idempotent: bool) -> AIOKafkaProducer:
         try:
             await asyncio.wait_for(producer.start(), _IDEMPOTENCE_SECONDS)
         except BaseException as error:
-            await producer.stop()
+            await _close_producer(producer)
             if not idempotent or not isinstance(error, KafkaError | TimeoutError):
                 raise
         else:
@@ -120,7 +122,7 @@ async def open_consumer(
         yield consumer
     finally:
         await asyncio.sleep(0)  # a task of aiokafka's that was never begun would end as if we had been cancelled
-        await consumer.stop()
+        await _within(consumer.stop())
 
 
 @asynccontextmanager
@@ -132,7 +134,30 @@ async def open_admin(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
             await admin.start()
         yield admin
     finally:
-        await admin.close()
+        await _within(admin.close())
+
+
+async def _close_producer(producer: AIOKafkaProducer) -> None:
+    """Close a producer. What Kafka has not acknowledged by now was given up by whoever sent it: it may not arrive later.
+
+    aiokafka would wait for it as long as Kafka is away.
+    """
+    if await _within(producer.stop()):
+        return
+    producer._message_accumulator.fail_all(KafkaConnectionError())  # noqa: SLF001 - aiokafka has no public way to give up
+    await _within(producer._sender.close())  # noqa: SLF001 - as above
+    await _within(producer.client.close())
+
+
+async def _within(closing: Coroutine[Any, Any, None]) -> bool:
+    """Let a client close itself, but not for longer than a moment; return whether it did."""
+    task = asyncio.ensure_future(closing)
+    done, _ = await asyncio.wait({task}, timeout=CLOSE_SECONDS)
+    task.cancel()
+    await asyncio.wait({task}, timeout=0.1)
+    if task in done and not task.cancelled():
+        task.exception()  # looked at, so that nobody is told of an error while closing
+    return task in done
 
 
 def to_record(consumed: Any) -> Record:

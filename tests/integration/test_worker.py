@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,7 +117,7 @@ async def release_registers(area: Area) -> None:
 
 async def watch(area: Area, ledger: Ledger) -> bool:
     async with Subscribers(area, ledger) as subscribers:
-        return await subscribers.until(len(ledger.expected), 20)
+        return await subscribers.until(len(ledger.expected), 40)
 
 
 @pytest.fixture
@@ -252,3 +253,41 @@ def test_the_doctor_of_a_set_up_that_is_not_there_yet(tmp_path: Path) -> None:
     assert "✗ kafka:" in away.stdout
     assert "→ start it, or mend `kafka` in the settings" in away.stdout
     assert "Traceback" not in settings.stderr + away.stderr
+
+
+def a_busy_worker(node: KafkaNode, area: Area, ledger: Ledger) -> Worker:
+    """A worker in the middle of three thousand alerts."""
+    node.start()
+    asyncio.run(create_topics(area))
+    asyncio.run(prepare(area, area.children(CHILDREN)))
+    worker = Worker(area).start()
+    assert worker.said("partitions_taken")
+    asyncio.run(write(area, *Feed(area, area.children(CHILDREN), ledger).make(3_000)))
+    return worker
+
+
+def test_a_busy_worker_leaves_in_time_though_kafka_went_away_under_it(own_node: tuple[KafkaNode, Area]) -> None:
+    node, area = own_node
+    worker = a_busy_worker(node, area, Ledger())
+    node.kill()
+
+    code, took = worker.stop()
+
+    assert (code, took < LEAVE_SECONDS + 1) == (0, True), "its clients would wait for ever"
+
+
+@pytest.mark.deep
+def test_a_worker_outlives_a_kafka_that_is_away_for_longer_than_its_clients_bear(own_node: tuple[KafkaNode, Area]) -> None:
+    node, area = own_node
+    ledger = Ledger()
+    worker = a_busy_worker(node, area, ledger)
+    node.kill()
+    time.sleep(60)
+    node.start()
+
+    seen = asyncio.run(watch(area, ledger))
+
+    assert seen
+    assert worker.running
+    assert (ledger.lost, ledger.shown_twice, ledger.misrouted) == (0, 0, 0)
+    assert worker.stop()[0] == 0

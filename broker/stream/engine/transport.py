@@ -20,6 +20,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, NoOffsetForPartitionError
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
+from mode.threads import WorkerThread
 
 from broker.errors import DataLossError
 from broker.stream.engine.progress import Chunk, Progress
@@ -43,6 +44,14 @@ class PassThrough(faust.Schema):
     def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:  # noqa: ARG002 - Faust's
         """Return the chunk."""
         return message.value
+
+
+class _Daemon(WorkerThread):
+    """A thread that does not keep the process: Kafka's client waits in it for ever for a Kafka that is away."""
+
+    def __init__(self, service: Any, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
 
 
 class ChunkConsumerThread(stock.AIOKafkaConsumerThread):
@@ -143,7 +152,7 @@ class ChunkConsumer(stock.Consumer):
         super().__init__(*args, **options)
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
-        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon, Worker=_Daemon)
 
     # From Kafka to the stage
 

@@ -51,7 +51,7 @@ class Keeper:
             yield
         finally:
             self._stop.set()
-            thread.join(timeout=2)
+            thread.join(timeout=0.3)
 
     def _run(self) -> None:
         while not self._stop.is_set():
