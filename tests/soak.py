@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from broker.cli.options import quiet_clients
 from broker.stream.node.kafka_node import KafkaNode
 from tests.area import Area, create_topics
 from tests.feed import Feed, Ledger, Subscribers, prepare
@@ -139,6 +140,7 @@ def main() -> int:
     given = parser.parse_args()
     if not (1 <= given.seconds <= 86_400 and 0 <= given.kills <= given.seconds):
         parser.error("--seconds must be 1 to 86400, and --kills at most one each second")
+    quiet_clients()  # a Kafka that is away is the point: what is done to it is said, not each try to reach it
     with tempfile.TemporaryDirectory() as folder:
         soak = Soak(given.keep or Path(folder), given.seed)
         try:

@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import tests.benchmarks as package
+from broker.cli.options import quiet_clients
 from tests.benchmarks import Figure, Place
 
 
@@ -25,8 +26,10 @@ def main() -> int:
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     place = Place(os.environ.get("KAFKA"))
+    quiet_clients()
     try:
         for name in names:
+            print(f"measuring {name}", file=sys.stderr, flush=True)
             for line in lines_of(measures[name], place):
                 print(line, flush=True)
     finally:
