@@ -99,3 +99,17 @@ def test_every_invariant_names_tests_that_name_it() -> None:
 
     assert [number for number, _ in rows] == [f"I{number}" for number in range(1, 13)]
     assert not silent
+
+
+def test_nothing_adds_to_what_others_share_across_an_await() -> None:
+    """`self.count += await more()` reads the sum before it waits: what others add meanwhile is lost."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AugAssign)
+        and isinstance(node.target, ast.Attribute)
+        and any(isinstance(part, ast.Await) for part in ast.walk(node.value))
+    ]
+
+    assert not found

@@ -77,11 +77,11 @@ class Screen:
         line = Text("  ● ", style=colour)
         line.append(self.name(one.recipient), style="bold")
         line.append(f"  {_kind_words(said)}", style=colour)
-        parts: list[RenderableType] = [line]
-        parts.extend(
-            Padding(Text.assemble((f"{label:<6} ", "dim"), words), (0, 0, 0, 4)) for label, words in self._details(one) if words
-        )
-        return Group(*parts)
+        details = Table.grid(padding=(0, 1))
+        for label, words in self._details(one):
+            if words:
+                details.add_row(Text(f"{label:<6}", style="dim"), words)
+        return Group(line, Padding(details, (0, 0, 0, 4)))
 
     def _details(self, one: Received) -> Sequence[tuple[str, str]]:
         said = one.message
@@ -95,12 +95,16 @@ class Screen:
         """Return the name of a recipient."""
         return self._words.names.get(recipient, recipient)
 
+    def event(self, event_type: str) -> str:
+        """Return what an event of this type says."""
+        return self._words.event(event_type)
+
 
 def opening() -> Panel:
     """Say what is about to be shown."""
     text = Text.assemble(
         ("A week in an invented county.", "bold"),
-        " Police, schools, a hospital and the council drop their own systems' files. The broker decides, for everybody\n"
+        " Police, schools, a hospital and the council drop their own systems' files. The broker decides, for everybody "
         "who might need to know, whether they do, what the least is that they need, and on which basis; and tells them.\n"
         "Nobody in it is real. Each family's story says by hand who must hear what, and who must never.",
     )
@@ -158,7 +162,7 @@ def results(outcome: Outcome, screen: Screen) -> Group:
     """Return the page of results."""
     book = outcome.notebook
     parts: list[RenderableType] = [Text(), Rule(Text("results", style="bold"), align="left", style="cyan"), Text()]
-    tables = (_events(book), _decisions(book, min(90, max(40, screen.width - 12))))
+    tables = (_events(book, screen), _decisions(book, min(90, max(40, screen.width - 12))))
     parts += [_side_by_side(*tables)] if screen.width >= _WIDE else [tables[0], Text(), tables[1]]
     parts += [Text(), _recipients(book, screen), Text(), _flow(outcome), Text(), _truth(outcome, screen)]
     return Group(*parts)
@@ -177,21 +181,21 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _events(book: Notebook) -> Table:
+def _events(book: Notebook, screen: Screen) -> Table:
     table = _table("events published", "sector and type", "")
     for topic in sorted({topic for topic, _ in book.events}):
         of_topic = {kind: count for (where, kind), count in book.events.items() if where == topic}
         table.add_row(Text(topic.split(".")[1], style="bold"), f"{sum(of_topic.values()):,}")
         for kind, count in sorted(of_topic.items(), key=lambda pair: -pair[1]):
-            table.add_row(f"  {kind}", f"{count:,}")
+            table.add_row(f"  {screen.event(kind)}", f"{count:,}")
     return table
 
 
 def _decisions(book: Notebook, width: int) -> Table:
     table = _table("decisions, by outcome and reason", "", "")
-    for outcome in ("DISCLOSE", "WITHHOLD", "ASK"):
+    for outcome, words in (("DISCLOSE", "told"), ("WITHHOLD", "not told"), ("ASK", "a person is asked")):
         reasons = Counter({reason: count for (said, reason), count in book.decisions.items() if said == outcome})
-        table.add_row(Text(outcome.lower(), style="bold"), f"{sum(reasons.values()):,}")
+        table.add_row(Text(words, style="bold"), f"{sum(reasons.values()):,}")
         for reason, count in reasons.most_common(_ROWS):
             table.add_row(f"  {_short(reason, width)}", f"{count:,}")
         if len(reasons) > _ROWS:

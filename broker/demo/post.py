@@ -76,7 +76,11 @@ class Post:
                     self.rejected.append(f"{', '.join(outcome.files)}: {outcome.reason}")
 
     async def _publish_lines(self, agency: AgencyId, file: Path) -> None:
-        self.published += await self._publisher(agency).publish(_events(file, agency))
+        self._count(await self._publisher(agency).publish(_events(file, agency)))
+
+    def _count(self, published: int) -> None:
+        """Add to the count. Never `+= await`: that reads the sum before it waits, and what others add meanwhile is lost."""
+        self.published += published
 
     def _inbox(self, connector: str, agency: str) -> Directory:
         if (connector, agency) not in self._inboxes:
@@ -86,7 +90,7 @@ class Post:
             publisher = self._publisher(agency)
 
             async def publish(events: object) -> None:
-                self.published += await publisher.publish(events)  # type: ignore[arg-type]  # the port says what they are
+                self._count(await publisher.publish(events))  # type: ignore[arg-type]  # the port says what they are
 
             job = Job(_CONNECTORS[connector], self.scene.registers.agencies[AgencyId(agency)], sets=connector in _SETS)
             memory = SqliteMemory(self.scene.folder / "state" / "connectors" / f"{place}.sqlite")
