@@ -23,6 +23,7 @@ REMEDIES = {
     "rejected": "see the worker's log",
     "unknown_schema": "the publisher uses a schema that is not released: release it with `broker schemas check --release`",
     "unreadable": "the bytes do not fit their schema: the publisher has to send the record again",
+    "malformed": "its publisher's Kafka client writes header names that are not UTF-8: it has to be mended and send again",
     "bad_signature": "the key is unknown or not in force: put it into the registers and release them",
     "not_permitted": "the agency may not publish this here: change the registers, or ask it to use its own topic",
     "headers_disagree": "the Kafka headers do not say what the event says: the publisher has to mend its client",
@@ -116,12 +117,20 @@ def redrive_letters(settings: Settings, *, places: tuple[str, ...], reason: str 
     letters = _read(settings)
     chosen = _find(letters, places) if places else [one for one in letters if every or one.reason == reason]
     number = asyncio.run(_redrive(settings, chosen)) if chosen else 0
-    said = (
-        f"{count(number, 'record')} put back; see `broker dead-letters list` in a moment"
-        if chosen
-        else "no dead letters to put back"
-    )
-    click.echo(json.dumps({"redriven": number}) if as_json else said)
+    left = [one for one in chosen if not one.can_be_put_back]
+    if as_json:
+        click.echo(json.dumps({"redriven": number, "cannot_be_redriven": [one.place for one in left]}))
+        return
+    if number:
+        click.echo(f"{count(number, 'record')} put back; see `broker dead-letters list` in a moment")
+    if left:
+        click.echo(f"{count(len(left), 'record')} cannot be put back as {_came(len(left))}: {REMEDIES['malformed']}")
+    if not chosen:
+        click.echo("no dead letters to put back")
+
+
+def _came(number: int) -> str:
+    return "it came" if number == 1 else "they came"
 
 
 async def _redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:

@@ -31,6 +31,11 @@ class Record:
                 return value
         return None
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Tell whether it, or the name of a header of it, could not be read."""
+        return bool(self.headers) and self.headers[0][0] == UNREADABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -74,6 +79,7 @@ class Position(NamedTuple):
 ORIGIN = "sb_origin"  # header: position in events.* of the accepted record, for the reconciler
 CAUSE = "sb_cause"  # header: position of the record that the last stage read, for effect once
 OUTCOME = "sb_outcome"  # header of audit entries: decided, applied, duplicate or in_review
+UNREADABLE = "sb_unreadable"  # first header of a record that is not as Kafka's clients write it: the bytes that could not be read
 STATE_VERSION = "sb_version"  # header of state records: how many records were applied to the key
 
 

@@ -26,6 +26,7 @@ from aiokafka.errors import (
 
 from broker.core.ports import Outgoing, Record
 from broker.errors import KafkaUnavailableError, SendFailedError, StopError, TopicsError
+from broker.stream.record_batches import read_every_record
 
 BATCH_BYTES = 512 * 1024
 REQUEST_TIMEOUT_MS = 20_000
@@ -103,6 +104,7 @@ async def open_consumer(
 
     Raises KafkaUnavailableError.
     """
+    read_every_record()
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=kafka,

@@ -36,6 +36,11 @@ class DeadLetter:
     at: int
     record: Record
 
+    @property
+    def can_be_put_back(self) -> bool:
+        """Tell whether it can be written as it came: no client of ours writes what it could not read."""
+        return not self.record.is_unreadable
+
     def about(self) -> dict[str, str | int | None]:
         """Say what can safely be said of it: sizes, schema, and of an event its type, publisher and id; never its content."""
         value = self.record.value
@@ -86,11 +91,11 @@ def read_dead_letter(record: Record) -> DeadLetter:
 
 
 async def redrive(writer: Writer, letters: Iterable[DeadLetter]) -> int:
-    """Put dead letters back where they came from and mark them; return how many.
+    """Put dead letters back where they came from and mark them; return how many. Those that cannot be put back stay.
 
     Broken off in between, one may be put back a second time: the broker recognises what it had. Raises SendFailedError.
     """
-    chosen = list(letters)
+    chosen = [one for one in letters if one.can_be_put_back]
     try:
         await writer.write([back(one) for one in chosen])
         await writer.write([_mark(one) for one in chosen])

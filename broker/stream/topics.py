@@ -26,6 +26,7 @@ RECEIPTS = "receipts.v1"
 DEAD_LETTERS = "dead-letters.v1"
 
 MAX_EVENT_BYTES = 256 * 1024  # the largest event that intake takes; what is made of one is larger
+_NARROW = 1024 * 1024  # of what others write: its dead letter fits
 _ROOMY = 4 * 1024 * 1024
 _DAY = 24 * 60 * 60 * 1000
 FOREVER = -1
@@ -33,13 +34,18 @@ FOREVER = -1
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it should be. `retention_ms` is -1 for ever; `cleanup` is `delete` or `compact`."""
+    """One topic as it should be. `retention_ms` is -1 for ever; `cleanup` is `delete` or `compact`.
+
+    To one with `outsiders`, agencies or recipients may write: Kafka unpacks what they packed, so that the largest size holds
+    for what a worker has to keep in memory and in a dead letter, and a few bytes cannot become gigabytes there.
+    """
 
     name: str
     partitions: int
     cleanup: str = "delete"
     retention_ms: int = FOREVER
     max_message_bytes: int = _ROOMY
+    outsiders: bool = False
 
     def config(self) -> dict[str, str]:
         """Return its settings in Kafka's words. Time stamps are Kafka's own, never a client's: they order decisions.
@@ -48,7 +54,10 @@ class Topic:
         newer state; the newer record is still in the log then and wins.
         """
         lag = {"min.compaction.lag.ms": str(_DAY)} if self.cleanup == "compact" else {}
-        return lag | {
+        unpacked = {"compression.type": "uncompressed"} if self.outsiders else {}
+        return {
+            **lag,
+            **unpacked,
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
@@ -59,7 +68,7 @@ class Topic:
 def declared(partitions: int) -> tuple[Topic, ...]:
     """Return every topic that does not belong to one recipient; state has the partitions of its input."""
     return (
-        *(Topic(name, partitions, retention_ms=30 * _DAY, max_message_bytes=1024 * 1024) for name in EVENTS.values()),
+        *(Topic(name, partitions, retention_ms=30 * _DAY, max_message_bytes=_NARROW, outsiders=True) for name in EVENTS.values()),
         Topic(CANDIDATES, partitions, retention_ms=30 * _DAY),
         Topic(IDENTITIES, partitions, cleanup="compact"),
         Topic(IDENTIFIERS, partitions, cleanup="compact"),
@@ -71,7 +80,7 @@ def declared(partitions: int) -> tuple[Topic, ...]:
         Topic(AUDIT, partitions),
         Topic(DISCLOSURES, partitions, retention_ms=30 * _DAY),
         Topic(REVIEWS, partitions, retention_ms=400 * _DAY),
-        Topic(RECEIPTS, partitions, retention_ms=90 * _DAY),
+        Topic(RECEIPTS, partitions, retention_ms=90 * _DAY, max_message_bytes=_NARROW, outsiders=True),
         Topic(DEAD_LETTERS, partitions, retention_ms=90 * _DAY),
     )
 

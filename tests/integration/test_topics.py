@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError, NoError, for_code
 from click.testing import CliRunner
 
 from broker.cli import cli
+from broker.core.ports import Outgoing
 from broker.errors import TopicsError
 from broker.stream.topic_admin import apply, compare
-from broker.stream.topics import Topic
+from broker.stream.topics import Topic, declared
 from tests.area import Area
+from tests.raw_batch import GZIP, a_batch, produce
 
 pytestmark = pytest.mark.kafka
 WANTED = (Topic("topics-test.one", 2, retention_ms=86_400_000), Topic("topics-test.two", 3, cleanup="compact"))
@@ -37,6 +40,17 @@ async def test_a_changed_setting_is_mended_and_a_changed_partition_count_refused
 
     await apply(kafka, longer)
     assert await compare(kafka, longer) == ()
+
+
+async def test_what_others_write_is_as_large_unpacked_as_the_topic_takes(kafka: str) -> None:
+    """40 MB of zeros travel in 40 kB: unpacked in a worker, they would fill its memory, and no dead letter could hold them."""
+    [events] = [replace(one, name="topics-test.packed", partitions=1) for one in declared(1) if one.name == "events.police.v1"]
+    await apply(kafka, [events])
+
+    small = await produce(kafka, events.name, 0, a_batch([Outgoing(events.name, None, b"0" * 100_000)], GZIP))
+    bomb = await produce(kafka, events.name, 0, a_batch([Outgoing(events.name, None, b"0" * 40_000_000)], GZIP))
+
+    assert (for_code(small), for_code(bomb)) == (NoError, MessageSizeTooLargeError)
 
 
 def test_the_command_shows_the_difference_and_changes_nothing_without_yes(area: Area) -> None:

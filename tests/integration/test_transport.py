@@ -18,6 +18,7 @@ from broker.core.ports import STATE_VERSION, Outgoing, Record
 from broker.stream.clients import Writer, open_admin, open_producer
 from broker.stream.engine.chunk import DEAD_LETTERS
 from tests.integration.log_of_a_run import PARTITIONS, Run, a_run, ended, leave
+from tests.raw_batch import GZIP, LZ4, SNAPPY, ZSTD, a_batch, patched, produce
 
 pytestmark = pytest.mark.kafka
 
@@ -123,6 +124,30 @@ async def test_bytes_that_nobody_can_read_become_a_dead_letter_and_the_line_goes
     assert await run.until_committed(101)
     letters = [letter for letter in await run.read(DEAD_LETTERS) if letter.header("sb_topic") == f"in-{run.name}".encode()]
     assert [letter.header("sb_reason") for letter in letters] == [b"rejected"]
+    assert await run.lost(HUNDRED) == []
+
+
+async def test_a_header_name_that_is_no_text_makes_a_dead_letter_of_its_record_alone(run: Run) -> None:
+    """Kafka takes it from any raw client, and the client that the broker reads with raises at it, at every fetch again."""
+    values = [b"before", b"poison", b"after"]
+    batch = a_batch([Outgoing(f"in-{run.name}", b"key-1", value, (("name-" + value.decode(), b"x"),)) for value in values])
+    await run.feed(HUNDRED)
+    assert await produce(run.kafka, f"in-{run.name}", 0, patched(batch, b"name-poison", b"\xff\xfe-poisoned")) == 0
+    run.start()
+
+    assert await run.until_committed(103)
+    letters = [letter for letter in await run.read(DEAD_LETTERS) if letter.header("sb_topic") == f"in-{run.name}".encode()]
+    assert [letter.header("sb_reason") for letter in letters] == [b"malformed"]
+    assert await run.lost([*HUNDRED, *values]) == [b"poison"]
+
+
+@pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])
+async def test_what_a_client_packed_in_any_way_that_kafka_knows_is_taken(run: Run, codec: int) -> None:
+    batch = a_batch([Outgoing(f"in-{run.name}", b"key-1", value) for value in HUNDRED], codec)
+    assert await produce(run.kafka, f"in-{run.name}", 1, batch) == 0
+    run.start()
+
+    assert await run.until_committed(100)
     assert await run.lost(HUNDRED) == []
 
 

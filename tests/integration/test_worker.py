@@ -20,6 +20,7 @@ from broker.stream.node.kafka_probe import free_port
 from broker.stream.releases.follow import release
 from tests.area import POLICE, Area, create_topics, encompass
 from tests.feed import Feed, Ledger, Subscribers, prepare
+from tests.raw_batch import a_batch, patched, produce
 from tests.worker import LEAVE_SECONDS, Worker, fetch, wait_for, workers
 
 pytestmark = pytest.mark.kafka
@@ -107,6 +108,30 @@ def test_a_record_signed_by_an_unknown_key_waits_as_a_dead_letter_until_the_key_
     assert seen
     assert broker(known, "dead-letters", "list").stdout == "no dead letters\n"
     assert "it balances: nothing vanished" in balance.stdout
+
+
+def test_a_raw_client_cannot_hold_up_a_sector_with_a_header_name_that_is_no_text(known: Area) -> None:
+    """Its record waits as a dead letter and says that it cannot be put back; the alerts around it arrive."""
+    ledger = Ledger("ES/raw")
+    first, poison, last = Feed(known, known.children(CHILDREN), ledger, run="raw").make(3)
+    named = Outgoing(poison.topic, poison.key, poison.value, (*poison.headers, ("x-tracker", b"1")))
+    ledger.expected.pop("ES/raw-1")
+    batch = patched(a_batch([first, named, last]), b"x-tracker", b"\xff-tracker")
+    with workers(known):
+        assert asyncio.run(produce(known.kafka, poison.topic, 2, batch)) == 0
+        assert asyncio.run(watch(known, ledger))
+        assert wait_for(lambda: "malformed" in broker(known, "dead-letters", "list").stdout, 20)
+        redriven = broker(known, "dead-letters", "redrive", "--reason", "malformed")
+        assert wait_for(lambda: all(not one["lag"] for one in lag(known)), 10), "the commit went past it"
+    balance = broker(known, "reconcile")
+
+    assert "1 record cannot be put back as it came: its publisher's Kafka client" in redriven.stdout
+    assert "malformed" in broker(known, "dead-letters", "list").stdout
+    assert "it balances: nothing vanished" in balance.stdout
+
+
+def lag(area: Area) -> list[dict[str, int]]:
+    return json.loads(broker(area, "lag", "--json").stdout)["partitions"]
 
 
 async def release_registers(area: Area) -> None:

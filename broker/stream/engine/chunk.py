@@ -26,6 +26,7 @@ SCHEMA_ID = "sb_schema_id"
 ATTEMPT = "sb_attempt"
 
 FAULT = "fault"  # the reason of a record at which a stage failed in a way that nobody foresaw
+MALFORMED = "malformed"  # the reason of a record that is not as Kafka's clients write it: no stage sees it
 # Topics that agencies and recipients write: what a header there says of the broker's own matters is not believed.
 PUBLISHED = ("events.", "receipts.")
 
@@ -107,8 +108,8 @@ def take(task: Task, records: Sequence[Record], limits: DeadLetterLimits, dead_l
 def _step(task: Task, record: Record, effects: Effects, quarantine: set[Place], dead_letters: str) -> bool:
     """Let a task take one record; return whether it was rejected."""
     place = record.topic, record.partition, record.offset
-    if place in quarantine:
-        effects.outputs.append(dead_letter(record, FAULT, dead_letters))
+    if place in quarantine or record.is_unreadable:
+        effects.outputs.append(dead_letter(record, FAULT if place in quarantine else MALFORMED, dead_letters))
         return True
     try:
         task.step(record, effects)

@@ -6,6 +6,7 @@ Registered with Faust as the driver `chunks` (`chunks://host:port`). What stock 
   calls after every send of the chunk was acknowledged by Kafka.
 * It commits past an event that is still in work: here the position is the end of the longest run of acknowledged chunks.
 * It may drop fetched records at a rebalance or shutdown: here a chunk that does not follow the one before stops the line.
+* Its client cannot read what any raw client may write, and reads it for ever: here it becomes a dead letter.
 * Its client skips to the start of the log when a position is gone: here that is data loss, said and not passed over.
 * Its work per record costs more than the record: here it is paid per chunk.
 """
@@ -25,6 +26,7 @@ from mode.threads import WorkerThread
 from broker.errors import DataLossError
 from broker.stream.engine.progress import Chunk, Progress
 from broker.stream.log_ends import log_ends
+from broker.stream.record_batches import read_every_record
 
 OUTSTANDING = 4  # chunks of a partition between Kafka and the stage; then it is not fetched from
 FETCH_WAIT_MS = 100
@@ -60,6 +62,7 @@ class ChunkConsumerThread(stock.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = RangePartitionAssignor
+        read_every_record()
         return AIOKafkaConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,
