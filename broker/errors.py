@@ -12,10 +12,20 @@ class BrokerError(Exception):
     """Raised when the broker can say in plain words what is wrong; the family says what happens next."""
 
 
+# Who sent a record that is refused, where it is not an agency or a recipient that proved it.
+OURS = "the broker"
+NOBODY = "nobody who proved it"
+
+
 class RejectError(BrokerError):
-    """Raised when one record cannot be taken; it becomes a dead letter."""
+    """Raised when one record cannot be taken; it becomes a dead letter.
+
+    `sender` is who proved to have sent it: the holder of the key that signed it, `OURS`, or `NOBODY`. What a record claims
+    without proof does not count, for whoever wants to stop others can claim to be them.
+    """
 
     reason = "rejected"
+    sender = OURS
 
 
 class RetryError(BrokerError):

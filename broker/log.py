@@ -39,6 +39,11 @@ class Entry(StrEnum):
         "A stage failed at a record in a way that nobody foresaw; the record goes to the dead letters, the line goes on.",
         "Report the fault with its reason. After it is mended: `broker dead-letters redrive`.",
     )
+    RECORDS_REFUSED = (
+        "records_refused",
+        "Many records in a row became dead letters; one sender, or nobody who proved it, sent them, and the line goes on.",
+        "See whose they are with `broker dead-letters list` and ask them; redrive what is theirs once it is mended.",
+    )
     WORKER_FAILED = (
         "worker_failed",
         "A worker stopped because going on would be wrong. Nothing after the last commit counts.",
@@ -85,6 +90,7 @@ def log(entry: Entry, **keys: Any) -> None:
     if entry in (
         Entry.WORKER_FAILED,
         Entry.RECORD_SET_ASIDE,
+        Entry.RECORDS_REFUSED,
         Entry.WORKER_RESTARTED,
         Entry.KAFKA_WAITED_FOR,
         Entry.STATE_REPAIRED,

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from broker.core.identifiers import KeyId
 from broker.core.ports import Headers, Record
 from broker.core.registers import Registers, SigningKey
-from broker.errors import KeysError, SignatureError
+from broker.errors import NOBODY, KeysError, SignatureError
 from broker.sealing.secrets import read_secret, write_secret
 
 KEY_HEADER = "sb_key_id"
@@ -82,6 +82,19 @@ def signed_by(registers: Registers, record: Record, ce_id: str) -> SigningKey:
         raise SignatureError("signing key is not in the registers: release the registers with the holder's present key")
     verify(key, signing_input(record.topic, record.value or b"", ce_id), signature, record.timestamp)
     return key
+
+
+def sender_of(registers: Registers, record: Record, ce_id: bytes | None) -> str:
+    """Return who proved to have sent a record that is refused: the holder of the key that signed it, in force or not."""
+    key = registers.keys.get(KeyId((record.header(KEY_HEADER) or b"").decode(errors="replace")))
+    if key is None:
+        return NOBODY
+    message = signing_input(record.topic, record.value or b"", (ce_id or b"").decode(errors="replace"))
+    try:
+        verify(key, message, record.header(SIGNATURE_HEADER) or b"", key.since)
+    except SignatureError:
+        return NOBODY
+    return key.holder
 
 
 def new_key(folder: Path, holder: str) -> Signer:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from broker import codec
 from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
-from broker.errors import NotPermittedError, UnreadableRecordError
+from broker.errors import NotPermittedError, RejectError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
-from broker.sealing.signatures import signed_by
+from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.intake import RegistersSource
 from broker.stream.topics import RECEIPTS, SUBJECTS
 
@@ -38,6 +38,13 @@ class _DeliverTask:
 
     def step(self, record: Record, effects: Effects) -> None:
         """Check one receipt and pass it on to its child's line; raises RejectError with the reason when it does not count."""
+        try:
+            self._take(record, effects)
+        except RejectError as error:
+            error.sender = sender_of(self.registers.newest(), record, record.key)  # a receipt's key is what is signed as its id
+            raise
+
+    def _take(self, record: Record, effects: Effects) -> None:
         if record.value is None:
             raise UnreadableRecordError("receipt has no value")
         receipt = codec.decode("receipt", record.value)

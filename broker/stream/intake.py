@@ -15,9 +15,9 @@ from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.registers import Agency, Registers
 from broker.core.roles import stand_in
-from broker.errors import NotPermittedError, TimeError, TooLargeError, UnreadableRecordError
+from broker.errors import NotPermittedError, RejectError, TimeError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
-from broker.sealing.signatures import signed_by
+from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
 from broker.stream.topics import CANDIDATES, EVENTS, MAX_EVENT_BYTES
 
@@ -61,6 +61,13 @@ class _IntakeTask:
 
     def step(self, record: Record, effects: Effects) -> None:
         """Check one record and pass it on as a candidate; raises RejectError with the reason when it cannot be taken."""
+        try:
+            self._take(record, effects)
+        except RejectError as error:
+            error.sender = sender_of(self.registers.newest(), record, record.header("ce_id"))
+            raise
+
+    def _take(self, record: Record, effects: Effects) -> None:
         value = _whole(record)
         event = codec.decode_event(value)
         check_headers(record, event.header)

@@ -15,13 +15,14 @@ from broker.core.line import Rules
 from broker.core.policy import Policy
 from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.registers import Registers
-from broker.errors import NothingInForceError, UnreadableRecordError
+from broker.errors import NothingInForceError, RejectError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes, epochs_to_bytes, in_force, with_epoch
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.decide.shelf import Waiting, shelf_from_bytes, shelf_key, shelf_to_bytes
 from broker.stream.decide.work import Work
+from broker.stream.senders import sender_within
 from broker.stream.topics import CLOCKS, FACTS, SUBJECTS
 
 _CACHED = 20_000  # facts kept as values beside their bytes
@@ -68,6 +69,15 @@ class Line:
 
     def step(self, record: Record, effects: Effects) -> None:
         """Take one record of a child's line; raises RejectError, and RetryError while a release in force is not here yet."""
+        try:
+            self._take(record, effects)
+        except NothingInForceError:
+            raise  # ours alone
+        except RejectError as error:
+            error.sender = sender_within("subject_record", record)
+            raise
+
+    def _take(self, record: Record, effects: Effects) -> None:
         if record.value is None:
             raise UnreadableRecordError("record has no value: nothing is ever deleted from a child's line")
         message = codec.decode("subject_record", record.value)

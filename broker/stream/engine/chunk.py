@@ -6,14 +6,14 @@ INVARIANT: audit entries are acknowledged before outputs are sent, outputs befor
 A chunk that did not come that far is read again; its ids and its state come out the same.
 """
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker import codec
 from broker.core.ports import ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
-from broker.errors import BrokerError, DeadLetterLimitError, RejectError, UnforeseenError
+from broker.errors import NOBODY, OURS, BrokerError, DeadLetterLimitError, RejectError, UnforeseenError
 
 DEAD_LETTERS = "dead-letters.v1"
 
@@ -47,6 +47,10 @@ class Writer(Protocol):
 class DeadLetterLimits:
     """How many dead letters are too many for one partition: then a release is bad, not the records.
 
+    The line stops when so many records are refused that no single sender can be the cause: what nobody proved to have sent is
+    not counted, nor is whoever sent most of what was refused. A sender alone never stops the line, not even its own; its
+    records wait as dead letters and can be put back.
+
     `run` is how many in a row, `share` which part of the last `window` records. One per partition: it remembers.
     `quarantine` names the records at which a stage failed unforeseen; they are dead-lettered without being tried again.
     """
@@ -55,24 +59,44 @@ class DeadLetterLimits:
     run: int = 200
     share: float = 0.5
     window: int = 1_000
-    _in_a_row: int = 0
-    _rejected: int = 0
-    _last: deque[bool] = field(default_factory=deque)
+    in_a_row: int = 0  # whoever sent them
+    _run: Counter[str] = field(default_factory=Counter)
+    _refused: Counter[str] = field(default_factory=Counter)
+    _last: deque[str | None] = field(default_factory=deque)
 
-    def count(self, rejected: Sequence[bool], place: str) -> None:
-        """Count the records of a chunk; raises DeadLetterLimitError when it goes too far."""
-        for one in rejected:
-            self._last.append(one)
-            self._rejected += one
-            if len(self._last) > self.window:
-                self._rejected -= self._last.popleft()
-            self._in_a_row = self._in_a_row + 1 if one else 0
-            if self._in_a_row >= self.run:
-                raise DeadLetterLimitError(f"{place}: {self._in_a_row} records in a row would be dead-lettered: {_REMEDY}")
-            if len(self._last) == self.window and self._rejected > self.share * self.window:
-                raise DeadLetterLimitError(
-                    f"{place}: {self._rejected} of {self.window} records would be dead-lettered: {_REMEDY}"
-                )
+    def count(self, senders: Sequence[str | None], place: str) -> None:
+        """Count the records of a chunk, who sent each that was refused; raises DeadLetterLimitError when it goes too far."""
+        for sender in senders:
+            self.in_a_row = self.in_a_row + 1 if sender else 0
+            if sender == NOBODY:
+                continue
+            self._remember(sender)
+            if sender is None:
+                self._run.clear()
+                continue
+            self._run[sender] += 1
+            self._refused[sender] += 1
+            self._check(place)
+
+    def _remember(self, sender: str | None) -> None:
+        self._last.append(sender)
+        if len(self._last) > self.window and (oldest := self._last.popleft()) is not None:
+            self._refused[oldest] -= 1
+
+    def _check(self, place: str) -> None:
+        many, _ = _without_the_worst(self._run)
+        if many >= self.run:
+            raise DeadLetterLimitError(f"{place}: {self.in_a_row} records in a row would be dead-lettered: {_REMEDY}")
+        many, worst = _without_the_worst(self._refused)
+        others = max(self.window - worst, self.window / 2)
+        if len(self._last) == self.window and many > self.share * others:
+            raise DeadLetterLimitError(f"{place}: {many + worst} of {self.window} records would be dead-lettered: {_REMEDY}")
+
+
+def _without_the_worst(refused: Mapping[str, int]) -> tuple[int, int]:
+    """Return how many were refused besides those of whoever sent most, and how many those are. Our own always count."""
+    worst = max((number for sender, number in refused.items() if sender != OURS), default=0)
+    return sum(refused.values()) - worst, worst
 
 
 _REMEDY = (
@@ -99,23 +123,24 @@ async def run_chunk(
 def take(task: Task, records: Sequence[Record], limits: DeadLetterLimits, dead_letters: str = DEAD_LETTERS) -> Effects:
     """Let a task step through records and return what is to be written; nothing is."""
     effects = Effects()
-    rejected = [_step(task, record, effects, limits.quarantine, dead_letters) for record in records]
+    senders = [_step(task, record, effects, limits.quarantine, dead_letters) for record in records]
     if records:
-        limits.count(rejected, f"`{records[0].topic}` partition {records[0].partition}")
+        limits.count(senders, f"`{records[0].topic}` partition {records[0].partition}")
     return effects
 
 
-def _step(task: Task, record: Record, effects: Effects, quarantine: set[Place], dead_letters: str) -> bool:
-    """Let a task take one record; return whether it was rejected."""
+def _step(task: Task, record: Record, effects: Effects, quarantine: set[Place], dead_letters: str) -> str | None:
+    """Let a task take one record; return who sent it when it was refused."""
     place = record.topic, record.partition, record.offset
     if place in quarantine or record.is_unreadable:
-        effects.outputs.append(dead_letter(record, FAULT if place in quarantine else MALFORMED, dead_letters))
-        return True
+        reason, sender = (FAULT, OURS) if place in quarantine else (MALFORMED, NOBODY)
+        effects.outputs.append(dead_letter(record, reason, dead_letters))
+        return sender
     try:
         task.step(record, effects)
     except RejectError as error:
         effects.outputs.append(dead_letter(record, error.reason, dead_letters))
-        return True
+        return error.sender
     except BrokerError:
         raise
     except Exception as error:
@@ -123,7 +148,7 @@ def _step(task: Task, record: Record, effects: Effects, quarantine: set[Place], 
         where = f"`{record.topic}` partition {record.partition} offset {record.offset}"
         said = f"{where}: the stage failed with {type(error).__name__}{_where(error)}: report it as a fault"
         raise UnforeseenError(said, *place) from error
-    return False
+    return None
 
 
 def _where(error: BaseException) -> str:

@@ -99,7 +99,10 @@ class Line:
         records = [to_record(record) for record in chunk.records]
         if self._around.hold is not None:
             await self._around.hold(records)
+        before = self._limits.in_a_row
         await run_chunk(task, records, self._around.writer, self._limits)
+        if before // self._limits.run < self._limits.in_a_row // self._limits.run:
+            log(Entry.RECORDS_REFUSED, topic=chunk.topic, partition=chunk.partition, count=self._limits.in_a_row)
         self._around.acknowledge(chunk)
 
     async def _wait(self) -> None:

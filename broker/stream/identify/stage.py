@@ -12,7 +12,7 @@ from broker import codec
 from broker.core.identifiers import RoleName
 from broker.core.matching import ExactMatcher, Matcher
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
-from broker.errors import NotPermittedError, SignatureError, UnreadableRecordError
+from broker.errors import NotPermittedError, RejectError, SignatureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
 from broker.stream.identify import owner as identify_owner
@@ -28,6 +28,7 @@ from broker.stream.identify.state import (
 )
 from broker.stream.identify.turn import Turn
 from broker.stream.intake import RegistersSource
+from broker.stream.senders import sender_within
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES
 
 _HUB = RoleName("hub")
@@ -58,6 +59,13 @@ class _IdentifyTask:
 
     def step(self, record: Record, effects: Effects) -> None:
         """Take one candidate; raises RejectError, and then nothing has changed."""
+        try:
+            self._take(record, effects)
+        except RejectError as error:
+            error.sender = sender_within("candidate", record)
+            raise
+
+    def _take(self, record: Record, effects: Effects) -> None:
         key = record.key or b""
         if record.value is None or not key:
             raise UnreadableRecordError("candidate has no key or no value")
