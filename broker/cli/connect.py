@@ -159,13 +159,13 @@ class _Inbox:
         )
 
     def _show(self, outcome: Outcome) -> None:
-        self.rejected += not outcome.accepted
+        self.rejected += not outcome.accepted and not outcome.left
         if self._as_json:
             click.echo(json.dumps(outcome.as_json()))
             return
         files, tally = ", ".join(outcome.files), outcome.tally
         if not outcome.accepted:
-            click.echo(f"{files}: rejected: {outcome.reason}")
+            click.echo(f"{files}: {'left where it is' if outcome.left else 'rejected'}: {outcome.reason}")
             return
         told = ", ".join(f"{count} {event_type}" for event_type, count in sorted(tally.events.items()))
         nothing = f"nothing to publish: {outcome.reason or 'it says nothing new'}"

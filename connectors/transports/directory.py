@@ -3,7 +3,7 @@
     inbox/             where files are dropped; a name that ends in .part or .tmp, or that starts with a dot, waits
     inbox/.working/    what is being read now; after a crash it is read again
     inbox/accepted/    what was read, with `<name>.report.txt` beside it
-    inbox/rejected/    what could not be read, with the reason beside it
+    inbox/rejected/    what could not be read, or is no file but a link or a pipe, with the reason beside it
 
 Nothing of a delivery is published before all of it was read once without an error. What the connector remembers lasts only after
 Kafka acknowledged every event: a crash in between publishes the same events again under the same ids, which tells nobody twice.
@@ -18,8 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from io import BufferedReader
-from itertools import chain, count
+from functools import partial
 from pathlib import Path
 
 from broker.core.delivery import Connector, Delivery, Finding, Piece
@@ -27,15 +26,15 @@ from broker.core.event import Event
 from broker.core.identifiers import Digest, Millis
 from broker.core.registers import Agency
 from broker.errors import DeliveryError, RejectError, StopError
+from connectors.transports.entries import REPORT, free, is_folder, odd_kind, opened, report_of, said, write_anew
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import Outcome, Tally, moment, write_report
 
 UNFINISHED = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
-REPORT = ".report.txt"
+_PLACES = ("accepted", "rejected")
 _COMPLETE = ".complete"  # the names of the set, written when all of it is here
 _OUTCOME = ".outcome"  # what became of it, written before anything moves
 _BREATH = 500  # records read before others may run
-_LONGEST_NAME = 255  # bytes of a file's name on every common file system
 # What a value that nobody thought of makes code raise. The file is put aside then: the inbox goes on.
 _UNFORESEEN = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, SyntaxError, TypeError, ValueError,
@@ -75,6 +74,7 @@ class Directory:
     patience: Patience = field(default_factory=Patience)
     check: Check = lambda _: None
     _looked: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _told: set[Path] = field(default_factory=set)
 
     async def deliveries(self, *, once: bool = False) -> AsyncIterator[Outcome]:
         """Yield what became of each delivery, for ever; with `once`, until the inbox holds nothing that could be read.
@@ -82,7 +82,7 @@ class Directory:
         Raises what publishing raises; the delivery in hand then stays in `.working` and is read again at the next start.
         Raises StopError when another process works on this inbox.
         """
-        for name in ("accepted", "rejected", ".working"):
+        for name in (*_PLACES, ".working"):
             (self.inbox / name).mkdir(parents=True, exist_ok=True)
         with _alone(self.inbox):
             for folder in self._interrupted():
@@ -92,6 +92,9 @@ class Directory:
 
     async def _rounds(self, *, once: bool) -> AsyncIterator[Outcome]:
         while True:
+            for path in self._entries():
+                if (kind := odd_kind(path)) is not None and path not in self._told:
+                    yield self._refuse(path, kind)
             ready, waiting = self._look()
             for paths in ready:
                 claimed = self._claim(paths)
@@ -107,7 +110,7 @@ class Directory:
         for folder in sorted((self.inbox / ".working").iterdir()):
             if not (folder / _COMPLETE).exists():
                 for path in _files(folder):
-                    path.rename(_free(self.inbox / path.name))
+                    path.rename(free(self.inbox / path.name))
                 shutil.rmtree(folder)
             elif self._is_done(folder):
                 _put_away(folder, self.inbox)
@@ -125,9 +128,27 @@ class Directory:
         delivery = self._delivery(folder)
         return self.memory.delivered(_digest_of(delivery)) == delivery.received_at
 
+    def _entries(self) -> list[Path]:
+        """Return what was dropped into the inbox, files or not."""
+        return sorted(path for path in self.inbox.iterdir() if not _waits(path) and path.name not in _PLACES)
+
+    def _refuse(self, path: Path, kind: str) -> Outcome:
+        """Put aside what is no file, with the reason beside it; a folder, which may still be filled, is left where it is."""
+        left = is_folder(path)
+        reason = f"it is {kind}"
+        outcome = Outcome((said(path.name),), accepted=False, tally=Tally(), reason=reason, left=left)
+        text = write_report(outcome, Delivery(self.job.agency, _now(), ()), self.job.connector.name)
+        target = self.inbox / "rejected" / path.name
+        if not left:
+            _put(path, free(target), text)
+        else:
+            self._told.add(path)
+            write_anew(report_of(target), text)
+        return outcome
+
     def _look(self) -> tuple[list[list[Path]], bool]:
         """Return the deliveries that are whole and no longer growing, and whether others are still on their way."""
-        seen = {path: _state(path) for path in sorted(self.inbox.iterdir()) if _is_delivery(path)}
+        seen = {path: _state(path) for path in self._entries() if odd_kind(path) is None}
         known, self._looked = self._looked, seen
         ready, waiting = [], False
         for paths in self._sets(list(seen)):
@@ -153,7 +174,7 @@ class Directory:
 
     def _claim(self, paths: Sequence[Path]) -> Path | None:
         """Move a set out of the way of whoever writes into the inbox; the folder's name is when it was received."""
-        folder = _free(self.inbox / ".working" / str(time.time_ns() // 1_000_000))
+        folder = free(self.inbox / ".working" / str(_now()))
         folder.mkdir()
         for path in paths:
             with suppress(FileNotFoundError):  # taken away by a person meanwhile
@@ -161,7 +182,7 @@ class Directory:
         if not _files(folder):
             folder.rmdir()
             return None
-        (folder / _COMPLETE).write_text("\n".join(_said(path.name) for path in _files(folder)), encoding="utf-8")
+        (folder / _COMPLETE).write_text("\n".join(said(path.name) for path in _files(folder)), encoding="utf-8")
         return folder
 
     async def _deliver(self, folder: Path) -> Outcome:
@@ -239,6 +260,10 @@ def _alone(inbox: Path) -> Iterator[None]:
         os.close(held)
 
 
+def _now() -> Millis:
+    return Millis(time.time_ns() // 1_000_000)
+
+
 def _digest_of(delivery: Delivery) -> Digest:
     return Digest(hashlib.sha256("".join(sorted(piece.digest for piece in delivery.pieces)).encode()).hexdigest())
 
@@ -251,54 +276,33 @@ def _put_away(folder: Path, inbox: Path) -> None:
     """Write the report beside each file's new place, then move the file there."""
     place, _, text = (folder / _OUTCOME).read_text(encoding="utf-8").partition("\n")
     for path in _files(folder):
-        target = _free(inbox / place / path.name)
-        target.with_name(_fitting(target.name, REPORT)).write_text(text, encoding="utf-8")
-        path.rename(target)
+        _put(path, free(inbox / place / path.name), text)
     shutil.rmtree(folder)
 
 
-def _is_delivery(path: Path) -> bool:
-    name = path.name
-    return not name.startswith(".") and not name.endswith((*UNFINISHED, REPORT)) and path.is_file() and not path.is_symlink()
+def _put(path: Path, target: Path, report: str) -> None:
+    write_anew(report_of(target), report)
+    path.rename(target)
+
+
+def _waits(path: Path) -> bool:
+    """Tell whether whoever wrote an entry says that it is not to be taken (yet)."""
+    return path.name.startswith(".") or path.name.endswith((*UNFINISHED, REPORT))
 
 
 def _state(path: Path) -> tuple[int, int]:
     try:
-        found = path.stat()
+        found = path.lstat()
     except FileNotFoundError:
         return 0, 0
     return found.st_size, found.st_mtime_ns
 
 
-def _free(path: Path) -> Path:
-    """Return the path, or the next like it that nothing stands at."""
-    others = (path.with_name(_fitting(path.name, f".{number}")) for number in count(2))
-    return next(one for one in chain((path,), others) if not one.exists())
-
-
-def _fitting(name: str, ending: str) -> str:
-    """Return a name with an ending; of a name that would be too long with it, as much as fits and a mark of the rest."""
-    whole = os.fsencode(name)
-    room = _LONGEST_NAME - len(os.fsencode(ending))
-    if len(whole) > room:
-        mark = f"~{hashlib.sha256(whole).hexdigest()[:8]}"
-        name = os.fsdecode(whole[: room - len(mark)]) + mark
-    return name + ending
-
-
-def _said(name: str) -> str:
-    """Return a file's name as it can be written down, whatever bytes it is made of."""
-    return "".join(sign if sign.isprintable() else "?" for sign in name)
-
-
 def _piece(path: Path) -> Piece:
-    def opened() -> BufferedReader:
-        return os.fdopen(os.open(path, os.O_RDONLY), "rb")  # without its name, which a parser need not understand
-
     sha = ""
-    with suppress(OSError), opened() as stream:  # what cannot be read is rejected when it is read
+    with suppress(OSError), opened(path) as stream:  # what cannot be read is rejected when it is read
         sha = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Piece(_said(path.name), path.stat().st_size, Digest(sha), opened)
+    return Piece(said(path.name), path.lstat().st_size, Digest(sha), partial(opened, path))
 
 
 def _counted(read: Iterable[Event | Finding], tally: Tally, check: Check) -> Iterator[Event]:

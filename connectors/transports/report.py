@@ -33,12 +33,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a delivery. `reason` says why it was rejected, or why there was nothing to publish."""
+    """What became of a delivery. `reason` says why it was rejected, or why there was nothing to publish.
+
+    What is `left` is no delivery and stays where it is.
+    """
 
     files: tuple[str, ...]
     accepted: bool
     tally: Tally
     reason: str = ""
+    left: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return it for a machine."""
@@ -77,6 +81,8 @@ def write_report(outcome: Outcome, delivery: Delivery, format_name: str) -> str:
 
 
 def _fate(outcome: Outcome) -> list[str]:
+    if outcome.left:
+        return [f"Left where it is, nothing was published: {outcome.reason}"]
     if not outcome.accepted:
         return [f"REJECTED, nothing was published: {outcome.reason}"]
     if not outcome.tally.events:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,91 @@ def test_a_second_connector_on_the_same_inbox_is_told_so(inbox: Path) -> None:
         asyncio.run(work())
 
     assert names(inbox / "accepted") == ["a.note", "a.note.report.txt"]
+
+
+def a_link(path: Path) -> None:
+    (path.parent.parent / "secret.txt").write_text("secret")
+    path.symlink_to(path.parent.parent / "secret.txt")
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (a_link, "it is a link to another place, which is not followed"),
+        (lambda path: path.symlink_to("nothing"), "it is a link to another place"),
+        (lambda path: path.symlink_to("accepted"), "it is a link to another place"),
+        (os.mkfifo, "it is a pipe and no file"),
+        (a_socket, "it is a socket and no file"),
+    ],
+    ids=["link out", "link to nothing", "link to a folder", "pipe", "socket"],
+)
+def test_what_is_no_file_is_put_aside_with_a_word_and_never_followed(inbox: Path, make: Any, words: str) -> None:
+    inbox.mkdir(exist_ok=True)
+    make(inbox / "a\nb.note")
+    (inbox / "z.note").write_text("good")
+    broker = Broker()
+
+    refused, taken = run(inbox, broker)
+
+    assert (refused.accepted, taken.accepted, broker.published) == (False, True, ["good"])
+    assert words in refused.reason
+    assert refused.files == ("a?b.note",)
+    assert words in (inbox / "rejected" / "a\nb.note.report.txt").read_text()
+    assert os.path.lexists(inbox / "rejected" / "a\nb.note")
+    assert not os.path.lexists(inbox / "a\nb.note")
+    assert run(inbox, broker) == [], "said once"
+
+
+def test_a_folder_is_left_where_it_is_with_a_word_at_every_start(inbox: Path) -> None:
+    """Somebody may still be filling it, or keep it there on purpose: it is no delivery that failed."""
+    (inbox / "week 12").mkdir()
+    (inbox / "week 12" / "a.note").write_text("one")
+
+    outcomes = [*run(inbox, Broker()), *run(inbox, Broker())]
+
+    assert [(one.accepted, one.left) for one in outcomes] == [(False, True)] * 2
+    assert "drop its files themselves into the inbox" in outcomes[0].reason
+    assert "Left where it is" in (inbox / "rejected" / "week 12.report.txt").read_text()
+    assert (inbox / "week 12" / "a.note").exists()
+
+
+def test_a_file_that_was_swapped_for_a_link_after_it_was_looked_at_is_not_followed(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox.parent / "secret.note").write_text("secret")
+    (inbox / "a.note").write_text("one")
+    broker = Broker()
+
+    class Swapping(Notes):
+        def claims(self, names: tuple[str, ...]) -> bool:
+            for path in (inbox / ".working").glob("*/a.note"):
+                path.unlink()
+                path.symlink_to(inbox.parent / "secret.note")
+            return super().claims(names)
+
+    (outcome,) = run(inbox, broker, connector=Swapping())
+
+    assert (outcome.accepted, broker.published) == (False, [])
+    assert "cannot be read" in outcome.reason
+
+
+def test_no_report_is_written_through_a_link(inbox: Path) -> None:
+    """Whoever may drop files must not have the connector write over others elsewhere."""
+    mine = inbox.parent / "mine.txt"
+    mine.write_text("mine")
+    (inbox / "accepted").mkdir(parents=True)
+    (inbox / "accepted" / "a.note.report.txt").symlink_to(mine)
+    (inbox / "accepted" / "b.note").symlink_to("nothing")
+    for name in ("a.note", "b.note"):
+        (inbox / name).write_text(name[0])
+
+    run(inbox, Broker())
+
+    assert mine.read_text() == "mine"
+    assert not (inbox / "accepted" / "a.note.report.txt").is_symlink()
+    assert (inbox / "accepted" / "b.note.2").read_text() == "b"
