@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from broker.core.delivery import Memory
 from broker.core.event import Action
 
-_FEW = 5  # at most so many children may lose records before shares are looked at
-_SHARE = 0.02  # of all known children
-_MOST = 0.5
+_FEW = 5  # children may lose records by somebody's correction
+_SHARE = 0.02  # of all known children, where more do
+_MUCH = 1 / 3  # of all known children: more is never a correction, however few they are
 _STEP = ">"  # between the states that a fact went through
 _UNTOLD = "~"  # before a first state that was remembered without an event
 
@@ -86,8 +86,7 @@ class Snapshot:
         self.number: int = self.last["number"] + 1 if self.last else 1
         self.first = self.last is None
         self._new_year = self.last is not None and self.last["year"] != year
-        self._known = 0
-        self._affected = 0
+        self._fresh = 0  # children that the return before did not show
 
     def changes(self, child: str, who: dict[str, Any], facts: Iterable[Fact]) -> list[Change]:
         """Return what is news about one child, and remember what the return says of it."""
@@ -104,19 +103,25 @@ class Snapshot:
         if stored and not again:
             _keep_missing(elements, kept, in_scope=year == self._year)
             news = _moved(news, kept)
+        self._fresh += not again and _stands(kept) and not (year == self._year and _stands(elements))
         self._memory.put(key, _pack(self._year, self.number, kept, who))
         return news
 
     def missing(self, *, accept: bool, children: int) -> Missing:
-        """Count the children that lost records; `children` is how many the return shows."""
+        """Count the children that lost records; `children` is how many the return shows.
+
+        A person is asked when an empty return comes, when more than a third of the known children lost records, be it one of
+        one or one of two, and when more than five did that are more than one in fifty.
+        """
         known = affected = 0
         for _, value in self._memory.items(f"{self._prefix}/child/"):
             year, number, gone, alive = map(int, value.split(b"|", 1)[0].split())
             if year == self._year and alive + gone:
                 known += 1
                 affected += gone > 0 or number != self.number
-        share = affected / known if known else 0
-        mass = (affected > _FEW and share > _SHARE) or (affected > 1 and share > _MOST) or children == 0
+        known -= self._fresh
+        share = affected / known if affected else 0
+        mass = children == 0 or share > _MUCH or (affected > _FEW and share > _SHARE)
         return Missing(affected, known, held=bool(affected) and mass and not accept)
 
     def take_back(self) -> Iterator[Gone]:
@@ -160,6 +165,11 @@ class Snapshot:
         if not self._new_year or self.last is None:
             return self.first
         return (fact.occurred_at or "") <= str(self.last["taken"])
+
+
+def _stands(elements: dict[str, list[Any]]) -> bool:
+    """Tell whether anything of a child was told and not taken back."""
+    return any(state[1] is not None for state in elements.values())
 
 
 def _keep_missing(elements: dict[str, list[Any]], kept: dict[str, list[Any]], *, in_scope: bool) -> None:

@@ -160,7 +160,12 @@ def test_what_comes_back_after_it_was_taken_back_is_new() -> None:
         (300, 294, False, "six of three hundred are 2 %"),
         (300, 290, True, "ten of three hundred"),
         (10, 2, True, "most of a few"),
+        (16, 11, False, "five of sixteen are less than a third"),
+        (11, 6, True, "five are few, of eleven they are many"),
+        (6, 4, False, "two of six"),
+        (5, 3, True, "two of five"),
         (3, 2, False, "one of three"),
+        (2, 1, True, "one of two"),
         (2, 0, True, "all of them"),
         (1, 0, True, "an empty return is never believed"),
     ],
@@ -182,6 +187,25 @@ def test_records_lost_from_children_who_stay_are_a_mass_disappearance_too() -> N
     assert [(finding.rule, finding.message) for finding in findings] == [
         ("mass-disappearance", "40 of 40 children lost records since the return before: nothing was taken back")
     ]
+
+
+def test_the_only_child_of_a_return_loses_no_record_without_a_person() -> None:
+    """One of one: the plan of the only child that a small council reports is not taken back because an export left it out."""
+    full, less = series([a_child("A", an_episode(a_plan()))], [a_child("A", an_episode())])
+    held, confirmed = read_all(full, less)[1], read_all(full, less, less, accept=True)[2]
+
+    assert (held[0], [one.rule for one in held[1]]) == ([], ["mass-disappearance"])
+    assert [event.header.action for event in confirmed[0]] == [Action.RETRACT]
+
+
+def test_a_new_child_in_place_of_the_only_known_one_takes_nothing_back() -> None:
+    """What another council's file looks like that came to the wrong inbox."""
+    events, findings = read_all(*series([a_child("A", an_episode())], [a_child("B", an_episode()), a_child("C", an_episode())]))[
+        1
+    ]
+
+    assert {event.header.action for event in events} == {Action.NEW}
+    assert [one.rule for one in findings] == ["mass-disappearance"]
 
 
 def test_a_person_confirms_by_delivering_the_same_file_again() -> None:
