@@ -3,10 +3,11 @@
 import pytest
 
 from broker import bootstrap
-from broker.cli import dead_letters
+from broker.cli.refusals import REFUSALS
 from broker.errors import InputError, RejectError, RetryError, UnreadableRecordError
 from broker.policyfile import policy_content
 from broker.sealing.secrets import Secrets
+from broker.stream.engine.chunk import FAULT, MALFORMED
 from broker.stream.releases.book import Release, encode_release
 from broker.stream.watching.lag_plan import STAGE_INPUTS
 
@@ -51,4 +52,4 @@ def test_a_release_that_is_not_what_its_digest_says_is_refused() -> None:
 
 
 def test_every_reason_for_a_dead_letter_has_its_remedy() -> None:
-    assert all_reasons() <= set(dead_letters.REMEDIES)
+    assert all_reasons() | {FAULT, MALFORMED} <= set(REFUSALS)

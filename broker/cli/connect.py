@@ -16,10 +16,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from broker.cli import EXIT_REJECTED
 from broker.cli.connect_out import write_notices
+from broker.cli.layout import count
 from broker.cli.options import json_option, with_settings
+from broker.cli.wording import words_of_book
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId
 from broker.core.registers import Agency
+from broker.core.words import Words
 from broker.errors import InputError, NotFoundError, RetryError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
@@ -30,7 +33,7 @@ from broker.stream.topics import EVENTS
 from connectors.registry import CONNECTORS
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
-from connectors.transports.report import Outcome
+from connectors.transports.report import Outcome, published
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds between attempts while Kafka is away
 _NAMES = "\n".join(f"  {name:<17} {one.reads}" for name, one in sorted(CONNECTORS.items()))
@@ -107,6 +110,7 @@ class _Inbox:
         self._as_json = as_json
         self._signer: Signer = load_signer(settings.keys, agency)
         self._console = Console(stderr=True)
+        self._words = Words()
         self.rejected = 0
 
     async def run(self, *, once: bool) -> None:
@@ -125,7 +129,9 @@ class _Inbox:
 
     async def _work(self, *, once: bool) -> None:
         connector = self._registration.make()
-        agency = find_agency((await released(self._settings.kafka)).newest().agencies, self._agency_id)
+        book = await released(self._settings.kafka)
+        agency = find_agency(book.newest().agencies, self._agency_id)
+        self._words = words_of_book(book)
         if agency.sector is not connector.sector:
             raise InputError(
                 f"agency `{agency.id}` is of the sector {agency.sector.value}, `{self._name}` of {connector.sector.value}: "
@@ -139,7 +145,7 @@ class _Inbox:
             async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:
                 with self._progress() as progress:
                     publish = _Counting(Publisher(producer, self._signer), progress)
-                    inbox = Directory(self._inbox, job, publish, memory, check=check_size)
+                    inbox = Directory(self._inbox, job, publish, memory, check=check_size, words=self._words)
                     async for outcome in inbox.deliveries(once=once):
                         self._show(outcome)
                         publish.count = 0
@@ -163,13 +169,15 @@ class _Inbox:
         if self._as_json:
             click.echo(json.dumps(outcome.as_json()))
             return
-        files, tally = ", ".join(outcome.files), outcome.tally
+        files, total = ", ".join(outcome.files), sum(outcome.tally.events.values())
         if not outcome.accepted:
             click.echo(f"{files}: {'left where it is' if outcome.left else 'rejected'}: {outcome.reason}")
             return
-        told = ", ".join(f"{count} {event_type}" for event_type, count in sorted(tally.events.items()))
         nothing = f"nothing to publish: {outcome.reason or 'it says nothing new'}"
-        click.echo(f"{files}: {told or nothing}{_doubts(outcome)}")
+        told = f"{count(total, 'event')} published" if total else nothing
+        click.echo(f"{files}: {told}{_doubts(outcome)}")
+        for line in published(outcome.tally, self._words):
+            click.echo(f"  {line}")
 
 
 class _Counting:
@@ -195,10 +203,10 @@ class _Counting:
 
 def _doubts(outcome: Outcome) -> str:
     counts = dict.fromkeys(("error", "warning"), 0)
-    for (severity, _), count in outcome.tally.findings.items():
+    for (severity, _), number in outcome.tally.findings.items():
         if severity in counts:
-            counts[severity] += count
-    said = ", ".join(f"{count} {severity}(s)" for severity, count in counts.items() if count)
+            counts[severity] += number
+    said = ", ".join(count(number, severity) for severity, number in counts.items() if number)
     return f"; {said}: see the report beside the file" if said else ""
 
 

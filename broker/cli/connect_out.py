@@ -19,6 +19,7 @@ from broker.stream.receipt import Answer, signed_receipt
 from broker.stream.subscribe import From, follow
 from connectors.police.encompass_notice import EncompassNotice
 
+_KINDS = {"ALERT": "a new notice", "CORRECTION": "a corrected notice", "RETRACTION": "a notice is taken back"}
 EVENT_TYPE = "police.encompass.notified"
 
 
@@ -70,7 +71,11 @@ class _Desk:
         unfinished.replace(file)
         shown = Shown(name, disclosure["token"], disclosure["event_type"], disclosure["kind"])
         self._inbox.show(shown)
-        click.echo(json.dumps({"file": str(file), "kind": shown.kind}) if self._as_json else f"{file}: {shown.kind.lower()}")
+        click.echo(
+            json.dumps({"file": str(file), "kind": shown.kind})
+            if self._as_json
+            else f"{file}: {_KINDS.get(shown.kind, shown.kind.lower())}"
+        )
         return shown
 
     async def confirm(self, producer: KafkaProducer, shown: Sequence[Shown]) -> None:

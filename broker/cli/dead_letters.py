@@ -4,41 +4,23 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_settings
-from broker.core.words import instant_in_words
+from broker.cli.refusals import refusal
+from broker.cli.wording import words_at_hand
+from broker.core.words import Words, instant_in_words
 from broker.errors import NotFoundError
 from broker.lag.words import duration
 from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
 from broker.stream.dead_letters import DeadLetter, open_dead_letters, redrive
 
-# What each reason means and what mends it.
-REMEDIES = {
-    "rejected": "see the worker's log",
-    "unknown_schema": "the publisher uses a schema that is not released: release it with `broker schemas check --release`",
-    "unreadable": "the bytes do not fit their schema: the publisher has to send the record again",
-    "malformed": "its publisher's Kafka client writes header names that are not UTF-8: it has to be mended and send again",
-    "bad_signature": "the key is unknown or not in force: put it into the registers and release them",
-    "not_permitted": "the agency may not publish this here: change the registers, or ask it to use its own topic",
-    "headers_disagree": "the Kafka headers do not say what the event says: the publisher has to mend its client",
-    "unreadable_delivery": "the file could not be read: the agency has to send it again",
-    "nothing_in_force": "no policy or registers were in force: release them, then redrive",
-    "unknown_disclosure": "a receipt for what was never disclosed: ask its sender",
-    "review_not_open": "somebody answered a review that is closed: nothing to do",
-    "too_large": "the record is larger than the broker takes: the publisher has to send less",
-    "time_in_future": "the publisher's clock is ahead: have it set, then redrive",
-    "content_differs": "other content came under the id of an earlier event: its publisher has to send an update under a new id",
-    "stale_version": "a newer version came meanwhile: nothing to do",
-}
-
-
-_NO_REMEDY = "see the worker's log"
+_SHOWN = 20  # of one reason; the others are counted
 
 
 @click.group("dead-letters")
@@ -58,7 +40,8 @@ def list_letters(settings: Settings, *, reason: str | None, as_json: bool) -> No
 
     Example: broker dead-letters list --reason bad_signature
     """
-    letters = [one for one in _read(settings) if reason in {None, one.reason}]
+    found, words = asyncio.run(_look(settings, in_words=not as_json))
+    letters = [one for one in found if reason in {None, one.reason}]
     if as_json:
         for one in letters:
             click.echo(json.dumps(_told(one)))
@@ -67,16 +50,24 @@ def list_letters(settings: Settings, *, reason: str | None, as_json: bool) -> No
         click.echo("no dead letters" + (f" with `{reason}`" if reason else ""))
         return
     page = Page()
-    for one in letters:
-        page.head(one.place, f"{duration(_age(one))} old")
-        page.labelled("reason", one.reason)
-        page.labelled("what", _what(one))
-        page.line()
-    for name, number in Counter(one.reason for one in letters).most_common():
-        page.line(f"{number} with `{name}`: {REMEDIES.get(name, _NO_REMEDY)}")
-    page.line("to look into one, and once the cause is mended:")
+    for name, _ in Counter(one.reason for one in letters).most_common():
+        _print_reason(page, name, [one for one in letters if one.reason == name], words)
+    page.line("to look into one:")
     page.command(f"broker dead-letters show {letters[0].place}", indent=2)
-    page.command(f"broker dead-letters redrive --reason {letters[0].reason}", indent=2)
+
+
+def _print_reason(page: Page, reason: str, letters: Sequence[DeadLetter], words: Words) -> None:
+    """Print what is wrong once, and below it every record of which that is so."""
+    says, remedy = refusal(reason)
+    page.head(f"{says} ({reason})", count(len(letters), "record"))
+    page.labelled("what to do", remedy)
+    if any(one.can_be_put_back for one in letters):
+        page.labelled("then", f"broker dead-letters redrive --reason {reason}", "cyan", whole=True)
+    for one in letters[:_SHOWN]:
+        page.line(f"{one.place}, {duration(_age(one))} old: {_what(one, words)}", indent=2)
+    if len(letters) > _SHOWN:
+        page.line(f"and {len(letters) - _SHOWN:,} more: see broker dead-letters list --json", indent=2)
+    page.line()
 
 
 @group.command()
@@ -88,15 +79,23 @@ def show(settings: Settings, *, place: str, as_json: bool) -> None:
 
     Example: broker dead-letters show events.police.v1/3@1042
     """
-    letter = _find(_read(settings), [place])[0]
-    told = _told(letter)
+    letters, words = asyncio.run(_look(settings, in_words=not as_json))
+    letter = _find(letters, [place])[0]
     if as_json:
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(_told(letter)))
         return
-    page = Page()
-    for name, value in told.items():
-        said = instant_in_words(value) if name == "at" else str(value if value is not None else "")
-        page.labelled(name.replace("_", " "), said, indent=0, width=16)
+    page, about = Page(), letter.about()
+    says, remedy = refusal(letter.reason)
+    page.head(f"{says} ({letter.reason})", f"{duration(_age(letter))} old")
+    page.labelled("what to do", remedy)
+    page.labelled("what", _what(letter, words))
+    page.labelled("event", str(about.get("event_id") or ""))
+    page.labelled("where", letter.place)
+    page.labelled("since", instant_in_words(letter.at))
+    page.labelled("bytes", f"{about['bytes']:,}")
+    if letter.can_be_put_back:
+        page.line("once that is done", "bold")
+        page.command(f"broker dead-letters redrive {letter.place}")
 
 
 @group.command("redrive")
@@ -124,13 +123,10 @@ def redrive_letters(settings: Settings, *, places: tuple[str, ...], reason: str 
     if number:
         click.echo(f"{count(number, 'record')} put back; see `broker dead-letters list` in a moment")
     if left:
-        click.echo(f"{count(len(left), 'record')} cannot be put back as {_came(len(left))}: {REMEDIES['malformed']}")
+        came = "it came" if len(left) == 1 else "they came"
+        click.echo(f"{count(len(left), 'record')} cannot be put back as {came}: see `broker dead-letters show {left[0].place}`")
     if not chosen:
         click.echo("no dead letters to put back")
-
-
-def _came(number: int) -> str:
-    return "it came" if number == 1 else "they came"
 
 
 async def _redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:
@@ -139,8 +135,15 @@ async def _redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:
 
 
 def _read(settings: Settings) -> list[DeadLetter]:
+    return asyncio.run(_look(settings, in_words=False))[0]
+
+
+async def _look(settings: Settings, *, in_words: bool) -> tuple[list[DeadLetter], Words]:
     with busy("reading dead letters"):
-        return asyncio.run(open_dead_letters(settings.kafka))
+        if not in_words:
+            return await open_dead_letters(settings.kafka), Words()
+        letters, words = await asyncio.gather(open_dead_letters(settings.kafka), words_at_hand(settings.kafka))
+        return letters, words
 
 
 def _find(letters: Iterable[DeadLetter], places: Iterable[str]) -> list[DeadLetter]:
@@ -155,7 +158,8 @@ def _told(letter: DeadLetter) -> dict[str, Any]:
     return {
         "place": letter.place,
         "reason": letter.reason,
-        "remedy": REMEDIES.get(letter.reason),
+        "says": refusal(letter.reason).says,
+        "remedy": refusal(letter.reason).remedy,
         "attempt": letter.attempt,
         "age": duration(_age(letter)),
         "at": letter.at,
@@ -163,10 +167,12 @@ def _told(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _what(letter: DeadLetter) -> str:
+def _what(letter: DeadLetter, words: Words) -> str:
     about = letter.about()
-    what = str(about.get("event_type") or f"{about['schema'] or 'no known schema'}, {about['bytes']} bytes")
-    parts = (what, f"from {about['producer']}" if about.get("producer") else "", _attempts(letter.attempt))
+    schema, event_type, producer = (str(about.get(name) or "") for name in ("schema", "event_type", "producer"))
+    form = schema.replace("_", " ") if schema not in {"", "unknown"} else "no form that is known"
+    what = words.event_and_code(event_type) if event_type else f"{form}, {about['bytes']:,} bytes"
+    parts = (what, f"said by {words.name(producer)}" if producer else "", _attempts(letter.attempt))
     return ", ".join(part for part in parts if part)
 
 

@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.cli.options import json_option, with_settings
+from broker.cli.wording import words_at_hand
+from broker.core.words import Words
 from broker.lag.evaluation import Status
 from broker.lag.report import PartitionLag, Report
 from broker.lag.words import STATUS_WORDS, duration, headline, sentences, spark
@@ -49,12 +51,14 @@ def lag(settings: Settings, *, watch: bool, seconds: float, every: bool, as_json
 
     Example: broker lag --watch
     """
-    show = _print_json if as_json else _print_page
     try:
-        report = asyncio.run(_watch(settings, every=every, as_json=as_json) if watch else _look(settings, seconds))
+        report, words = asyncio.run(_watch(settings, every=every, as_json=as_json) if watch else _look(settings, seconds))
     except KeyboardInterrupt:
         return
-    show(report, every=every)
+    if as_json:
+        _print_json(report)
+    else:
+        _print_page(report, words, every=every)
     raise click.exceptions.Exit(exit_code(report))
 
 
@@ -66,36 +70,38 @@ def exit_code(report: Report) -> int:
     return EXIT_SLOW if late or report.status is not Status.OK else 0
 
 
-async def _look(settings: Settings, seconds: float) -> Report:
+async def _look(settings: Settings, seconds: float) -> tuple[Report, Words]:
     with Console(stderr=True).status("reading offsets and open work") as progress:
         async with open_watch(settings) as watch:
-            return await watch.look_until_sure(seconds, lambda: progress.update(_WAITING))
+            report = await watch.look_until_sure(seconds, lambda: progress.update(_WAITING))
+        return report, await words_at_hand(settings.kafka)
 
 
-async def _watch(settings: Settings, *, every: bool, as_json: bool) -> Report:
+async def _watch(settings: Settings, *, every: bool, as_json: bool) -> tuple[Report, Words]:
     async with open_watch(settings) as watch:
+        words = await words_at_hand(settings.kafka)
         with Live(console=Console(), auto_refresh=False, screen=False) as live:
             while True:
                 report = await watch.look()
                 if as_json:
-                    _print_json(report, every=every)
+                    _print_json(report)
                 else:
-                    live.update(page(report, every=every, width=live.console.width), refresh=True)
+                    live.update(page(report, words, every=every, width=live.console.width), refresh=True)
                 await asyncio.sleep(_WATCH_EVERY_S)
 
 
-def _print_json(report: Report, *, every: bool) -> None:  # noqa: ARG001 - same shape as _print_page
+def _print_json(report: Report) -> None:
     told = {**report.as_json(), "headline": headline(report), "sentences": sentences(report)}
     click.echo(json.dumps(told))
 
 
-def _print_page(report: Report, *, every: bool) -> None:
+def _print_page(report: Report, words: Words, *, every: bool) -> None:
     console = Console(highlight=False)
     width = console.width if console.is_terminal else _UNWRAPPED
-    console.print(page(report, every=every, width=width), soft_wrap=True)
+    console.print(page(report, words, every=every, width=width), soft_wrap=True)
 
 
-def page(report: Report, *, every: bool = False, width: int = 120) -> Group:
+def page(report: Report, words: Words, *, every: bool = False, width: int = 120) -> Group:
     """Return the report as a person reads it: the sentences first, then the figures."""
     colour = _COLOURS.get(report.status, "red")
     parts: list[Text | Table] = [
@@ -104,7 +110,7 @@ def page(report: Report, *, every: bool = False, width: int = 120) -> Group:
     ]
     parts.append(_table(report, every=every, wide=width >= _WIDE))
     if report.undelivered:
-        parts.append(_undelivered(report))
+        parts += [Text(), _undelivered(report, words)]
     workers = f"{report.members} worker{'' if report.members == 1 else 's'} in group `{report.group}`"
     parts.append(Text(workers, style="dim"))
     return Group(*parts)
@@ -212,14 +218,14 @@ def _status(one: PartitionLag) -> Text:
     return Text(STATUS_WORDS[one.status][0], _COLOURS.get(one.status, "red"))
 
 
-def _undelivered(report: Report) -> Table:
+def _undelivered(report: Report, words: Words) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in (("not yet received by", "left"), ("alerts", "right"), ("oldest", "right"), ("at risk", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich's Literal, from a tuple
     table.add_column("too late", justify="right")
     for one in report.undelivered[:20]:
         risk, late = f"{one.at_risk or ''}", f"{one.past_due or ''}"
-        table.add_row(one.recipient, f"{one.count:,}", duration(one.oldest_seconds), risk, late)
+        table.add_row(words.name(one.recipient), f"{one.count:,}", duration(one.oldest_seconds), risk, late)
     if len(report.undelivered) > 20:
         table.add_row(f"and {len(report.undelivered) - 20} more", "", "", "", "")
     return table

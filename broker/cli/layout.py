@@ -49,12 +49,12 @@ class Page:
             said.stylize(colour, 0, len(mark) if not at else 0)
             self._console.print(said, soft_wrap=True)
 
-    def labelled(self, label: str, text: str, style: str = "", *, indent: int = 2, width: int = LABEL) -> None:
-        """Print a label and what it is of; what does not fit goes on below the text."""
+    def labelled(self, label: str, text: str, style: str = "", *, width: int = LABEL, whole: bool = False) -> None:
+        """Print a label and what it is of; what does not fit goes on below the text, unless it is a command to be copied."""
         if not text:
             return
-        start = " " * indent + f"{label:<{width}}"
-        for at, line in enumerate(self._wrapped(text, start, " " * len(start))):
+        start = f"  {label:<{width}}"
+        for at, line in enumerate([start + text] if whole else self._wrapped(text, start, " " * len(start))):
             said = Text(line[: len(start)], "dim" if not at else "")
             said.append(line[len(start) :], style)
             self._console.print(said, soft_wrap=True)

@@ -4,12 +4,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from itertools import groupby
 
 import click
 
 from broker.audit.reconcile import Balance, names, total
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
+from broker.lag.words import feed
 from broker.settings import Settings
 from broker.stream.watching.reconcile_reader import reconcile as read_balances
 
@@ -17,9 +19,10 @@ _SHOWN = 20
 
 
 @click.command()
+@click.option("--partitions", "every", is_flag=True, help="Show every partition with its offsets, not only the topics.")
 @json_option
 @with_settings
-def reconcile(settings: Settings, *, as_json: bool) -> None:
+def reconcile(settings: Settings, *, every: bool, as_json: bool) -> None:
     """Prove that nothing vanished: accepted = decided + applied + duplicate + in review + dead-lettered + in flight.
 
     Reads the log's headers, per partition and offset range, and names the offset of anything that does not add up.
@@ -32,7 +35,7 @@ def reconcile(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_plain(balances)))
     else:
-        _print(balances, faults)
+        _print(balances, faults, every=every)
     sys.exit(1 if faults else 0)
 
 
@@ -62,12 +65,15 @@ def _plain(balances: list[Balance]) -> dict[str, object]:
     return {"balances": all(one.balances for one in balances), "total": total(balances), "partitions": partitions}
 
 
-def _print(balances: list[Balance], faults: int) -> None:
+def _print(balances: list[Balance], faults: int, *, every: bool) -> None:
     page = Page()
-    for one in balances:
-        if one.accepted or one.faults:
-            where = f"{one.topic} partition {one.partition}, offsets {one.first} to {one.end - 1}"
-            page.line(f"{where}: {equation(one.counts, zeros=False)}")
+    for topic, group in groupby(balances, key=lambda one: one.topic):
+        partitions = [one for one in group if one.accepted or one.faults]
+        if partitions:
+            page.line(f"{feed(topic)} ({topic}): {equation(total(partitions), zeros=False)}")
+        for one in partitions if every else ():
+            where = f"partition {one.partition}, offsets {one.first} to {one.end - 1}"
+            page.line(f"{where}: {equation(one.counts, zeros=False)}", indent=2)
     page.line(f"in all: {equation(total(balances))}", "bold")
     for fault in [fault for one in balances for fault in one.faults][:_SHOWN]:
         page.line(f"{fault.topic} partition {fault.partition} offset {fault.offset}: {fault.problem}")

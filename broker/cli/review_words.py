@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from broker.core.words import Words, instant_in_words
+from broker.core.words import Words, born_in_words, instant_in_words, time_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ KINDS = {
         ),
     ),
 }
+_FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header
+_CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind", "identifiers scheme"})
 _STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed"}
 
 
@@ -76,6 +78,35 @@ def more(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
     resolution = review["resolution"]
     if resolution:
         yield "decided", f"{resolution['decision'].lower()} by {words.name(resolution['by'])}: {resolution['reason']}"
+
+
+def source_said(event: Mapping[str, Any]) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
+    """Yield each group of an event with its values; what only a machine needs, and what `told` says, is left to --json."""
+    for name, group_of in event.items():
+        shown = {key: value for key, value in group_of.items() if key not in _FOR_MACHINES} if name == "header" else group_of
+        yield name.replace("_", " "), _flat(shown)
+
+
+def _flat(group_of: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what stands in a group, each value under its own name; what is empty is left out."""
+    if isinstance(group_of, Mapping):
+        for key, value in group_of.items():
+            yield from _flat(value, f"{name} {key}".strip().replace("_", " "))
+    elif isinstance(group_of, list):
+        for value in group_of:
+            yield from _flat(value, name)
+    elif group_of not in (None, ""):
+        yield name, _value(name, group_of)
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith(" at"):
+        return instant_in_words(value) if isinstance(value, int) else time_in_words(str(value))
+    if name == "birth date":
+        return born_in_words(str(value))
+    return str(value).lower().replace("_", " ") if name in _CODES else str(value)
 
 
 def answers(review: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,17 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_settings
-from broker.cli.review_words import answers, more, question, told
+from broker.cli.review_words import answers, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
-from broker.core.words import Words, time_in_words
+from broker.core.words import Words
 from broker.errors import NotFoundError
 from broker.lag.words import duration
 from broker.sealing.reviews import open_event
@@ -81,10 +81,10 @@ def show(settings: Settings, *, review: str, as_json: bool) -> None:
     page.head(question(one.message), _age(one))
     for label, text in (*told(one.message, words), *more(one.message, words)):
         page.labelled(label, text)
-    for name, group_of in (event or {}).items():
+    for name, lines in source_said(event or {}):
         page.line()
-        page.line(f"what the source said: {name.replace('_', ' ')}", "bold")
-        for label, text in _flat(group_of):
+        page.line(f"what the source said: {name}", "bold")
+        for label, text in lines:
             page.labelled(label, text, width=26)
     if one.is_open:
         page.line()
@@ -166,18 +166,6 @@ def _told(one: Review) -> dict[str, Any]:
     resolution = one.message["resolution"]
     decided = {"decision": resolution["decision"], "by": resolution["by"], "reason": resolution["reason"]} if resolution else {}
     return {**plain, "candidates": list(one.message["candidates"]), **decided}
-
-
-def _flat(group_of: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield what stands in an event, each value under its own name; what is empty is left out."""
-    if isinstance(group_of, Mapping):
-        for key, value in group_of.items():
-            yield from _flat(value, f"{name} {key}".strip().replace("_", " "))
-    elif isinstance(group_of, list):
-        for value in group_of:
-            yield from _flat(value, name)
-    elif group_of not in (None, ""):
-        yield name, time_in_words(str(group_of)) if name.endswith(" at") and isinstance(group_of, str) else str(group_of)
 
 
 async def _read(settings: Settings, *, in_words: bool) -> tuple[dict[str, Review], Words]:

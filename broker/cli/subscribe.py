@@ -128,7 +128,7 @@ def print_disclosure(page: Page, one: Disclosure, words: Words) -> None:
         page.head(heading(one, words), instant_in_words(one["issued_at"]), _COLOURS.get(one["kind"], "bold"))
         for label, text in tell(one, words):
             page.labelled(label, text)
-        page.labelled("then", f"broker acknowledge {one['recipient']} {one['disclosure_id']}", "cyan")
+        page.labelled("then", f"broker acknowledge {one['recipient']} {one['disclosure_id']}", "cyan", whole=True)
         page.line()
 
 

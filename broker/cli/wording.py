@@ -1,7 +1,7 @@
 """The plain words that commands print instead of codes, from the policy and the registers that were released last."""
 
 from broker.core.words import Words, words_of
-from broker.errors import NotFoundError
+from broker.errors import BrokerError, NotFoundError
 from broker.policyfile import load_policy
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import released
@@ -12,7 +12,15 @@ async def words_in_force(kafka: str) -> Words:
 
     Raises KafkaUnavailableError or TopicsError.
     """
-    return _words(await released(kafka))
+    return words_of_book(await released(kafka))
+
+
+async def words_at_hand(kafka: str) -> Words:
+    """Return the words in force, else those that come with the program: whoever looks for a fault must not be stopped by one."""
+    try:
+        return await words_in_force(kafka)
+    except BrokerError:
+        return words_of(load_policy())
 
 
 async def words_for(kafka: str, recipient: str) -> Words:
@@ -20,9 +28,10 @@ async def words_for(kafka: str, recipient: str) -> Words:
     book = await released(kafka)
     if book.latest("registers") and recipient not in book.newest().recipients:
         raise NotFoundError(f"recipient `{recipient}` is not in the registers in force: see `broker registers show`")
-    return _words(book)
+    return words_of_book(book)
 
 
-def _words(book: ReleaseBook) -> Words:
+def words_of_book(book: ReleaseBook) -> Words:
+    """Return the words of what a book of releases holds, as `words_in_force`."""
     policy = book.newest_policy() if book.latest("policy") else load_policy()
     return words_of(policy, book.newest() if book.latest("registers") else None)

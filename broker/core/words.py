@@ -14,7 +14,14 @@ from broker.core.registers import Registers
 
 _ZONE = ZoneInfo("Europe/London")
 _TOKEN = re.compile(r"[\w:.-]*\w")  # an id as it stands in a sentence, without the punctuation behind it
-_SCHEMES = {"nhs_number": "NHS number", "upn": "UPN", "ni_number": "NI number", "cin": "census code"}
+_AGENCY = re.compile(r".*:.*|[A-Z]\d{8}")  # as `police:42`, and a council's code of the statistics office
+_SCHEMES = {
+    "nhs_number": "NHS number",
+    "upn": "UPN",
+    "ni_number": "NI number",
+    "cin": "census code",
+    "la_child_id": "council's child ID",
+}
 
 _RECEIPTS = {  # what stands in the log as the type of a receipt
     "receipt.delivered": "It was delivered",
@@ -37,13 +44,18 @@ class Words:
         """Say what happened."""
         return self.events.get(event_type) or _RECEIPTS.get(event_type, event_type)
 
+    def event_and_code(self, event_type: str) -> str:
+        """Say what happened, with the code behind it for whoever has to ask for help."""
+        said = self.event(event_type)
+        return f"{said} ({event_type})" if said != event_type else event_type
+
     def name(self, some_id: str) -> str:
         """Name an agency or a recipient, with the id behind it."""
         return f"{self.names[some_id]} ({some_id})" if some_id in self.names else some_id
 
     def named(self, text: str) -> str:
-        """Put names instead of the ids in a sentence."""
-        return _TOKEN.sub(lambda found: self.names.get(found[0], found[0]) if ":" in found[0] else found[0], text)
+        """Put names instead of the ids in a sentence; a desk's id may be a word of the language, an agency's is none."""
+        return _TOKEN.sub(lambda found: self.names.get(found[0], found[0]) if _AGENCY.fullmatch(found[0]) else found[0], text)
 
     def role(self, role: str) -> str:
         """Say what somebody in a role is."""

@@ -15,8 +15,10 @@ from broker.canonical import BadLine, read_lines
 from broker.core.delivery import Connector
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId
+from broker.core.words import Words, words_of
 from broker.demo.scene import Scene
 from broker.errors import InputError
+from broker.policyfile import load_policy
 from broker.simulate.arrival import Dispatch
 from broker.stream.clients import KafkaProducer
 from broker.stream.publish import Publisher
@@ -46,7 +48,12 @@ class Post:
     findings: int = 0
     rejected: list[str] = field(default_factory=list)
     _inboxes: dict[tuple[str, str], Directory] = field(default_factory=dict)
+    _words: Words = field(init=False)
     _publishers: dict[str, Publisher] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take the words for the reports from the policy that is in force here."""
+        self._words = words_of(load_policy(), self.scene.registers)
 
     async def deliver(self, dispatches: Sequence[Dispatch]) -> None:
         """Put these deliveries into their inboxes and have all of them read; returns when Kafka has every event."""
@@ -94,7 +101,7 @@ class Post:
 
             job = Job(_CONNECTORS[connector], self.scene.registers.agencies[AgencyId(agency)], sets=connector in _SETS)
             memory = SqliteMemory(self.scene.folder / "state" / "connectors" / f"{place}.sqlite")
-            self._inboxes[connector, agency] = Directory(folder, job, publish, memory, _PATIENCE)
+            self._inboxes[connector, agency] = Directory(folder, job, publish, memory, _PATIENCE, words=self._words)
         return self._inboxes[connector, agency]
 
     def _publisher(self, agency: str) -> Publisher:

@@ -25,10 +25,11 @@ from broker.core.delivery import Connector, Delivery, Finding, Piece
 from broker.core.event import Event
 from broker.core.identifiers import Digest, Millis
 from broker.core.registers import Agency
+from broker.core.words import Words, instant_in_words
 from broker.errors import DeliveryError, RejectError, StopError
 from connectors.transports.entries import REPORT, free, is_folder, odd_kind, opened, report_of, said, write_anew
 from connectors.transports.memory import SqliteMemory
-from connectors.transports.report import Outcome, Tally, moment, write_report
+from connectors.transports.report import Outcome, Tally, write_report
 
 UNFINISHED = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 _PLACES = ("accepted", "rejected")
@@ -65,7 +66,10 @@ class Job:
 
 @dataclass(slots=True)
 class Directory:
-    """An inbox folder and what is done with its files. `publish` and `check` are the port to the broker."""
+    """An inbox folder and what is done with its files. `publish` and `check` are the port to the broker.
+
+    `words` say in the reports what each type of event means.
+    """
 
     inbox: Path
     job: Job
@@ -73,6 +77,7 @@ class Directory:
     memory: SqliteMemory
     patience: Patience = field(default_factory=Patience)
     check: Check = lambda _: None
+    words: Words = field(default_factory=Words)
     _looked: dict[Path, tuple[int, int]] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
 
@@ -137,7 +142,7 @@ class Directory:
         left = is_folder(path)
         reason = f"it is {kind}"
         outcome = Outcome((said(path.name),), accepted=False, tally=Tally(), reason=reason, left=left)
-        text = write_report(outcome, Delivery(self.job.agency, _now(), ()), self.job.connector.name)
+        text = write_report(outcome, Delivery(self.job.agency, _now(), ()), self.job.connector.name, self.words)
         target = self.inbox / "rejected" / path.name
         if not left:
             _put(path, free(target), text)
@@ -191,7 +196,7 @@ class Directory:
         digest = _digest_of(delivery)
         before = self.memory.delivered(digest)
         if before and not self.job.accept_disappearances and before != delivery.received_at:
-            why = f"these very files were delivered before, on {moment(before)}"
+            why = f"these very files were delivered before, on {instant_in_words(before)}"
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=Tally(), reason=why))
         else:
             outcome = await self._read(folder, delivery, names, digest)
@@ -226,7 +231,7 @@ class Directory:
 
     def _note(self, folder: Path, delivery: Delivery, outcome: Outcome) -> Outcome:
         """Write down what became of a delivery before its files move, so that a crash cannot tear a set apart."""
-        text = write_report(outcome, delivery, self.job.connector.name)
+        text = write_report(outcome, delivery, self.job.connector.name, self.words)
         written = folder / f"{_OUTCOME}.tmp"
         written.write_text(f"{'accepted' if outcome.accepted else 'rejected'}\n{text}", encoding="utf-8")
         written.rename(folder / _OUTCOME)

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from broker.core.delivery import Delivery, Finding
 from broker.core.event import Action, Event
+from broker.core.words import Words, instant_in_words
 
 SHOWN = 20  # places named of one kind of finding; of the rest, how many
 _ACTIONS = {Action.NEW: "", Action.UPDATE: ", corrected", Action.RETRACT: ", taken back"}
@@ -55,22 +55,18 @@ class Outcome:
         }
 
 
-def moment(at: int) -> str:
-    """Return an instant as a person reads it, from milliseconds since 1970."""
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def write_report(outcome: Outcome, delivery: Delivery, format_name: str) -> str:
+def write_report(outcome: Outcome, delivery: Delivery, format_name: str, words: Words) -> str:
     """Return the report of a delivery as text."""
+    agency = delivery.agency
     lines = [
         f"{', '.join(outcome.files)}",
-        f"received {moment(delivery.received_at)} from agency {delivery.agency.id}, read as {format_name}",
+        f"received on {instant_in_words(delivery.received_at)} from {agency.name} ({agency.id}), read as {format_name}",
         "",
-        *_fate(outcome),
+        *_fate(outcome, words),
     ]
     wrong = sorted(outcome.tally.shown, key=lambda one: (_ORDER[one.severity], one.rule))
     if wrong:
-        lines += ["", "What was wrong:"]
+        lines += ["", "What to know:" if wrong[0].severity == "info" else "What was wrong:"]
     for number, finding in enumerate(wrong):
         lines += ["", f"  {finding.severity}: {finding.place}", f"    {finding.message}", f"    what to do: {finding.remedy}"]
         kind = (finding.severity, finding.rule)
@@ -80,7 +76,18 @@ def write_report(outcome: Outcome, delivery: Delivery, format_name: str) -> str:
     return "\n".join((*lines, ""))
 
 
-def _fate(outcome: Outcome) -> list[str]:
+def published(tally: Tally, words: Words) -> list[str]:
+    """Say what was published, a line for each kind of event: how many, what it says, and its code."""
+    width = max((len(f"{number:,}") for number in tally.events.values()), default=0)
+    return [f"{number:>{width},}  {_in_words(name, words)}" for name, number in sorted(tally.events.items())]
+
+
+def _in_words(name: str, words: Words) -> str:
+    event_type, comma, action = name.partition(",")
+    return f"{words.event_and_code(event_type)}{comma}{action}"
+
+
+def _fate(outcome: Outcome, words: Words) -> list[str]:
     if outcome.left:
         return [f"Left where it is, nothing was published: {outcome.reason}"]
     if not outcome.accepted:
@@ -88,8 +95,7 @@ def _fate(outcome: Outcome) -> list[str]:
     if not outcome.tally.events:
         return [f"Accepted; nothing was published: {outcome.reason or 'the delivery says nothing new'}"]
     total = sum(outcome.tally.events.values())
-    width = max(len(name) for name in outcome.tally.events)
     return [
-        f"Accepted; {total} {'event was' if total == 1 else 'events were'} published:",
-        *(f"  {name.ljust(width)}  {n}" for name, n in sorted(outcome.tally.events.items())),
+        f"Accepted; {total:,} {'event was' if total == 1 else 'events were'} published:",
+        *(f"  {line}" for line in published(outcome.tally, words)),
     ]

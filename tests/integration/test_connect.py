@@ -136,7 +136,8 @@ def test_a_running_connector_takes_what_comes_and_ends_cleanly_when_asked(releas
 
     assert time.monotonic() - asked < 5
     assert running.returncode == 0
-    assert "feed.hl7: 1 health.ed.attended" in out
+    assert "feed.hl7: 1 event published" in out
+    assert "1  The child was brought to an emergency department (health.ed.attended)" in out
     assert "stopped" in err
     assert "Traceback" not in err
 

@@ -103,7 +103,7 @@ def test_a_record_signed_by_an_unknown_key_waits_as_a_dead_letter_until_the_key_
         seen = asyncio.run(watch(known, ledger))
     balance = broker(known, "reconcile")
 
-    assert "put it into the registers and release them" in " ".join(listed.stdout.split())
+    assert "if the agency has a new key, put it into the registers and release them" in " ".join(listed.stdout.split())
     assert redriven.stdout.startswith("1 record put back")
     assert seen
     assert broker(known, "dead-letters", "list").stdout == "no dead letters\n"
@@ -125,7 +125,7 @@ def test_a_raw_client_cannot_hold_up_a_sector_with_a_header_name_that_is_no_text
         assert wait_for(lambda: all(not one["lag"] for one in lag(known)), 10), "the commit went past it"
     balance = broker(known, "reconcile")
 
-    assert "1 record cannot be put back as it came: its publisher's Kafka client" in redriven.stdout
+    assert "1 record cannot be put back as it came" in redriven.stdout
     assert "malformed" in broker(known, "dead-letters", "list").stdout
     assert "it balances: nothing vanished" in balance.stdout
 
