@@ -21,12 +21,17 @@ def betrays_place(view: View, roles: Collection[RoleName], policy: Policy, at: M
 
 
 def _spared(cut: Cut, policy: Policy, at: Millis) -> frozenset[RoleName]:
-    spares = [one.spare for one in policy.rules if cut in one.cut and one.protects and _protects_at(one, at)]
+    spares = [one.spare for one in _protecting(policy) if cut in one.cut and one.in_force_from <= at]
     return frozenset.intersection(*spares) if spares else frozenset()
 
 
-def _protects_at(rule: Rule, at: Millis) -> bool:
-    return rule.in_force_from <= at and not PLACE_PROTECTED.isdisjoint(_kinds(rule))
+def _protecting(policy: Policy) -> tuple[Rule, ...]:
+    """Return the rules that protect a place, found once for a policy and kept beside it."""
+    found = policy.memo.get("protecting")
+    if not isinstance(found, tuple):
+        rules = (one for one in policy.rules if one.protects and not _BETRAYS.isdisjoint(one.cut))
+        found = policy.memo["protecting"] = tuple(one for one in rules if not PLACE_PROTECTED.isdisjoint(_kinds(one)))
+    return found
 
 
 def _kinds(rule: Rule) -> Iterable[str]:

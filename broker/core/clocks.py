@@ -110,15 +110,20 @@ def _same_day(at: Millis, days: Calendars) -> Millis:
 
 def _next_school_day(at: Millis, days: Calendars) -> Millis:
     """Until that school's next day begins. Where no later term is known its next weekday counts: early, never late."""
-    school, zone = days.school, _zone(days.school)
-    start = time.fromisoformat(school.day_start)
-    first = _local(at, zone).date()
-    for teaches in (is_school_day, is_working_day):
-        for ahead in range(_HORIZON):
-            day = first + timedelta(days=ahead)
-            if teaches(day, school) and (instant := _instant(day, start, zone)) > at:
-                return instant
+    today = _local(at, _zone(days.school)).date()
+    for day in (today, today + timedelta(days=1)):
+        opening = _opening(days.school, day)
+        if opening is not None and opening > at:
+            return opening
     return Millis(at + 24 * 3600 * _MS)  # a calendar without any day: ring tomorrow rather than never
+
+
+@lru_cache(maxsize=4096)  # the same for every child of the school until the day is over
+def _opening(school: Calendar, first: date) -> Millis | None:
+    """Return when a school's first day from this one on begins."""
+    days = [first + timedelta(days=ahead) for ahead in range(_HORIZON)]
+    found = next((day for teaches in (is_school_day, is_working_day) for day in days if teaches(day, school)), None)
+    return None if found is None else _instant(found, time.fromisoformat(school.day_start), _zone(school))
 
 
 def _working_days(at: Millis, days: Calendars, count: int) -> Millis:

@@ -4,6 +4,7 @@ The agenda is only a list of bells: whether a bell still counts is decided on th
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 
 from broker import codec
@@ -14,6 +15,7 @@ from broker.stream.topics import SUBJECTS
 
 DUE = "due"
 _EMPTY = clocks_to_bytes(())
+_CACHED = 20_000  # children whose clocks are kept as values beside their bytes
 
 
 class Agenda:
@@ -22,6 +24,7 @@ class Agenda:
     def __init__(self, table: Table, partition: int) -> None:
         self._table = table
         self._partition = partition
+        self._read = lru_cache(maxsize=_CACHED)(clocks_from_bytes)
         self._heap = [(one.due_at, key, one.clock_id) for key, value in table.items() for one in clocks_from_bytes(value)]
         heapify(self._heap)
 
@@ -30,7 +33,7 @@ class Agenda:
 
     def of(self, key: bytes) -> tuple[Clock, ...]:
         """Return the open clocks of a child."""
-        return clocks_from_bytes(self._table.get(key) or _EMPTY)
+        return self._read(self._table.get(key) or _EMPTY)
 
     def change(self, key: bytes, started: Sequence[Clock], stopped: frozenset[str], effects: Effects) -> None:
         """Start clocks and take others off, as outputs: acknowledged before the facts are.
