@@ -35,7 +35,7 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
     """
     header = event.header
     kind = policy.events.get(header.event_type)
-    facts = replace(noted(facts, event), version=facts.version + 1, at=at)
+    facts = replace(facts, version=facts.version + 1, at=at, **_noted(facts, event))
     if takes_back(event):
         return _taken_back(facts, superseded_by(event), header.producer)
     if header.event_id in facts.cancelled:
@@ -49,19 +49,12 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
     for change in (_person, _statuses, _connections, _told, _matter):
         changes.update(change(facts, event, at, kind))
     changes.update(control_changes(facts, event, at, kind))
-    return with_statements(replace(facts, **changes), event, changes) if changes else facts
+    return replace(facts, **changes, statements=with_statements(facts, event, changes)) if changes else facts
 
 
 def noted(facts: Facts, event: Event) -> Facts:
     """Remember that an event was taken, what it said, and whose it is: nobody else takes it back or changes it (I10)."""
-    header = event.header
-    name = header.event_id
-    return replace(
-        facts,
-        seen={**facts.seen, name: header.sequence},
-        voices={**facts.voices, name: header.producer},
-        contents={**facts.contents, name: content_digest(event)},
-    )
+    return replace(facts, **_noted(facts, event))
 
 
 def claimed(facts: Facts, event_id: EventId, producer: AgencyId) -> Facts:
@@ -73,6 +66,16 @@ def ended(lasting: Sequence[_Ending], which: Sequence[_Ending], at: Millis, by: 
     """Return them with some of them ended now, and with what ended long ago forgotten."""
     kept = (one for one in lasting if one.until is None or one.until > at - _KEPT)
     return tuple(replace(one, until=at, ended_by=by) if one in which else one for one in kept)
+
+
+def _noted(facts: Facts, event: Event) -> _Changes:
+    header = event.header
+    name = header.event_id
+    return {
+        "seen": {**facts.seen, name: header.sequence},
+        "voices": {**facts.voices, name: header.producer},
+        "contents": {**facts.contents, name: content_digest(event)},
+    }
 
 
 def _person(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes

@@ -88,7 +88,7 @@ def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
     held = {one.recipient: one for one in ledger.standing(facts, superseded)} if superseded else {}
     root = ledger.root_of(facts, superseded) if superseded else None
     notices, unchanged, replaced = [], [], []
-    for notice in (replace(one, root=root) for one in granted):
+    for notice in granted if root is None else [replace(one, root=root) for one in granted]:
         before = held.pop(notice.recipient, None)
         if before is None:
             notices.append(notice)

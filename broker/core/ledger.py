@@ -3,7 +3,7 @@
 Corrections go by it, whatever a recipient's role is by then (I7). Functions return the next facts; nothing is forgotten.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from broker.core.facts import Facts, Sent
@@ -37,11 +37,13 @@ def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
     )
 
 
-def with_lines(facts: Facts, lines: Iterable[Sent]) -> Facts:
-    """Add lines; one that is there already, of the same event and disclosure, is added once."""
-    known = {(one.event_id, one.disclosure_id) for one in facts.ledger}
-    added = tuple(one for one in lines if (one.event_id, one.disclosure_id) not in known)
-    return replace(facts, ledger=(*facts.ledger, *added)) if added else facts
+def with_lines(held: Sequence[Sent], lines: Sequence[Sent]) -> Sequence[Sent]:
+    """Return a ledger with lines added; one that is there already, of the same event and disclosure, is added once."""
+    if not lines:
+        return held
+    ids = {one.disclosure_id for one in lines}
+    known = {(one.event_id, one.disclosure_id) for one in held if one.disclosure_id in ids}
+    return (*held, *(one for one in lines if (one.event_id, one.disclosure_id) not in known))
 
 
 def standing(facts: Facts, event_id: EventId | None = None) -> tuple[Sent, ...]:
@@ -73,15 +75,12 @@ def was_told(facts: Facts, event_id: EventId, recipient: RecipientId) -> bool:
 def with_state(facts: Facts, disclosure_ids: Iterable[DisclosureId], state: str) -> Facts:
     """Set how far some disclosures are; one that was taken back or replaced stays so."""
     wanted = frozenset(disclosure_ids)
+    if not wanted:
+        return facts
     lines = tuple(
         replace(one, state=state) if one.disclosure_id in wanted and _advances(one.state, state) else one for one in facts.ledger
     )
     return replace(facts, ledger=lines) if lines != tuple(facts.ledger) else facts
-
-
-def merged(winner: Facts, loser: Facts) -> tuple[Sent, ...]:
-    """Return the ledger of a child whose two records turned out to be one."""
-    return tuple(with_lines(winner, loser.ledger).ledger)
 
 
 def _advances(before: str, after: str) -> bool:

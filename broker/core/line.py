@@ -183,7 +183,7 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
         referrers={**loser.referrers, **facts.referrers},
         matters={**loser.matters, **facts.matters},
         voices={**loser.voices, **facts.voices},
-        ledger=ledger.merged(facts, loser),
+        ledger=ledger.with_lines(facts.ledger, loser.ledger),
         holds=facts.holds | loser.holds,
     )
     corrected = corrections.merged(joined)

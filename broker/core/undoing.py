@@ -44,8 +44,8 @@ def undone(facts: Facts, event_id: EventId) -> Facts:
     return replace(facts, **changes, **_unsaid(facts, gone))
 
 
-def with_statements(facts: Facts, event: Event, changes: Mapping[str, Any]) -> Facts:
-    """Remember who said what follows the last word, so that it can be undone."""
+def with_statements(facts: Facts, event: Event, changes: Mapping[str, Any]) -> Sequence[Statement]:
+    """Return the child's statements with those of an event: who said what follows the last word, so that it can be undone."""
     control, said = event.control or {}, {}
     for name in ("birth_date", "home_area"):
         if name in changes:
@@ -57,7 +57,7 @@ def with_statements(facts: Facts, event: Event, changes: Mapping[str, Any]) -> F
             said[f"{_TOLD}{about}"] = changes["told"][about]
     made = (Statement(about=about, value=value, event_id=event.header.event_id) for about, value in said.items())
     new = tuple(one for one in made if not _often_said(facts, one))
-    return replace(facts, statements=(*facts.statements, *new)) if new else facts
+    return (*facts.statements, *new) if new else facts.statements
 
 
 def _often_said(facts: Facts, new: Statement) -> bool:

@@ -65,8 +65,9 @@ class Enforcer:
         """Return the audit entry that comes first and everything that it allows."""
         named = [(one, self._disclosure_id(one)) for one in turn.notices]
         lines = [ledger.line_of(notice, made, turn.facts) for notice, made in named]
-        facts = ledger.with_lines(turn.facts, (*lines, *turn.unchanged))
-        found = Enforced(replace(facts, version=before.version + 1), self._audit(turn, before, cause, named))
+        held = ledger.with_lines(turn.facts.ledger, (*lines, *turn.unchanged))
+        facts = replace(turn.facts, ledger=held, version=before.version + 1)
+        found = Enforced(facts, self._audit(turn, before, cause, named))
         found.outputs.extend(self._disclosure(notice, made, facts, registers) for notice, made in named)
         found.outputs.extend(self._review(one, facts, cause) for one in turn.questions)
         found.clocks = tuple(_clock(notice, made, facts.at) for notice, made in named if notice.clock and notice.due_at)

@@ -211,7 +211,9 @@ class Work:
     def _begin(self) -> Rules:
         """Take note of what is in force here."""
         rules = self.rules()
-        self.facts = replace(self.facts, policy=rules.policy.digest, registers=rules.registers.digest)
+        policy, registers = rules.policy.digest, rules.registers.digest
+        if (self.facts.policy, self.facts.registers) != (policy, registers):
+            self.facts = replace(self.facts, policy=policy, registers=registers)
         return rules
 
     def _put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
