@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from broker import codec
 from broker.core.event import Action, Body, Category, Control, Event, Header, Sector, Source
 from broker.core.facts import Facts
-from broker.core.identifiers import AgencyId, ChildRef, Digest, EventId, KeyId, Millis, RecipientId, RoleName, RuleId
+from broker.core.identifiers import AgencyId, Digest, EventId, KeyId, Millis, RecipientId, RoleName, RuleId
 from broker.core.policy import Basis, ClockKind, Condition, Effect, EventKind, FindingKind, Policy, Question, Role, Rule
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record
 from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import RetryError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer, _signer
-from broker.stream.decide.facts_record import facts_from_bytes
+from broker.stream.decide.journal import Journal
 from broker.stream.decide.stage import Decide, Line
 from broker.stream.engine.table import StateTable
 from broker.stream.topics import CLOCKS, FACTS, REVIEWS, SUBJECTS
@@ -292,8 +292,7 @@ class ALine:
         return self
 
     def facts(self, child: str = CHILD) -> Facts:
-        value = self.tables[FACTS].get(child.encode())
-        return facts_from_bytes(value) if value else Facts(child_ref=ChildRef(child))
+        return Journal(self.tables[FACTS]).get(child.encode())
 
     def disclosures(self, to: str | None = None) -> list[dict[str, Any]]:
         found = [codec.decode("disclosure", one.value or b"") for one in self.written if one.topic.startswith("disclosures.")]

@@ -7,17 +7,19 @@ A field may be added at the end of a value's class with a default; older bytes t
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from broker.core.clocks import Clock
 from broker.core.event import Category
 from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
+from broker.core.identifiers import ChildRef
 from broker.errors import StopError
 
 VERSION = b"\x01"
 # Bookkeeping of the line: no decision reads it.
-NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents"})
+NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents", "told"})
 
 Plain = Any  # what json reads and writes
 _Value = TypeVar("_Value")
@@ -50,14 +52,40 @@ def facts_to_bytes(facts: Facts) -> bytes:
 
 def facts_from_bytes(value: bytes) -> Facts:
     """Read facts; raises StopError when the bytes are of a later version of the program."""
-    values = dict(zip(_NAMES[Facts], _load(value), strict=False))
-    for name, of in _ROWS.items():
-        if name in values:
-            values[name] = rows(of, values[name]) if values[name] else ()
-    for name in _PLAIN_SETS:
-        if name in values:
-            values[name] = frozenset(values[name])
-    return Facts(**values)
+    return _facts(_load(value))
+
+
+def changes_to_bytes(before: Facts, after: Facts) -> bytes:
+    """Write what became of facts: for each field that is another, what is new in it. It counts behind `before` alone."""
+    pairs = zip(_READ[Facts](before), _READ[Facts](after), strict=True)
+    return _dump([before.version, [[at, *_CHANGE[at](old, new)] for at, (old, new) in enumerate(pairs) if new is not old]])
+
+
+class Stored:
+    """Facts as they are stored, to which changes are made one after the other; read once all of them are."""
+
+    def __init__(self, whole: bytes) -> None:
+        self._plain: list[Plain] = _load(whole)
+        self._plain.extend(_load(facts_to_bytes(_NOTHING))[len(self._plain) :])
+
+    def change(self, change: bytes) -> bool:
+        """Make a change; return whether it was one of these facts, else it is left. Raises StopError as for facts."""
+        version, changed = _load(change)
+        if version != self._plain[_VERSION_AT]:
+            return False
+        for at, how, value in changed:
+            if how == _NEW:
+                self._plain[at] = value
+            elif how == _NAMED:
+                self._plain[at].update(value)
+            else:
+                for place, row in value:
+                    self._plain[at][place : place + 1] = [row]
+        return True
+
+    def facts(self) -> Facts:
+        """Read the facts."""
+        return _facts(self._plain)
 
 
 def clocks_to_bytes(clocks: Sequence[Clock]) -> bytes:
@@ -98,6 +126,36 @@ def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, .
     return tuple(found)
 
 
+def _facts(plain: Sequence[Plain]) -> Facts:
+    values = dict(zip(_NAMES[Facts], plain, strict=False))
+    for name, of in _ROWS.items():
+        if name in values:
+            values[name] = rows(of, values[name]) if values[name] else ()
+    for name in _PLAIN_SETS:
+        if name in values:
+            values[name] = frozenset(values[name])
+    return Facts(**values)
+
+
+def _rows_change(old: Sequence[Any], new: Sequence[Any]) -> tuple[str, Plain]:
+    """Name the rows that are other or more, each with its place."""
+    old, new, length = tuple(old), tuple(new), len(old)
+    if len(new) < length:
+        return _NEW, _all_rows(new)
+    first = length if new[:length] == old else 0
+    return _PLACED, [[at, _row(one)] for at, one in enumerate(new[first:], first) if at >= length or one != old[at]]
+
+
+def _mapping_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Plain]:
+    """Name what is other or more, where everything else stands as it stood: equal facts keep their order."""
+    length = len(old)
+    if list(islice(new, length)) != list(old):
+        return _NEW, dict(new)
+    if list(islice(new.values(), length)) == list(old.values()):
+        return _NAMED, dict(islice(new.items(), length, None))
+    return _NAMED, {name: value for name, value in new.items() if name not in old or old[name] != value}
+
+
 def _dump(plain: Plain) -> bytes:
     return VERSION + _encode(plain).encode()
 
@@ -123,5 +181,18 @@ def _writer(name: str) -> Callable[[Any], Plain] | None:
     return sorted if name in _PLAIN_SETS else dict if name in _MAPPINGS else None
 
 
+def _change(name: str) -> Callable[[Any, Any], tuple[str, Plain]]:
+    """Return what names the change of a field."""
+    if name in _ROWS:
+        return _rows_change
+    if name in _MAPPINGS:
+        return _mapping_change
+    return (lambda _, new: (_NEW, sorted(new))) if name in _PLAIN_SETS else lambda _, new: (_NEW, new)
+
+
+_NEW, _NAMED, _PLACED = "=", "+", "#"  # a field's change: another value, more by name, rows in their places
+_NOTHING = Facts(child_ref=ChildRef(""))
+_VERSION_AT = _NAMES[Facts].index("version")
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _WRITE = tuple(_writer(name) for name in _NAMES[Facts])
+_CHANGE = tuple(_change(name) for name in _NAMES[Facts])

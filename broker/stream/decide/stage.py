@@ -19,13 +19,11 @@ from broker.errors import NothingInForceError, RejectError, UnreadableRecordErro
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes, epochs_to_bytes, in_force, with_epoch
-from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
+from broker.stream.decide.journal import Journal
 from broker.stream.decide.shelf import Waiting, shelf_from_bytes, shelf_key, shelf_to_bytes
 from broker.stream.decide.work import Work
 from broker.stream.senders import sender_within
 from broker.stream.topics import CLOCKS, FACTS, SUBJECTS
-
-_CACHED = 20_000  # facts kept as values beside their bytes
 
 Message = dict[str, Any]
 
@@ -65,7 +63,7 @@ class Line:
         self._facts = facts
         self._agenda = Agenda(clocks, partition)
         self._epochs = epochs_from_bytes(facts.get(KEY))
-        self._cache: dict[bytes, tuple[bytes, Facts]] = {}
+        self._journal = Journal(facts)
 
     def step(self, record: Record, effects: Effects) -> None:
         """Take one record of a child's line; raises RejectError, and RetryError while a release in force is not here yet."""
@@ -85,7 +83,7 @@ class Line:
             self._epoch(record, message["epoch"], effects)
             return
         key = record.key or b""
-        stored = self._read(key)
+        stored = self._journal.get(key)
         place = _place(record)
         if stored.lanes.get(place.lane, -1) >= place.order:
             return  # taken before: what it made was acknowledged before this state was
@@ -118,32 +116,19 @@ class Line:
         epoch = in_force(self._epochs, record.offset)
         return lambda: _rules(epoch, self._stage.releases)
 
-    def _read(self, key: bytes) -> Facts:
-        value = self._facts.get(key)
-        if value is None:
-            return Facts(child_ref=ChildRef(key.decode()))
-        cached = self._cache.get(key)
-        if cached is not None and cached[0] == value:
-            return cached[1]
-        return facts_from_bytes(value)
-
     def _shelf(self, key: bytes) -> tuple[Waiting, ...]:
         child_ref = ChildRef(key.decode())
         return shelf_from_bytes(self._facts.get(shelf_key(child_ref)), self._stage.secrets, child_ref)
 
     def _write(self, key: bytes, work: Work, effects: Effects) -> None:
         """Write what a record made: everything else is acknowledged before the facts that say it was taken."""
-        value = facts_to_bytes(work.facts)
         effects.audit.extend(work.audit)
         effects.outputs.extend(work.outputs)
         child_ref = work.facts.child_ref
         if work.shelf != self._shelf(key):
             put_first(self._facts, shelf_key(child_ref), shelf_to_bytes(work.shelf, self._stage.secrets, child_ref), effects)
         self._agenda.change(key, work.started, work.stopped(self._agenda.of(key)), effects)
-        self._facts.put(key, value, effects)
-        if len(self._cache) >= _CACHED:
-            self._cache.clear()
-        self._cache[key] = value, work.facts
+        self._journal.put(key, work.facts, effects)
 
 
 def _now(stored: Facts, place: Position, timestamp: int) -> Facts:
