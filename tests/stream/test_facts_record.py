@@ -15,6 +15,7 @@ from broker.stream.decide.facts_record import (
     VERSION,
     clocks_from_bytes,
     clocks_to_bytes,
+    clocks_with,
     facts_from_bytes,
     facts_to_bytes,
     request_from_bytes,
@@ -79,6 +80,11 @@ def test_a_request_keeps_what_a_decision_reads_and_no_bookkeeping(facts: Facts) 
 @given(st.lists(st.builds(Clock), max_size=3).map(tuple))
 def test_clocks_read_back_as_they_were_written(clocks: tuple[Clock, ...]) -> None:
     assert clocks_from_bytes(clocks_to_bytes(clocks)) == clocks
+
+
+@given(st.lists(st.builds(Clock), max_size=3), st.lists(st.builds(Clock), min_size=1, max_size=3))
+def test_clocks_that_are_added_give_the_bytes_of_all_of_them(running: list[Clock], started: list[Clock]) -> None:
+    assert clocks_with(clocks_to_bytes(running), started) == clocks_to_bytes([*running, *started])
 
 
 def test_a_field_that_older_bytes_lack_takes_its_default() -> None:

@@ -4,13 +4,12 @@ The agenda is only a list of bells: whether a bell still counts is decided on th
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from heapq import heapify, heappop, heappush
 
 from broker import codec
 from broker.core.clocks import Clock
 from broker.core.ports import Effects, Outgoing, Table
-from broker.stream.decide.facts_record import clocks_from_bytes, clocks_to_bytes
+from broker.stream.decide.facts_record import clocks_from_bytes, clocks_to_bytes, clocks_with
 from broker.stream.topics import SUBJECTS
 
 DUE = "due"
@@ -24,7 +23,7 @@ class Agenda:
     def __init__(self, table: Table, partition: int) -> None:
         self._table = table
         self._partition = partition
-        self._read = lru_cache(maxsize=_CACHED)(clocks_from_bytes)
+        self._values: dict[bytes, tuple[bytes, tuple[Clock, ...]]] = {}
         self._heap = [(one.due_at, key, one.clock_id) for key, value in table.items() for one in clocks_from_bytes(value)]
         heapify(self._heap)
 
@@ -33,7 +32,9 @@ class Agenda:
 
     def of(self, key: bytes) -> tuple[Clock, ...]:
         """Return the open clocks of a child."""
-        return self._read(self._table.get(key) or _EMPTY)
+        value = self._table.get(key) or _EMPTY
+        held = self._values.get(key)
+        return held[1] if held is not None and held[0] == value else self._kept(key, value, clocks_from_bytes(value))
 
     def change(self, key: bytes, started: Sequence[Clock], stopped: frozenset[str], effects: Effects) -> None:
         """Start clocks and take others off, as outputs: acknowledged before the facts are.
@@ -44,13 +45,23 @@ class Agenda:
         if not started and not stopped:
             return
         before = self.of(key)
-        names = {one.clock_id for one in started}
-        after = (*(one for one in before if one.clock_id not in stopped | names), *started)
+        gone = stopped | {one.clock_id for one in started}
+        left = tuple(one for one in before if one.clock_id not in gone)
+        after = (*left, *started)
         if after == before:
             return
         for one in started:
             heappush(self._heap, (one.due_at, key, one.clock_id))
-        put_first(self._table, key, clocks_to_bytes(after), effects)
+        whole = len(left) < len(before)
+        value = clocks_to_bytes(after) if whole else clocks_with(self._table.get(key) or _EMPTY, started)
+        put_first(self._table, key, value, effects)
+        self._kept(key, value, after)
+
+    def _kept(self, key: bytes, value: bytes, clocks: tuple[Clock, ...]) -> tuple[Clock, ...]:
+        if len(self._values) >= _CACHED:
+            self._values.clear()
+        self._values[key] = value, clocks
+        return clocks
 
     def due(self, now: int) -> Iterator[Outgoing]:
         """Return the bells that fell due; each once while this worker holds the partition, and again if it dies."""

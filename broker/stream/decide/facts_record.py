@@ -93,6 +93,12 @@ def clocks_to_bytes(clocks: Sequence[Clock]) -> bytes:
     return _dump([_row(one) for one in clocks])
 
 
+def clocks_with(value: bytes, started: Sequence[Clock]) -> bytes:
+    """Return the open clocks of one child with one or more at their end; those that are there are not read or written again."""
+    before, more = value.removesuffix(b"]"), clocks_to_bytes(started).removeprefix(VERSION + b"[")
+    return before + (b"" if before == VERSION + b"[" else b",") + more
+
+
 def clocks_from_bytes(value: bytes) -> tuple[Clock, ...]:
     """Read the open clocks of one child; raises StopError as for facts."""
     return rows(Clock, _load(value))

@@ -51,6 +51,8 @@ class Work:
 
     def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:
         """Return which of the child's clocks this record stops."""
+        if not self._received and not self._ended and not self._rung:
+            return frozenset()
         running = tuple(clocks)
         left = still_open(running, *self._received) if self._received else running
         kept = {one.clock_id for one in left if one.disclosure_id not in self._ended and one.clock_id != self._rung}
