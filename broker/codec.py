@@ -1,6 +1,6 @@
 """Messages as bytes and back: Avro in Confluent wire format (a zero byte, the schema id in four bytes, the record).
 
-The only code that touches fastavro. Writing is strict: an unknown field is an error, never dropped silently.
+The only code that touches fastavro, which reads; writing is `broker.avro`, strict: an unknown field is an error.
 Bytes of an older released version are read with the present schema, so old logs stay readable.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, cast
 import fastavro
 
 import schemas
+from broker.avro import Write, writer
 from broker.core.event import (
     Action,
     Assertion,
@@ -48,14 +49,13 @@ _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, EOFError, OverflowEr
 
 def encode(name: str, message: Mapping[str, Any]) -> bytes:
     """Write one message of a schema in wire format; raises UnreadableRecordError when it does not fit the schema."""
-    schema_id, schema = _current(name)
-    out = BytesIO()
-    out.write(WIRE.pack(0, schema_id))
+    start, write = _writing(name)
+    out = bytearray(start)
     try:
-        fastavro.schemaless_writer(out, schema, message, strict_allow_default=True)
-    except _UNREADABLE as error:
-        raise UnreadableRecordError(f"message does not fit schema `{name}`: {_shape(error)}") from error
-    return out.getvalue()
+        write(out, message)
+    except UnreadableRecordError as error:
+        raise UnreadableRecordError(f"message does not fit schema `{name}`: {error}") from error
+    return bytes(out)
 
 
 def decode(name: str, value: bytes) -> Message:
@@ -209,13 +209,13 @@ def _current(name: str) -> tuple[int, Any]:
 
 
 @cache
+def _writing(name: str) -> tuple[bytes, Write]:
+    number, schema = _current(name)
+    return WIRE.pack(0, number), writer(schema)
+
+
+@cache
 def _prefix(number: int) -> Any:
     released = _released()[number][1]
     header = next(field for field in released["fields"] if field["name"] == "header")
     return fastavro.parse_schema({"type": "record", "name": "safeguarding.Event", "fields": [header]})
-
-
-def _shape(error: Exception) -> str:
-    """Say what did not fit without repeating a value: values are personal data, field names are not."""
-    text = str(error)
-    return text.rpartition(" on field ")[2] if " on field " in text else type(error).__name__
