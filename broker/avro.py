@@ -15,6 +15,7 @@ _Named = dict[str, Write]
 
 _MISFITS = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_SHORT = 64  # a length below takes one byte
 _BOOLEANS = {True: 1, False: 0}
 _MISSING = object()  # in place of a default
 
@@ -53,7 +54,11 @@ def _long(out: bytearray, value: int) -> None:
 
 def _string(out: bytearray, value: str) -> None:
     raw = value.encode()
-    _long(out, len(raw))
+    length = len(raw)
+    if length < _SHORT:
+        out.append(length << 1)
+    else:
+        _long(out, length)
     out += raw
 
 

@@ -54,6 +54,7 @@ _FREE_TEXT: Mapping[Category, frozenset[str]] = {
     Category.WISH: frozenset({"words"}),
 }
 _PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
 
 
@@ -78,7 +79,7 @@ def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
 
 def view_digest(view: View) -> Digest:
     """Return the SHA-256 of a view in its canonical form."""
-    return digest(json.dumps(view, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    return digest(_canonical(view).encode())
 
 
 def would_cut(view: View, cut: Cut) -> bool:

@@ -25,6 +25,10 @@ from broker.errors import KeysError, UnreadableRecordError, reason_in_words
 MASTER_FILE = "broker.keys"
 _MARK = "safeguarding-broker master key 1"
 _SIZE = 32
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [one + other for one in _LETTERS for other in _LETTERS]  # base32 (RFC 4648) in lower case, ten bits at a time
+_PLACES = range(150, -1, -10)
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _PURPOSES = ("matching", "identifier", "child", "pseudonym", "disclosure", "token", "seal")
 
 
@@ -81,7 +85,7 @@ class Secrets:
 
     def seal_token(self, child_ref: ChildRef, disclosure_id: DisclosureId, recipient: RecipientId, event_id: EventId) -> bytes:
         """Seal a return address for receipts; its recipient cannot read it."""
-        plain = json.dumps([child_ref, disclosure_id, recipient, event_id], separators=(",", ":")).encode()
+        plain = _compact([child_ref, disclosure_id, recipient, event_id]).encode()
         return self._tokens.encrypt(plain, [b"token"])
 
     def open_token(self, token: bytes) -> tuple[ChildRef, DisclosureId, RecipientId, EventId]:
@@ -105,7 +109,8 @@ class Secrets:
 
     def _hash(self, purpose: str, *parts: str) -> str:
         found = hmac.digest(self._keys[purpose], "\x1f".join(parts).encode(), hashlib.sha256)
-        return base64.b32encode(found[:20]).decode().lower()
+        number = int.from_bytes(found[:20])
+        return "".join([_PAIRS[number >> at & 1023] for at in _PLACES])
 
 
 def new_master(folder: Path) -> Path:

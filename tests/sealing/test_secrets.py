@@ -1,5 +1,7 @@
 """Keyed hashes, pseudonyms and sealed bytes: the same for the same master key, of no use without it."""
 
+import base64
+import hmac
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,13 @@ def test_each_purpose_has_its_own_hash_and_its_own_beginning() -> None:
 
     assert [one[:2] for one in results] == ["m-", "i-", "c-", "p-", "d-"]
     assert len({one[2:] for one in results}) == 5
+
+
+@given(st.text())
+def test_a_hash_is_written_in_lower_case_base32(birth_date: str) -> None:
+    found = hmac.digest(MINE._keys["matching"], birth_date.encode(), "sha256")[:20]
+
+    assert MINE.matching_key(birth_date) == "m-" + base64.b32encode(found).decode().lower()
 
 
 def test_two_recipients_cannot_join_their_pseudonyms() -> None:
