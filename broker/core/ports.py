@@ -80,6 +80,7 @@ ORIGIN = "sb_origin"  # header: position in events.* of the accepted record, for
 CAUSE = "sb_cause"  # header: position of the record that the last stage read, for effect once
 OUTCOME = "sb_outcome"  # header of audit entries: decided, applied, duplicate or in_review
 UNREADABLE = "sb_unreadable"  # first header of a record that is not as Kafka's clients write it: the bytes that could not be read
+WAITS = "sb_waits"  # header of state records: origins of the events that wait in that state, with nothing else to show for them
 STATE_VERSION = "sb_version"  # header of state records: how many records were applied to the key
 
 
@@ -103,8 +104,8 @@ class Table(Protocol):
         """Return how many records were applied to the key; 0 when it has no state."""
         ...
 
-    def put(self, key: bytes, value: bytes, effects: Effects) -> None:
-        """Set the state of a key as its next version, and have it written with the effects of this chunk."""
+    def put(self, key: bytes, value: bytes, effects: Effects, headers: Headers = ()) -> None:
+        """Set the state of a key, and what its headers say, as its next version; have it written with this chunk's effects."""
         ...
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:

@@ -2,7 +2,7 @@
 
 import random
 
-from broker.core.ports import STATE_VERSION, Effects, Outgoing, Record
+from broker.core.ports import STATE_VERSION, WAITS, Effects, Outgoing, Record
 from broker.stream.engine.table import StateTable
 
 
@@ -90,3 +90,16 @@ def test_a_record_without_a_version_never_wins_over_one_with() -> None:
     table.load(Record("facts.v1", 2, 1, 1, b"k", b"stray", ()))
 
     assert table.get(b"k") == b"v1"
+
+
+def test_what_a_states_headers_say_is_kept_and_said_again_when_it_is_written_again() -> None:
+    table, effects = StateTable("facts.v1", 2), Effects()
+    table.put(b"k", b"first", effects, ((WAITS, b"events.police.v1/0@1+0"),))
+    (written,) = effects.state.values()
+    other = StateTable("facts.v1", 2)
+    other.load(as_record(written))
+    other.load(a_state(0))
+    table.follow(as_record(written))
+
+    assert other.repairs() == [written]
+    assert table.follow(a_state(0)) == written

@@ -7,7 +7,7 @@ a lower version comes after a higher one.
 
 from collections.abc import Iterator
 
-from broker.core.ports import STATE_VERSION, Effects, Outgoing, Record
+from broker.core.ports import STATE_VERSION, Effects, Headers, Outgoing, Record
 
 
 class StateTable:
@@ -19,7 +19,7 @@ class StateTable:
     def __init__(self, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
-        self._states: dict[bytes, tuple[int, bytes]] = {}
+        self._states: dict[bytes, tuple[int, bytes, Headers]] = {}
         # Of keys whose newest record has not come by in the log yet: the highest version that has.
         self._behind: dict[bytes, int] = {}
         self._to_repair: set[bytes] = set()
@@ -37,35 +37,35 @@ class StateTable:
         found = self._states.get(key)
         return 0 if found is None else found[0]
 
-    def put(self, key: bytes, value: bytes, effects: Effects) -> None:
-        """Set the state of a key as its next version, and have it written with the effects of this chunk."""
+    def put(self, key: bytes, value: bytes, effects: Effects, headers: Headers = ()) -> None:
+        """Set the state of a key, and what its headers say, as its next version; have it written with this chunk's effects."""
         version = self.version(key)
         self._behind.setdefault(key, version)
-        self._states[key] = (version + 1, value)
+        self._states[key] = (version + 1, value, headers)
         effects.state[self.topic, key] = self._outgoing(key)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Walk every key and its state."""
-        return ((key, value) for key, (_, value) in self._states.items())
+        return ((key, value) for key, (_, value, _) in self._states.items())
 
     def load(self, record: Record) -> None:
         """Take a record of the log as it was before this worker wrote: the highest version wins."""
-        key, value, version = _state_of(record)
+        key, version, value = _state_of(record)
         known = self.version(key)
         if version > known:
-            self._states[key] = (version, value)
+            self._states[key] = (version, value, _said(record))
             self._to_repair.discard(key)
         elif version < known:
             self._to_repair.add(key)
 
     def follow(self, record: Record) -> Outgoing | None:
         """Take a record that came after loading; return the state to write again when a lower version came last."""
-        key, value, version = _state_of(record)
+        key, version, value = _state_of(record)
         mine = self.version(key)
         seen = self._behind.get(key, mine)
         if version > mine:
             # Somebody else owned the key and got further: what they wrote was acknowledged after its outputs were.
-            self._states[key] = (version, value)
+            self._states[key] = (version, value, _said(record))
             self._behind.pop(key, None)
             return None
         if version == mine:
@@ -82,11 +82,16 @@ class StateTable:
         return [self._outgoing(key) for key in keys]
 
     def _outgoing(self, key: bytes) -> Outgoing:
-        version, value = self._states[key]
-        return Outgoing(self.topic, key, value, ((STATE_VERSION, b"%d" % version),), self.partition)
+        version, value, said = self._states[key]
+        return Outgoing(self.topic, key, value, ((STATE_VERSION, b"%d" % version), *said), self.partition)
 
 
-def _state_of(record: Record) -> tuple[bytes, bytes, int]:
+def _state_of(record: Record) -> tuple[bytes, int, bytes]:
     """Read a state record; one without a version counts as the lowest."""
     text = record.header(STATE_VERSION) or b""
-    return record.key or b"", record.value or b"", int(text) if text.isdigit() else 0
+    return record.key or b"", int(text) if text.isdigit() else 0, record.value or b""
+
+
+def _said(record: Record) -> Headers:
+    """Return what a state record's headers say besides its version: written again, it says the same."""
+    return tuple(header for header in record.headers if header[0] != STATE_VERSION)

@@ -11,7 +11,7 @@ from typing import Any
 from broker import codec
 from broker.core.identifiers import RoleName
 from broker.core.matching import ExactMatcher, Matcher
-from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.ports import CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
 from broker.errors import NotPermittedError, RejectError, SignatureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
@@ -88,7 +88,7 @@ class _IdentifyTask:
         before = holding_from_bytes(content) if content else Holding()
         after = self._holding_after(before, given)
         _add(given.turn, effects)
-        _put(self.identifiers, given.key, holding_to_bytes(after), _with(lanes, given.came), effects)
+        _put(self.identifiers, given.key, (holding_to_bytes(after), _with(lanes, given.came)), effects)
 
     def _holding_after(self, before: Holding, given: "_Input") -> Holding:
         message = given.message
@@ -136,9 +136,9 @@ class _IdentifyTask:
         lanes go with it, so that a crash between the two records can lose neither.
         """
         if after is before and (IDENTITIES, key) not in effects.state:
-            _put(self.identities, key + _LANES, b"", lanes, effects)
+            _put(self.identities, key + _LANES, (b"", lanes), effects)
             return
-        _put(self.identities, key, roster_to_bytes(after), lanes, effects)
+        _put(self.identities, key, (roster_to_bytes(after), lanes), effects, _waits(after))
 
     def _check_reviewer(self, given: "_Input", kept: Waiting | None) -> None:
         """Check that the answer to a review is signed by the hub that was asked; raises SignatureError or NotPermittedError."""
@@ -204,9 +204,16 @@ def _state(value: bytes) -> tuple[bytes, dict[str, int]]:
     return message["content"], message["lanes"]
 
 
-def _put(table: Table, key: bytes, content: bytes, lanes: Mapping[str, int], effects: Effects) -> None:
+def _put(table: Table, key: bytes, state: tuple[bytes, Mapping[str, int]], effects: Effects, headers: Headers = ()) -> None:
+    content, lanes = state
     message = {"version": table.version(key) + 1, "lanes": dict(lanes), "content": content}
-    table.put(key, codec.encode("state_record", message), effects)
+    table.put(key, codec.encode("state_record", message), effects, headers)
+
+
+def _waits(roster: Roster) -> Headers:
+    """Name the events that wait for an answer to a claim: no record holds them meanwhile, and the reconciler must know."""
+    origins = b" ".join(one.origin for one in roster.waiting if one.review is None)
+    return ((WAITS, origins),) if origins else ()
 
 
 def _add(turn: Turn, effects: Effects) -> None:
