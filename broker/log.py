@@ -34,6 +34,11 @@ class Entry(StrEnum):
         "A worker could not go on, dropped what it had in hand uncommitted, and begins again from what is committed.",
         "Nothing is lost. If it happens again and again, read the reason: Kafka, its disk or the network is unwell.",
     )
+    KEEPER_WAITED = (
+        "keeper_waited",
+        "What keeps the audit index, the reconciler's books and the metrics begins again. Events go on meanwhile.",
+        "Read the reason: Kafka, or the folder of local state. `broker doctor` looks at both.",
+    )
     RECORD_SET_ASIDE = (
         "record_set_aside",
         "A stage failed at a record in a way that nobody foresaw; the record goes to the dead letters, the line goes on.",
@@ -93,6 +98,7 @@ def log(entry: Entry, **keys: Any) -> None:
         Entry.RECORDS_REFUSED,
         Entry.WORKER_RESTARTED,
         Entry.KAFKA_WAITED_FOR,
+        Entry.KEEPER_WAITED,
         Entry.STATE_REPAIRED,
     ):
         logger.warning(entry.value, remedy=entry.remedy, **keys)

@@ -5,14 +5,13 @@ ids, only the first eight bytes of their hashes, so the reader must check that t
 """
 
 import hashlib
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from broker import codec
+from broker.audit.local_file import open_local, transaction
 from broker.codec import Message
 from broker.core.ports import Record
 from broker.errors import RejectError
@@ -22,13 +21,11 @@ _SHIFT = 1 << 48  # a place is one number: partition above, offset below
 _TABLES = """
 CREATE TABLE IF NOT EXISTS places (key INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (key, place)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS followed (partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS log (id TEXT NOT NULL);
 """
 
 _FOLLOWED = """
 INSERT INTO followed VALUES (?, ?) ON CONFLICT (partition) DO UPDATE SET next_offset = max(next_offset, excluded.next_offset)
 """
-_LOCK_SECONDS = 30
 
 
 class Place(NamedTuple):
@@ -42,13 +39,8 @@ class AuditIndex:
     """An index that follows the audit log. Several processes may follow at once: the same entry indexed twice is there once."""
 
     def __init__(self, path: Path, log_id: str) -> None:
-        """Open or make the index; `log_id` names the log, and an index of another log is emptied."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS)
-        self._database.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_TABLES}")
-        known = self._database.execute("SELECT id FROM log").fetchone()
-        if known is None or known[0] != log_id:
-            self._start_again(log_id)
+        """Open or make the index; `log_id` names the log: an index of another log is emptied, a damaged one made anew."""
+        self._database = open_local(path, _TABLES, log_id)
 
     def next_offset(self, partition: int) -> int:
         """Return the first offset of a partition that is not indexed yet."""
@@ -59,7 +51,7 @@ class AuditIndex:
         """Index audit entries in the order of the log and return how many; safe to break off at any time."""
         remaining, count = iter(records), 0
         while batch := list(islice(remaining, _BATCH)):
-            with self._transaction():
+            with transaction(self._database):
                 self._add(batch)
             count += len(batch)
         return count
@@ -78,22 +70,6 @@ class AuditIndex:
         self._database.executemany("INSERT OR IGNORE INTO places VALUES (?, ?)", rows)
         ends = {record.partition: record.offset + 1 for record in batch}
         self._database.executemany(_FOLLOWED, ends.items())
-
-    def _start_again(self, log_id: str) -> None:
-        with self._transaction():
-            for table in ("places", "followed", "log"):
-                self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand one line above
-            self._database.execute("INSERT INTO log VALUES (?)", (log_id,))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
 
 def mentions(entry: Message, some_id: str) -> bool:

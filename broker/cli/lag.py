@@ -19,6 +19,7 @@ from broker.lag.evaluation import Status
 from broker.lag.report import PartitionLag, Report
 from broker.lag.words import STATUS_WORDS, duration, headline, sentences, spark
 from broker.settings import Settings
+from broker.stream.watching.noted import read_noted, with_noted
 from broker.stream.watching.watch import open_watch
 
 EXIT_SLOW = 1
@@ -64,7 +65,7 @@ def lag(settings: Settings, *, watch: bool, seconds: float, every: bool, as_json
 
 def exit_code(report: Report) -> int:
     """Return what the command's exit code says of a report."""
-    if report.status.needs_help:
+    if report.needs_help:
         return EXIT_NEEDS_HELP
     late = any(one.past_due for one in report.undelivered)
     return EXIT_SLOW if late or report.status is not Status.OK else 0
@@ -74,7 +75,8 @@ async def _look(settings: Settings, seconds: float) -> tuple[Report, Words]:
     with Console(stderr=True).status("reading offsets and open work") as progress:
         async with open_watch(settings) as watch:
             report = await watch.look_until_sure(seconds, lambda: progress.update(_WAITING))
-        return report, await words_at_hand(settings.kafka)
+        words = await words_at_hand(settings.kafka)
+        return with_noted(report, read_noted(settings.data)), words
 
 
 async def _watch(settings: Settings, *, every: bool, as_json: bool) -> tuple[Report, Words]:
@@ -82,7 +84,7 @@ async def _watch(settings: Settings, *, every: bool, as_json: bool) -> tuple[Rep
         words = await words_at_hand(settings.kafka)
         with Live(console=Console(), auto_refresh=False, screen=False) as live:
             while True:
-                report = await watch.look()
+                report = with_noted(await watch.look(), read_noted(settings.data))
                 if as_json:
                     _print_json(report)
                 else:

@@ -3,16 +3,19 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Mapping
 from itertools import groupby
 
 import click
 
-from broker.audit.reconcile import Balance, names, total
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
-from broker.lag.words import feed
+from broker.core.balance import Balance, names, total
+from broker.errors import NotFoundError
+from broker.lag.words import duration, feed
 from broker.settings import Settings
+from broker.stream.watching.noted import Noted, read_noted
 from broker.stream.watching.reconcile_reader import reconcile as read_balances
 
 _SHOWN = 20
@@ -20,9 +23,10 @@ _SHOWN = 20
 
 @click.command()
 @click.option("--partitions", "every", is_flag=True, help="Show every partition with its offsets, not only the topics.")
+@click.option("--quick", is_flag=True, help="Read no log: say what the worker that keeps the books here found last, and when.")
 @json_option
 @with_settings
-def reconcile(settings: Settings, *, every: bool, as_json: bool) -> None:
+def reconcile(settings: Settings, *, every: bool, quick: bool, as_json: bool) -> None:
     """Prove that nothing vanished: accepted = decided + applied + duplicate + in review + dead-lettered + in flight.
 
     Reads the log's headers, per partition and offset range, and names the offset of anything that does not add up.
@@ -30,13 +34,24 @@ def reconcile(settings: Settings, *, every: bool, as_json: bool) -> None:
 
     Example: broker reconcile --json
     """
-    balances = asyncio.run(_balances(settings))
+    noted = _noted(settings) if quick else None
+    balances = list(noted.balances) if noted else asyncio.run(_balances(settings))
     faults = sum(one.faults_in_all for one in balances)
     if as_json:
         click.echo(json.dumps(_plain(balances)))
     else:
         _print(balances, faults, every=every)
+        if noted and noted.reconciled_at:
+            ago = duration(time.time() - noted.reconciled_at / 1000)
+            click.echo(f"so a worker found {ago} ago; without --quick it is read from the log now")
     sys.exit(1 if faults else 0)
+
+
+def _noted(settings: Settings) -> Noted:
+    found = read_noted(settings.data)
+    if found is None or found.reconciled_at is None:
+        raise NotFoundError(f"`{settings.data}`: no worker has kept the books here yet: leave out --quick, or start `broker run`")
+    return found
 
 
 async def _balances(settings: Settings) -> list[Balance]:

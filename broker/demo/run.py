@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from broker.audit.reconcile import total
+from broker.core.balance import total
 from broker.demo.desks import open_desks, subscribing
 from broker.demo.lag_log import LagLog
 from broker.demo.notebook import Notebook

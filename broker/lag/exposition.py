@@ -1,14 +1,16 @@
 """Turn reports and counts into Prometheus metrics: Lightbend's names for lag, so that existing dashboards and alerts work.
 
-No label holds anything of a child or an event: topics, stages, recipients, reasons and kinds only.
+No label holds anything of a child or an event: topics, stages, recipients, reasons and kinds only. Every worker of a place says
+the same of the log, so take the maximum over workers and not the sum.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from broker.core.balance import NOWHERE, Balance
 from broker.lag.evaluation import Status
 from broker.lag.report import Report
 from broker.lag.tally import Tally
@@ -23,13 +25,14 @@ class Standing(Collector):
 
     report: Report | None = None
     tally: Tally = field(default_factory=Tally)
-    equation: Mapping[str, int] = field(default_factory=dict)
+    balances: Sequence[Balance] = ()
+    reconciled_at: int | None = None
 
     def collect(self) -> Iterable[Family]:
         """Return every metric; called by Prometheus' client."""
         yield from _counts(self.tally)
-        if self.equation:
-            yield from _equation(self.equation)
+        if self.reconciled_at is not None:
+            yield from _equation(self.balances, self.reconciled_at)
         if self.report is not None:
             yield from _lags(self.report)
             yield from _open_work(self.report)
@@ -118,10 +121,25 @@ def _counts(tally: Tally) -> Iterable[Family]:
         yield family
 
 
-def _equation(equation: Mapping[str, int]) -> Iterable[Family]:
-    family = GaugeMetricFamily("broker_reconciler_records", "The terms of the reconciler's equation.", labels=["term"])
-    for term, count in equation.items():
-        family.add_metric([term], count)
-    yield family
-    ends = sum(count for term, count in equation.items() if term not in {"accepted", "nowhere"})
-    yield GaugeMetricFamily("broker_reconciler_missing", "Accepted records not accounted for.", value=equation["accepted"] - ends)
+def _equation(balances: Iterable[Balance], at: int) -> Iterable[Family]:
+    place = ["topic", "partition"]
+    records = GaugeMetricFamily(
+        "safeguarding_records",
+        "Accepted records that Kafka still holds, by how they ended or where they are now: the reconciler's equation.",
+        labels=[*place, "outcome"],
+    )
+    unaccounted = GaugeMetricFamily(
+        "safeguarding_unaccounted",
+        "Accepted records that do not add up: lost, made up, or ended in two ways. Anything but 0 needs a person.",
+        labels=place,
+    )
+    for one in balances:
+        where = [one.topic, str(one.partition)]
+        for outcome, count in one.counts.items():
+            if outcome != NOWHERE:
+                records.add_metric([*where, outcome], count)
+        unaccounted.add_metric(where, one.faults_in_all)
+    yield from (records, unaccounted)
+    yield GaugeMetricFamily(
+        "safeguarding_reconciled_timestamp_seconds", "When the reconciler last came to the end of the log.", value=at / 1000
+    )

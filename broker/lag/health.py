@@ -14,4 +14,4 @@ def health(report: Report | None, now: int, *, problem: str | None = None) -> tu
         return False, "starting: nothing has been read yet\n"
     if now - report.at > STALE_MS:
         return False, f"kafka has not answered for {(now - report.at) // 1000} s; nothing is lost, work goes on when it is back\n"
-    return not report.status.needs_help, "".join(f"{sentence}\n" for sentence in sentences(report))
+    return not report.needs_help, "".join(f"{sentence}\n" for sentence in sentences(report))

@@ -70,12 +70,18 @@ class Report:
     oldest_review_seconds: float = 0.0
     dead_letters: int = 0
     oldest_dead_letter_seconds: float = 0.0
+    unaccounted: dict[str, int] = field(default_factory=dict)  # topic -> accepted records that do not add up, where there are any
 
     @property
     def status(self) -> Status:
         """Return the worst status of all partitions; a silent feed counts when nothing is worse."""
         lags = worst([one.status for one in self.partitions])
         return max(lags, Status.SILENT, key=lambda one: one.rank) if self.silent else lags
+
+    @property
+    def needs_help(self) -> bool:
+        """Tell whether something will not get better by itself."""
+        return self.status.needs_help or bool(self.unaccounted)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a value that JSON can hold."""

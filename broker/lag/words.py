@@ -50,7 +50,7 @@ def spark(values: Iterable[int]) -> str:
 
 def sentences(report: Report) -> tuple[str, ...]:
     """Say how things stand: one sentence for each thing that matters, the gravest first; one sentence when all is well."""
-    found = [*_clocks(report.undelivered), *_lags(report), *_silences(report), *_people(report)]
+    found = [*_clocks(report.undelivered), *_unaccounted(report), *_lags(report), *_silences(report), *_people(report)]
     return tuple(found) or ("everything is up to date",)
 
 
@@ -76,6 +76,14 @@ def _clocks(undelivered: Iterable[Undelivered]) -> list[str]:
     if risk:
         found.append(f"{_count(risk, 'alert')} may not be received by the time {_it(risk)} must be")
     return found
+
+
+def _unaccounted(report: Report) -> list[str]:
+    return [
+        f"{_count(number, 'record')} of the {feed(topic)} {'is' if number == 1 else 'are'} not accounted for; "
+        "`broker reconcile` names them: keep the log and report it as a fault"
+        for topic, number in report.unaccounted.items()
+    ]
 
 
 def _lags(report: Report) -> list[str]:

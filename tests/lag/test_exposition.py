@@ -7,6 +7,7 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from broker.core.balance import Balance
 from broker.errors import SettingsError
 from broker.lag.endpoint import serve
 from broker.lag.exposition import Standing
@@ -28,7 +29,15 @@ def a_standing() -> Standing:
         dead_letters=1,
         silent=(SilentFeed(topic="events.health.v1", seconds=9_000, usual_seconds=60),),
     )
-    return Standing(report, tally, {"accepted": 5, "decided": 3, "in_flight": 1, "nowhere": 1})
+    police = Balance(
+        topic="events.police.v1",
+        partition=2,
+        first=0,
+        end=5,
+        counts={"decided": 3, "in_flight": 1, "nowhere": 1},
+        faults_in_all=1,
+    )
+    return Standing(report, tally, (police,), NOW)
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -65,7 +74,11 @@ def test_metrics_have_the_names_that_dashboards_know_and_their_figures() -> None
     assert found["broker_decisions_total", "withhold"] == 1
     assert found["broker_dead_lettered_total", "bad_signature"] == 1
     assert found["broker_reviews_total", "gap"] == 1
-    assert found["broker_reconciler_missing",] == 1
+    assert found["safeguarding_records", "decided", "2", "events.police.v1"] == 3
+    assert found["safeguarding_records", "in_flight", "2", "events.police.v1"] == 1
+    assert ("safeguarding_records", "nowhere", "2", "events.police.v1") not in found, "what is lost has a name of its own"
+    assert found["safeguarding_unaccounted", "2", "events.police.v1"] == 1
+    assert found["safeguarding_reconciled_timestamp_seconds",] == NOW / 1000
     assert found["broker_stage_status", "intake", "OK"] == 1
 
 
@@ -113,3 +126,14 @@ def test_a_stopped_stage_is_bad_health() -> None:
 
     assert not well
     assert "start a worker" in words
+
+
+def test_a_record_that_is_not_accounted_for_is_bad_health_and_told_first() -> None:
+    well, words = health(a_report(a_lag(minutes=14), unaccounted={"events.police.v1": 2}), NOW)
+
+    assert not well
+    assert words.startswith("2 records of the police events are not accounted for; `broker reconcile` names them")
+
+
+def test_nothing_is_said_of_the_equation_before_the_reconciler_came_to_the_end_of_the_log() -> None:
+    assert not [family for family in Standing().collect() if family.name.startswith("safeguarding_")]

@@ -1,40 +1,47 @@
-"""What one worker of a place does besides its stages: the audit index, lag and open work for metrics and health.
+"""What one worker of a place does besides its stages: the audit index, the reconciler's books, lag and open work.
 
 It runs in a thread with clients of its own, so that neither waits for the other, and only in one process for each data
-folder: whoever holds the lock file. When that one leaves, the next takes over.
+folder: whoever holds the lock file. When that one leaves, the next takes over. What it found lies in that folder, so that every
+worker of the place shows the same, whichever of them Prometheus asks.
 """
 
 import asyncio
 import fcntl
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 
+from broker.audit.local_file import is_damage, remove
 from broker.errors import BrokerError
 from broker.lag.exposition import Standing
 from broker.lag.health import health
 from broker.lag.tally import Tally
 from broker.log import Entry, log
 from broker.settings import Settings
-from broker.stream.watching.audit_follower import open_audit_follower
-from broker.stream.watching.watch import open_watch
+from broker.stream.watching.audit_follower import INDEX_FILE, open_audit_follower
+from broker.stream.watching.noted import Noted, read_noted, with_noted, write_noted
+from broker.stream.watching.reconcile_reader import BOOKS_FILE, Reconciler, open_reconciler
+from broker.stream.watching.watch import Watch, open_watch
 
 EVERY_S = 2.0
 _AGAIN_S = 5.0
 _LOOKS = 15  # before a worker asks again whether it is now the one that keeps the index
+_POLL_S = 0.2
 _LOCK_FILE = "keeper.lock"
 
 
 @dataclass(slots=True)
 class Keeper:
-    """Keeps the index, and what metrics and health show, up to date until it is told to stop."""
+    """Keeps the index, the books, and what metrics and health show, up to date until it is told to stop."""
 
     settings: Settings
     serving: bool = True  # somebody reads metrics or health of this process
     standing: Standing = field(default_factory=Standing)
+    _noted: Noted = field(default_factory=Noted)
     _stop: Event = field(default_factory=Event)
     _problem: str | None = None
 
@@ -55,42 +62,86 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            with suppress(BrokerError), _locked(self.settings.data / _LOCK_FILE) as mine:
-                if mine or self.serving:
-                    asyncio.run(self._keep() if mine else self._look_only())
+            try:
+                with _locked(self.settings.data / _LOCK_FILE) as mine:
+                    if mine or self.serving:
+                        asyncio.run(self._keep() if mine else self._look_only())
+            except* (BrokerError, OSError, sqlite3.Error) as errors:
+                self._say(errors)
             self._stop.wait(_AGAIN_S)
 
     async def _keep(self) -> None:
-        try:
-            tally = Tally()
-            async with open_audit_follower(self.settings, tally) as audit, open_watch(self.settings, tally) as watch:
-                while not self._stop.is_set():
-                    await audit.catch_up()
-                    self.standing.report, self.standing.tally = await watch.look(), tally
-                    self._problem = None
-                    await self._pause()
-        except BrokerError as error:
-            self._say(error)
+        """Do all of it, each at its own pace: a log that is read for the first time must not hide how far behind events are."""
+        self._noted = replace(read_noted(self.settings.data) or Noted(), tally=Tally())
+        async with (
+            open_audit_follower(self.settings, self._noted.tally) as audit,
+            open_watch(self.settings, self._noted.tally) as watch,
+            open_reconciler(self.settings, self.settings.data / BOOKS_FILE) as reconciler,
+        ):
+            await self._together(
+                lambda: self._with(INDEX_FILE, audit.catch_up()),
+                lambda: self._with(BOOKS_FILE, self._reconcile(reconciler)),
+                lambda: self._look(watch, keeping=True),
+            )
 
     async def _look_only(self) -> None:
-        """Another worker of this place keeps the index: show lag and open work all the same."""
+        """Another worker of this place keeps the index: show lag and open work, and what that one found, all the same."""
+        async with open_watch(self.settings) as watch:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOKS * EVERY_S):
+                    await self._together(lambda: self._look(watch, keeping=False))
+
+    async def _together(self, *acts: Callable[[], Awaitable[None]]) -> None:
+        """Do some things again and again beside each other, until it is time to stop or one of them fails."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_again(act)) for act in acts]
+            while not self._stop.is_set():  # noqa: ASYNC110 - a thread's event, which cannot be awaited
+                await asyncio.sleep(_POLL_S)
+            for task in tasks:
+                task.cancel()
+
+    async def _with(self, file: str, act: Awaitable[object]) -> None:
+        """Do something that uses a local file; one that proves damaged is removed, and made anew from the log next time."""
         try:
-            async with open_watch(self.settings) as watch:
-                for _ in range(_LOOKS):
-                    if self._stop.is_set():
-                        return
-                    self.standing.report = await watch.look()
-                    self._problem = None
-                    await self._pause()
-        except BrokerError as error:
-            self._say(error)
+            await act
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                remove(self.settings.data / file)
+            raise
 
-    def _say(self, error: BrokerError) -> None:
-        self._problem = str(error)
-        log(Entry.KAFKA_WAITED_FOR, reason=str(error), seconds=_AGAIN_S)
+    async def _reconcile(self, reconciler: Reconciler) -> None:
+        balances = tuple(await reconciler.balance())
+        self._noted = replace(self._noted, balances=balances, reconciled_at=time.time_ns() // 1_000_000)
 
-    async def _pause(self) -> None:
-        await asyncio.to_thread(self._stop.wait, EVERY_S)
+    async def _look(self, watch: Watch, *, keeping: bool) -> None:
+        report = await watch.look()
+        if keeping:
+            write_noted(self.settings.data, self._noted)
+        else:
+            self._noted = read_noted(self.settings.data) or Noted()
+        self.standing.report = with_noted(report, self._noted)
+        self.standing.tally, self.standing.balances = self._noted.tally, self._noted.balances
+        self.standing.reconciled_at = self._noted.reconciled_at
+        self._problem = None
+
+    def _say(self, errors: BaseExceptionGroup[BaseException]) -> None:
+        self._problem = "; ".join(dict.fromkeys(_words(error) for error in _flat(errors)))
+        log(Entry.KEEPER_WAITED, reason=self._problem, seconds=_AGAIN_S)
+
+
+async def _again(act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await act()
+        await asyncio.sleep(EVERY_S)
+
+
+def _flat(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in errors.exceptions:
+        yield from _flat(error) if isinstance(error, BaseExceptionGroup) else (error,)
+
+
+def _words(error: BaseException) -> str:
+    return str(error) if isinstance(error, BrokerError) else f"the folder of local state: {error}: see `broker doctor`"
 
 
 @contextmanager

@@ -22,12 +22,17 @@ async def places_where(admin: AIOKafkaAdminClient, wanted: Callable[[str], bool]
     )
 
 
-async def places_of(kafka: str, topics: Iterable[str]) -> list[TopicPartition]:
+async def places_from(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[TopicPartition]:
     """Return every partition of these topics; raises TopicsError when one of them is not there."""
     names = set(topics)
-    async with open_admin(kafka) as admin:
-        places = await places_where(admin, names.__contains__)
+    places = await places_where(admin, names.__contains__)
     missing = names - {place.topic for place in places}
     if missing:
         raise TopicsError(f"{', '.join(f'`{one}`' for one in sorted(missing))}: not there: run `broker topics apply`")
     return places
+
+
+async def places_of(kafka: str, topics: Iterable[str]) -> list[TopicPartition]:
+    """Return every partition of these topics, with a client of its own; raises TopicsError when one of them is not there."""
+    async with open_admin(kafka) as admin:
+        return await places_from(admin, topics)

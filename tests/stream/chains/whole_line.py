@@ -12,16 +12,17 @@ from functools import cache
 from typing import Any
 
 from broker import codec
-from broker.audit.reconcile import OUTCOMES, Books, End
+from broker.audit.books import Books
 from broker.core.event import Event
 from broker.core.identifiers import Digest, EventId
-from broker.core.ports import ORIGIN, OUTCOME, Outgoing, Position, Record, Stage
+from broker.core.ports import Outgoing, Record, Stage
 from broker.core.registers import Registers
 from broker.stream.decide.stage import Decide
 from broker.stream.identify.stage import Identify
 from broker.stream.intake import Intake
 from broker.stream.publish import signed_record
-from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, REVIEWS, SUBJECTS, declared, recipient_topics
+from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, IDENTITIES, REVIEWS, SUBJECTS, declared, recipient_topics
+from broker.stream.watching.reconcile_reader import note
 from tests.stream.explorer import Chain
 from tests.stream.inprocess import START, InProcessKafka
 from tests.stream.lines import SCHOOL, SECRETS, HeldReleases, a_policy, a_signer, its_key, some_registers
@@ -93,21 +94,21 @@ def disclosures(kafka: InProcessKafka) -> list[Record]:
 
 
 def out_of_balance(kafka: InProcessKafka) -> Iterable[str]:
-    events = [lane for lane in kafka.logs if lane[0] in EVENTS.values()]
-    books = Books({lane: (0, kafka.end(lane)) for lane in events})
-    for lane in events:
-        for record in kafka.logs[lane]:
-            books.accept(*lane, record.offset)
-    for record in kafka.topic(REVIEWS):
-        origin = record.header(ORIGIN)
-        if origin:
-            books.review(Position.parse(origin), is_open=codec.decode("review", record.value or b"")["state"] == "OPEN")
-    for record in kafka.topic(AUDIT):
-        origin, outcome = record.header(ORIGIN), (record.header(OUTCOME) or b"").decode()
-        books.end(Position.parse(origin) if origin else None, OUTCOMES[outcome])
-    for record in kafka.topic(DEAD_LETTERS):
-        books.end(Position.parse(record.header(ORIGIN) or b""), End.DEAD_LETTERED)
-    for one in books.balance():
+    ends = {lane: kafka.end(lane) for lane in kafka.logs if lane[0] in EVENTS.values()}
+    names = {lane: f"{lane[0]}/{lane[1]}" for lane in ends}
+    books = Books(None, "script")
+    with books.batch():
+        books.begin(dict.fromkeys(names.values(), 0), {names[lane]: end for lane, end in ends.items()})
+        for lane, end in ends.items():
+            for record in kafka.logs[lane]:
+                note(books, record)
+            books.accepted_to(names[lane], end)
+        for topic in (IDENTITIES, REVIEWS, AUDIT, DEAD_LETTERS):
+            for record in kafka.topic(topic):
+                note(books, record)
+    found = books.balance()
+    books.close()
+    for one in found:
         yield from (f"`{fault.topic}` partition {fault.partition} offset {fault.offset}: {fault.problem}" for fault in one.faults)
 
 
