@@ -67,8 +67,7 @@ def exit_code(report: Report) -> int:
     """Return what the command's exit code says of a report."""
     if report.needs_help:
         return EXIT_NEEDS_HELP
-    late = any(one.past_due for one in report.undelivered)
-    return EXIT_SLOW if late or report.status is not Status.OK else 0
+    return EXIT_SLOW if report.is_late else 0
 
 
 async def _look(settings: Settings, seconds: float) -> tuple[Report, Words]:
@@ -99,8 +98,9 @@ def _print_json(report: Report) -> None:
 
 def _print_page(report: Report, words: Words, *, every: bool) -> None:
     console = Console(highlight=False)
-    width = console.width if console.is_terminal else _UNWRAPPED
-    console.print(page(report, words, every=every, width=width), soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_UNWRAPPED)
+    console.print(page(report, words, every=every, width=console.width), soft_wrap=True)
 
 
 def page(report: Report, words: Words, *, every: bool = False, width: int = 120) -> Group:

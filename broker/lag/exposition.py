@@ -4,6 +4,7 @@ No label holds anything of a child or an event: topics, stages, recipients, reas
 the same of the log, so take the maximum over workers and not the sum.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -67,6 +68,7 @@ def _maxima(report: Report) -> Iterable[Family]:
     seconds = GaugeMetricFamily("kafka_consumergroup_group_max_lag_seconds", "Seconds behind, worst partition.", labels=group)
     lag.add_metric([CLUSTER, report.group], max((one.lag for one in report.partitions), default=0))
     seconds.add_metric([CLUSTER, report.group], max((one.seconds for one in report.partitions), default=0.0))
+    yield from (lag, seconds, *_sums(report, group))
     members = GaugeMetricFamily("broker_workers", "Workers in the group.", value=report.members)
     status = GaugeMetricFamily("broker_stage_status", "1 for the status that a stage has.", labels=["stage", "status"])
     worst: dict[str, Status] = {}
@@ -75,7 +77,21 @@ def _maxima(report: Report) -> Iterable[Family]:
     for stage, found in worst.items():
         for each in Status:
             status.add_metric([stage, each.value], float(each is found))
-    yield from (lag, seconds, members, status)
+    yield from (members, status)
+
+
+def _sums(report: Report, group: list[str]) -> Iterable[Family]:
+    whole = GaugeMetricFamily("kafka_consumergroup_group_sum_lag", "Records that wait, in all.", labels=group)
+    by_topic = GaugeMetricFamily(
+        "kafka_consumergroup_group_topic_sum_lag", "Records that wait in a topic.", labels=[*group, "topic"]
+    )
+    sums = Counter[str]()
+    for one in report.partitions:
+        sums[one.topic] += one.lag
+    whole.add_metric([CLUSTER, report.group], sums.total())
+    for topic, count in sums.items():
+        by_topic.add_metric([CLUSTER, report.group, topic], count)
+    return whole, by_topic
 
 
 def _open_work(report: Report) -> Iterable[Family]:

@@ -83,6 +83,11 @@ class Report:
         """Tell whether something will not get better by itself."""
         return self.status.needs_help or bool(self.unaccounted)
 
+    @property
+    def is_late(self) -> bool:
+        """Tell whether somebody should look: a stage is slow, a feed silent, or an alert was not received by its time."""
+        return self.status is not Status.OK or any(one.past_due for one in self.undelivered)
+
     def as_json(self) -> dict[str, Any]:
         """Return it as a value that JSON can hold."""
         return {**asdict(self), "status": str(self.status)}

@@ -68,6 +68,8 @@ def test_metrics_have_the_names_that_dashboards_know_and_their_figures() -> None
     assert found["kafka_consumergroup_group_lag_seconds", *place] == 14 * 60
     assert found["kafka_consumergroup_group_max_lag", "safeguarding", "g"] == 100
     assert found["kafka_consumergroup_group_max_lag_seconds", "safeguarding", "g"] == 14 * 60
+    assert found["kafka_consumergroup_group_sum_lag", "safeguarding", "g"] == 100
+    assert found["kafka_consumergroup_group_topic_sum_lag", "safeguarding", "g", "events.police.v1"] == 100
     assert found["kafka_partition_latest_offset", "safeguarding", "0", "events.police.v1"] == 340
     assert found["broker_alerts_at_risk", "urn:100001/dsl"] == 3
     assert found["broker_records_total", "decided"] == 1

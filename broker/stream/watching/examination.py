@@ -23,6 +23,7 @@ from broker.stream.releases.follow import Releases
 from broker.stream.topic_admin import compare
 from broker.stream.topics import DEAD_LETTERS, FACTS, Topic, declared, recipient_topics
 from broker.stream.watching.log_reader import open_log
+from broker.stream.watching.noted import read_noted, with_noted
 from broker.stream.watching.places import places_of
 from broker.stream.watching.watch import open_watch
 
@@ -30,6 +31,7 @@ PROBE = "sb_doctor"  # header of the empty record by which Kafka's clock is read
 _SKEW_MS = 2_000
 _SLOW_MS = 1_000
 _LEAST_FREE = 1 << 30
+_SURE_S = 12.0  # to tell slow from stuck, when something waits
 
 
 class State(StrEnum):
@@ -175,10 +177,10 @@ async def _in_force(settings: Settings) -> dict[int, InForce]:
 
 async def _workers(settings: Settings) -> Finding:
     async with open_watch(settings) as watch:
-        report = await watch.look()
+        report = with_noted(await watch.look_until_sure(_SURE_S), read_noted(settings.data))
     words = "; ".join(sentences(report))
     if not report.members:
         return Finding("workers", State.ILL, f"none runs in group `{settings.group}`; {words}", "broker run")
-    state = State.ILL if report.status.needs_help else State.WELL
+    state = State.ILL if report.needs_help else State.DOUBTFUL if report.is_late else State.WELL
     count = f"{report.members} worker{'' if report.members == 1 else 's'}"
-    return Finding("workers", state, f"{count} in group `{settings.group}`; {words}", "broker lag" if state is State.ILL else "")
+    return Finding("workers", state, f"{count} in group `{settings.group}`; {words}", "broker lag --watch")

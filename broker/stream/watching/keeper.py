@@ -68,6 +68,10 @@ class Keeper:
                         asyncio.run(self._keep() if mine else self._look_only())
             except* (BrokerError, OSError, sqlite3.Error) as errors:
                 self._say(errors)
+            except* Exception as errors:
+                names = ", ".join(sorted({type(error).__name__ for error in _flat(errors)}))
+                self._problem = f"what watches the log here failed with {names}: events go on; report it as a fault, start again"
+                raise
             self._stop.wait(_AGAIN_S)
 
     async def _keep(self) -> None:

@@ -1,0 +1,50 @@
+"""What `broker lag` prints: whole words where nobody sets a width, and the figures that matter where one is narrow."""
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from broker.cli import cli, lag
+from broker.cli.lag import exit_code, page
+from tests.lag.test_words import a_lag, a_report, an_undelivered
+
+REPORT = a_report(a_lag(minutes=14), a_lag(stage="identify", topic="candidates.v1"), undelivered=(an_undelivered(),))
+
+
+def test_into_a_pipe_every_line_is_whole(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    async def look(settings, seconds):
+        return REPORT
+
+    monkeypatch.setattr(lag, "_look", look)
+    monkeypatch.setenv("COLUMNS", "80")
+    settings = tmp_path / "broker.toml"
+    settings.write_text('kafka = "127.0.0.1:1"\ndata = "state"\nkeys = "keys"\narea = "E10000030"\nmode = "live"\n')
+
+    done = CliRunner().invoke(cli, ["lag", "--settings", str(settings)])
+
+    assert "…" not in done.output
+    assert "read up to" in done.output
+    assert "events.police.v1" in done.output
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_on_a_narrow_terminal_stage_topic_and_status_stay_whole(width: int) -> None:
+    console = Console(width=width, record=True, file=None, force_terminal=False)
+    with console.capture() as shown:
+        console.print(page(REPORT, width=width))
+
+    for line in ("intake", "events.police.v1", "candidates.v1", "14 minutes"):
+        assert line in shown.get()
+
+
+@pytest.mark.parametrize(
+    ("why", "expected", "report"),
+    [
+        ("all is well", 0, a_report(a_lag())),
+        ("nobody reads it", 4, a_report(a_lag(minutes=2, alive=False))),
+        ("something was lost", 4, a_report(a_lag(), unaccounted={"events.police.v1": 1})),
+        ("an alert is past its time", 1, a_report(a_lag(), undelivered=(an_undelivered(past_due=1),))),
+    ],
+)
+def test_the_exit_code_says_who_has_to_look(why, expected, report) -> None:
+    assert exit_code(report) == expected
