@@ -38,11 +38,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at a partition: `committed` is the next offset to be read, `end` the next to be written."""
+    """One look at a partition: `committed` is the next offset to be read, `end` the next to be written.
+
+    `alive`: somebody read it at that moment; while nobody does, standing still says nothing about who reads it later.
+    """
 
     at: int
     committed: int
     end: int
+    alive: bool = True
 
     @property
     def lag(self) -> int:
@@ -92,8 +96,14 @@ def _status(window: Sequence[Reading], *, alive: bool, begin: int, allowed: int)
     return _moving(window)
 
 
+def _lately_alive(window: Sequence[Reading]) -> Sequence[Reading]:
+    """Return the readings since somebody reads it again; the last at least."""
+    dead = [at for at, reading in enumerate(window[:-1]) if not reading.alive]
+    return window[dead[-1] + 1 :] if dead else window
+
+
 def _moving(window: Sequence[Reading]) -> tuple[Status, str]:
-    last = window[-1]
+    last, window = window[-1], _lately_alive(window)
     if last.committed < max(reading.committed for reading in window):
         return Status.REWIND, "went back to earlier records"
     if last.at - window[0].at < PATIENCE_MS:

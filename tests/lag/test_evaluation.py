@@ -32,6 +32,14 @@ def test_each_rule(why: str, expected: Status, window: tuple[Reading, ...], aliv
     assert judge(window, alive=alive).status is expected
 
 
+def test_standing_still_while_nobody_read_does_not_make_a_worker_stuck_that_has_just_come() -> None:
+    stood = tuple(Reading(at * 5_000, 5, 10, alive=at > 2) for at in range(4))
+    stands_on = (*stood, *(Reading(at * 5_000, 5, 10) for at in range(4, 6)))
+
+    assert judge(stood, alive=True).status is Status.OK
+    assert judge(stands_on, alive=True).reason == "has not moved for 10 s"
+
+
 def test_records_deleted_before_they_were_read_are_the_worst() -> None:
     verdict = judge(a_window((5, 50), (6, 50)), alive=True, begin=20)
 

@@ -64,7 +64,8 @@ class LagReader:
         lags: list[PartitionLag] = []
         for stage, topics in self.plan.inputs.items():
             for place in sorted(place for place in places if place.topic in topics):
-                window = self._slide(stage, place, Reading(at, committed[place], ends[place]))
+                alive = group.reads((place.topic, place.partition))
+                window = self._slide(stage, place, Reading(at, committed[place], ends[place], alive))
                 lags.append(
                     partition_lag(
                         Observation(
@@ -75,7 +76,7 @@ class LagReader:
                             begin=begins[place],
                             waiting_since=times.get(place),
                             retention_ms=self.plan.retention_ms.get(place.topic, -1),
-                            alive=group.reads((place.topic, place.partition)),
+                            alive=alive,
                         )
                     )
                 )
