@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import asdict
 
 import click
 
@@ -10,9 +11,18 @@ from broker.cli.options import json_option, with_settings
 from broker.cli.wording import words_in_force
 from broker.codec import Message
 from broker.core.explain import WIDTH, explain_decision, explain_history
-from broker.core.words import Words
+from broker.core.words import Words, instant_in_words
+from broker.errors import NotFoundError
 from broker.settings import Settings
 from broker.stream.watching.audit_reader import entries_about
+from broker.stream.watching.whereabouts import Whereabouts, whereabouts
+
+_STATES = {
+    "in_review": "nothing was decided yet: a person has to first",
+    "gap": "others were told as far as they may be; for one role a person has to see to it",
+    "reviewed": "a person has answered what was asked",
+    "dead_lettered": "nothing was decided: it could not be taken",
+}
 
 
 @click.command()
@@ -30,8 +40,15 @@ def explain(settings: Settings, *, decision: str | None, event_id: str | None, a
     some_id = decision or event_id
     if some_id is None or (decision and event_id):
         raise click.UsageError("give a DECISION, or --event with an event's id")
-    entries, words = asyncio.run(_found(settings, some_id, as_json=as_json))
     page = Page()
+    try:
+        entries, words = asyncio.run(_found(settings, some_id, as_json=as_json))
+    except NotFoundError:
+        elsewhere = asyncio.run(whereabouts(settings.kafka, some_id))
+        if not elsewhere:
+            raise
+        click.echo(json.dumps([asdict(one) for one in elsewhere])) if as_json else _say_where(settings, page, elsewhere)
+        return
     width = min(page.width, WIDTH) if page.width else None
     if as_json:
         click.echo(json.dumps([_plain(one) for one in entries]))
@@ -39,6 +56,17 @@ def explain(settings: Settings, *, decision: str | None, event_id: str | None, a
         click.echo(explain_history(entries, words, width), nl=False)
     else:
         click.echo(explain_decision(entries[0], some_id, words, width), nl=False)
+
+
+def _say_where(settings: Settings, page: Page, elsewhere: list[Whereabouts]) -> None:
+    words = asyncio.run(words_in_force(settings.kafka))
+    for one in elsewhere:
+        said_by = words.name(one.producer) or "nobody known"
+        page.line(f"Event: {words.event(one.event_type) or 'of no known type'}, said by {said_by}")
+        page.line(f"{instant_in_words(one.at)}: {_STATES[one.state]}: {words.named(one.why)}", indent=2)
+        if one.asked:
+            page.line(f"who decides: {words.name(one.asked)}", indent=2)
+        page.line(f"event {one.event_id}; see `{one.see}`", indent=2)
 
 
 async def _found(settings: Settings, some_id: str, *, as_json: bool) -> tuple[list[Message], Words]:

@@ -26,6 +26,7 @@ _SUBJECTS = {
     "resolution": "A person's decision",
     "epoch": "Release that came into force",
 }
+_CHANGE = "Event that takes back or changes an earlier one"
 _CATEGORY_WORDS = {"existence": "that it happened", "third_party": "third parties", "wish": "the child's own words"}
 
 Entry = Mapping[str, Any]  # a decoded audit entry; `decisions` as its schema has them
@@ -60,13 +61,17 @@ def _story(entry: Entry, words: Words) -> Iterator[str]:
             yield from ("", heading)
             yield from _all(decisions, words)
     if entry["others"]:
-        yield from ("", f"Everybody else: {entry['others']}" if entry["decisions"] else _sentence(entry["others"], words))
+        yield from (
+            "",
+            f"Everybody else: {words.with_roles(entry['others'])}" if entry["decisions"] else _sentence(entry["others"], words),
+        )
 
 
 def _opening(entry: Entry, words: Words) -> Iterator[str]:
     outcomes = [one["outcome"] for one in entry["decisions"]]
     said_by = f", said by {words.name(entry['producer'])}" if entry["producer"] else ""
-    yield f"{_SUBJECTS.get(entry['subject'], entry['subject'])}: {words.event(entry['event_type'])}{said_by}"
+    what = _CHANGE if entry["subject"] == "event" and entry["concerns"] else _SUBJECTS.get(entry["subject"], entry["subject"])
+    yield f"{what}: {words.event(entry['event_type'])}{said_by}"
     yield f"  {instant_in_words(entry['at'])}: " + _OUTCOMES[entry["outcome"]].format(
         told=outcomes.count("DISCLOSE"), asked=outcomes.count("ASK"), not_told=outcomes.count("WITHHOLD")
     )

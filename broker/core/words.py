@@ -61,6 +61,12 @@ class Words:
         """Say what somebody in a role is."""
         return self.roles.get(role, role.replace("_", " "))
 
+    def with_roles(self, text: str) -> str:
+        """Put what somebody in a role is instead of the roles that a sentence ends with, one after the other."""
+        said, but, names = text.rpartition(" but ")
+        roles = names.split(", ")
+        return f"{said}{but}{'; '.join(map(self.role, roles))}" if but and set(roles) <= set(self.roles) else text
+
     def basis(self, basis: str, gateway: str | None = None) -> str:
         """Say on which lawful basis and by which statute."""
         said = self.bases.get(basis) or basis.replace("_", " ").lower()

@@ -123,4 +123,16 @@ def test_the_history_of_an_event_keeps_the_order_of_the_log() -> None:
 
     assert history.index("event e1") < history.index("event e2")
     assert "about e1" in history
+    assert "Event that takes back or changes an earlier one: " in history
+    assert history.startswith("Event: ")
     assert "Taken back" in history
+
+
+def test_the_roles_that_a_rule_names_are_told_in_words() -> None:
+    words = Words(roles={"gp": "the child's GP practice", "dsl": "safeguarding lead of the child's school"})
+    named = an_entry(others="nobody else is told: no rule names any role for `t` but dsl, gp")
+
+    last = explain_entry(named, words, width=None).splitlines()[-1]
+
+    assert last.endswith("for `t` but safeguarding lead of the child's school; the child's GP practice")
+    assert "the hub is told but not now" in explain_entry(an_entry(others="the hub is told but not now"), words)

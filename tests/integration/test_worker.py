@@ -98,12 +98,16 @@ def test_a_record_signed_by_an_unknown_key_waits_as_a_dead_letter_until_the_key_
         asyncio.run(write(known, *feed.make(1)))
         assert wait_for(lambda: "bad_signature" in broker(known, "dead-letters", "list").stdout, 20)
         listed = broker(known, "dead-letters", "list")
+        letter = json.loads(broker(known, "dead-letters", "list", "--json").stdout)
+        told = broker(known, "explain", "--event", letter["event_id"])
         asyncio.run(release_registers(known))
         redriven = broker(known, "dead-letters", "redrive", "--reason", "bad_signature")
         seen = asyncio.run(watch(known, ledger))
     balance = broker(known, "reconcile")
 
     assert "if the agency has a new key, put it into the registers and release them" in " ".join(listed.stdout.split())
+    assert "nothing was decided: it could not be taken: bad_signature" in told.stdout
+    assert f"see `broker dead-letters show {letter['place']}`" in told.stdout
     assert redriven.stdout.startswith("1 record put back")
     assert seen
     assert broker(known, "dead-letters", "list").stdout == "no dead letters\n"
@@ -242,7 +246,15 @@ def test_a_child_nobody_knows_goes_to_people_as_an_event_about_nobody(known: Are
         asyncio.run(write(known, known.sign(encompass(stranger, "stranger"))))
         assert wait_for(lambda: "1 review for people" in broker(known, "lag").stdout, 20), broker(known, "lag").stdout
     equation = json.loads(broker(known, "reconcile", "--json").stdout)
+    (review,) = (json.loads(line) for line in broker(known, "reviews", "list", "--json").stdout.splitlines())
+    by_event, by_review = (broker(known, "explain", "--event", review[name]) for name in ("event_id", "review_id"))
+    unknown = broker(known, "explain", "--event", "no-such-event")
 
+    assert by_event.stdout == by_review.stdout
+    assert "nothing was decided yet: a person has to first" in by_event.stdout
+    assert f"see `broker reviews show {review['review_id']}`" in by_event.stdout
+    assert (by_event.returncode, unknown.returncode) == (0, 2)
+    assert "the log knows no event, decision or disclosure of this id" in unknown.stderr
     assert equation["total"]["in_review"] == 1
     assert equation["balances"]
 

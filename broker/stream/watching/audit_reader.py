@@ -21,8 +21,8 @@ async def entries_about(settings: Settings, some_id: str) -> list[Message]:
     found = [one for one in entries if mentions(one, some_id)]
     if not found:
         raise NotFoundError(
-            f"`{some_id}`: nothing was decided about it: give a decision, a disclosure, or --event with an event id; "
-            "what waits for a person is in `broker reviews list`"
+            f"`{some_id}`: the log knows no event, decision or disclosure of this id: see that it is whole; "
+            "what its agency has just published is decided in a moment"
         )
     return sorted(found, key=_instant)
 

@@ -19,7 +19,7 @@ from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.places import places_of
 
 LINK, REJECT = "LINK", "REJECT"
-_GAP = "GAP"
+GAP = "GAP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
     if not review.is_open:
         raise NotFoundError(f"review `{review.id}` is {review.message['state'].lower()} already: there is nothing to decide")
     kind = review.message["kind"]
-    if kind == _GAP and said.decision == LINK:
+    if kind == GAP and said.decision == LINK:
         raise InputError(f"review `{review.id}` is a gap, nobody fills a role: fill it in the registers, then reject the review")
     resolution = {
         "review_id": review.id,
@@ -117,7 +117,7 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
         "by": signer.key_id,
         "reason": said.reason,
     }
-    if kind == _GAP:
+    if kind == GAP:
         closed = {**review.message, "state": "RESOLVED", "sealed_event": None, "resolution": resolution}
         return _signed(signer, REVIEWS, review.id, codec.encode("review", closed), review)
     if review.message["child_ref"]:
