@@ -91,5 +91,5 @@ def _fault(file: Path, place: tuple[int | str, ...], kind: str, message: str) ->
         return f"{where}: missing: add a line like {_EXAMPLES[name]}"
     if name == "kafka":
         return f"{where}: must be host:port, or several with commas: for example {_EXAMPLES[name]}"
-    said = message[0].lower() + message[1:]
+    said = "must be the path of a folder" if kind == "path_type" else message[0].lower() + message[1:]
     return f"{where}: {said}" + (f": for example {_EXAMPLES[name]}" if name in _EXAMPLES else "")

@@ -40,6 +40,13 @@ def test_every_fault_is_told_at_once_each_on_its_line(tmp_path: Path) -> None:
     assert all(line.startswith("settings file `") for line in lines)
 
 
+def test_a_folder_that_is_no_path_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "broker.toml").write_text(GOOD.replace('keys = "keys"', "keys = [1]"))
+
+    with pytest.raises(SettingsError, match='`keys`: must be the path of a folder: for example keys = "keys"'):
+        load_settings(tmp_path / "broker.toml")
+
+
 @pytest.mark.parametrize(("content", "word"), [(None, "not there"), (b"kafka =", "not TOML"), (b"\xff\xfe", "cannot be read")])
 def test_a_file_that_is_no_settings_file_is_named(tmp_path: Path, content: bytes | None, word: str) -> None:
     file = tmp_path / "broker.toml"

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 _LOCK_SECONDS = 30
@@ -28,6 +28,21 @@ def open_local(path: Path | None, tables: str, log_id: str) -> sqlite3.Connectio
 def is_damage(error: sqlite3.Error) -> bool:
     """Tell whether a file is no database, or not a whole one, rather than locked, full or not permitted."""
     return type(error) is sqlite3.DatabaseError
+
+
+def is_damaged(path: Path) -> bool:
+    """Look at a file, without changing it, and tell whether it is damaged; one that is not there is well."""
+    if not path.exists():
+        return False
+    try:
+        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_SECONDS)
+    except sqlite3.Error:
+        return False
+    with closing(database):
+        try:
+            return bool(database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+        except sqlite3.DatabaseError as error:
+            return is_damage(error)
 
 
 def remove(path: Path) -> None:

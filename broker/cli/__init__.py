@@ -81,9 +81,7 @@ def main() -> None:
             EXIT_TRY_AGAIN if isinstance(error, RetryError) else EXIT_REJECTED if isinstance(error, RejectError) else EXIT_UNFIT
         )
     except sqlite3.Error as error:
-        click.echo(
-            f"broker: the folder of local state (`data` in the settings): {error}: make room, or move the file away", err=True
-        )
+        click.echo(f"broker: the folder of local state (`data` in the settings): {error}: see `broker doctor`", err=True)
         sys.exit(EXIT_UNFIT)
     except OSError as error:
         click.echo(f"broker: {_place(error)}{reason_in_words(error)}", err=True)

@@ -55,7 +55,9 @@ def lag(settings: Settings, *, watch: bool, seconds: float, every: bool, as_json
     try:
         report, words = asyncio.run(_watch(settings, every=every, as_json=as_json) if watch else _look(settings, seconds))
     except KeyboardInterrupt:
-        return
+        if not watch:
+            raise
+        return  # watching ends so; a look that was broken off must not say that all is well
     if as_json:
         _print_json(report)
     else:

@@ -39,7 +39,7 @@ class Secrets:
 
     def __init__(self, master: bytes) -> None:
         if len(master) != _SIZE:
-            raise KeysError(f"the master key must have {_SIZE} bytes, not {len(master)}: make one with `broker keys broker`")
+            raise KeysError(f"the master key must have {_SIZE} bytes, not {len(master)}: make one with `broker keys new broker`")
         self._keys = {purpose: _subkey(master, purpose, _SIZE) for purpose in _PURPOSES}
         self._tokens = AESSIV(_subkey(master, "token cipher", 64))
         seal = self._keys["seal"]
@@ -61,7 +61,7 @@ class Secrets:
 
         Raises KeysError when the file is missing, is not a master key, or can be read by everybody on the machine.
         """
-        return cls(_read_master(path / MASTER_FILE if path.is_dir() else path))
+        return cls(_read_master(path if path.suffix == ".keys" else path / MASTER_FILE))
 
     def matching_key(self, birth_date: str) -> str:
         """Return the key under which every record with this birth date (ISO 8601, a whole day) meets."""
@@ -149,7 +149,7 @@ def read_secret(file: Path, remedy: str) -> str:
 
 
 def _read_master(file: Path) -> bytes:
-    mark, _, encoded = read_secret(file, "make one with `broker keys broker`").partition("\n")
+    mark, _, encoded = read_secret(file, "make one with `broker keys new broker`").partition("\n")
     try:
         master = base64.b64decode(encoded.strip(), validate=True)
     except binascii.Error:

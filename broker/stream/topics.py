@@ -143,7 +143,7 @@ def _difference(topic: Topic, existing: Existing | None) -> Difference | None:
     if existing.partitions != topic.partitions:
         refused = (
             f"it has {existing.partitions} partition(s), {topic.partitions} are declared: the count is part of the keys' meaning"
-            " and never changes; set `partitions` back, or move to a new topic version"
+            f" and never changes; set `partitions` in the settings back to {existing.partitions}, or move to a new topic version"
         )
     told = existing.config if existing.config is not None else topic.config()
     changed = {name: (told.get(name, "unset"), value) for name, value in topic.config().items() if told.get(name) != value}

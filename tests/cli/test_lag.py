@@ -1,5 +1,7 @@
 """What `broker lag` prints: whole words where nobody sets a width, and the figures that matter where one is narrow."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -11,14 +13,19 @@ from tests.lag.test_words import a_lag, a_report, an_undelivered
 REPORT = a_report(a_lag(minutes=14), a_lag(stage="identify", topic="candidates.v1"), undelivered=(an_undelivered(),))
 
 
-def test_into_a_pipe_every_line_is_whole(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    async def look(settings, seconds):
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    file = tmp_path / "broker.toml"
+    file.write_text('kafka = "127.0.0.1:1"\ndata = "state"\nkeys = "keys"\narea = "E10000030"\nmode = "live"\n')
+    return file
+
+
+def test_into_a_pipe_every_line_is_whole(monkeypatch: pytest.MonkeyPatch, settings: Path) -> None:
+    async def look(*_):
         return REPORT
 
     monkeypatch.setattr(lag, "_look", look)
     monkeypatch.setenv("COLUMNS", "80")
-    settings = tmp_path / "broker.toml"
-    settings.write_text('kafka = "127.0.0.1:1"\ndata = "state"\nkeys = "keys"\narea = "E10000030"\nmode = "live"\n')
 
     done = CliRunner().invoke(cli, ["lag", "--settings", str(settings)])
 
@@ -48,3 +55,16 @@ def test_on_a_narrow_terminal_stage_topic_and_status_stay_whole(width: int) -> N
 )
 def test_the_exit_code_says_who_has_to_look(why, expected, report) -> None:
     assert exit_code(report) == expected
+
+
+@pytest.mark.parametrize(("options", "expected"), [((), 1), (("--watch",), 0)])
+def test_a_look_that_is_broken_off_does_not_say_that_all_is_well(
+    monkeypatch: pytest.MonkeyPatch, settings: Path, options: tuple[str, ...], expected: int
+) -> None:
+    async def broken_off(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lag, "_look", broken_off)
+    monkeypatch.setattr(lag, "_watch", broken_off)
+
+    assert CliRunner().invoke(cli, ["lag", *options, "--settings", str(settings)]).exit_code == expected

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
+from broker.errors import TopicsError
 from broker.lag.evaluation import Status
 from broker.lag.report import Report
 from broker.stream.watching.lag_reader import LagReader, Plan
@@ -94,6 +95,14 @@ async def test_a_backlog_that_nobody_reads_is_stopped_and_one_that_is_read_is_no
     assert [report.status for report in (alone, read, level)] == [Status.STOP, Status.OK, Status.OK]
     assert alone.partitions[0].lag == 4, "a group that never was starts at the beginning"
     assert level.partitions[0].history == (4, 3, 0)
+
+
+async def test_a_topic_that_is_missing_does_not_look_as_if_nothing_waited_there(line: Line) -> None:
+    plan = Plan(line.group, {"intake": (line.topic, "events.nowhere.v1")}, frozenset(), {})
+    reader = LagReader(plan, line.reader.consumer, line.admin)
+
+    with pytest.raises(TopicsError, match=r"`events.nowhere.v1`: not there: run `broker topics apply`"):
+        await reader.look()
 
 
 async def test_records_that_retention_deleted_unread_are_told_as_lost(line: Line) -> None:

@@ -276,6 +276,28 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(known: Area) -> None:
     assert "→ broker run" in alone.stdout
 
 
+def test_the_doctor_names_a_wrong_count_a_missing_key_and_a_damaged_file_each_with_its_remedy(
+    known: Area, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "audit-index.sqlite").write_bytes(b"garbage " * 2_000)
+    settings = tmp_path / "broker.toml"
+    settings.write_text(
+        f'kafka = "{known.kafka}"\ndata = "state"\nkeys = "none"\narea = "E10000030"\nmode = "live"\npartitions = 7\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "broker", "doctor", "--settings", str(settings)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+
+    assert (done.returncode, done.stderr) == (4, "")
+    assert "audit-index.sqlite` is damaged" in done.stdout
+    assert "none/broker.keys`: not there: make one with `broker keys new broker`" in done.stdout
+    assert sum("the count is part of the keys' meaning" in line for line in lines) == 1, "said once, not once a topic"
+    assert "  → mend `partitions` in the settings: no command may change a topic's count" in lines
+
+
 def test_the_doctor_of_a_set_up_that_is_not_there_yet(tmp_path: Path) -> None:
     area = Area(tmp_path / "area", f"127.0.0.1:{free_port()}")
     area.write()

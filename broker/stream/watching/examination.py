@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
+from broker.audit.local_file import is_damaged
 from broker.core.identifiers import Digest
 from broker.errors import BrokerError
 from broker.lag.words import sentences
@@ -22,9 +23,11 @@ from broker.stream.releases.book import Kind, ReleaseBook
 from broker.stream.releases.follow import Releases
 from broker.stream.topic_admin import compare
 from broker.stream.topics import DEAD_LETTERS, FACTS, Topic, declared, recipient_topics
+from broker.stream.watching.audit_follower import INDEX_FILE
 from broker.stream.watching.log_reader import open_log
 from broker.stream.watching.noted import read_noted, with_noted
 from broker.stream.watching.places import places_of
+from broker.stream.watching.reconcile_reader import BOOKS_FILE
 from broker.stream.watching.watch import open_watch
 
 PROBE = "sb_doctor"  # header of the empty record by which Kafka's clock is read; readers of dead letters pass it by
@@ -55,6 +58,10 @@ class Finding:
 async def examine(settings: Settings, book: ReleaseBook) -> AsyncIterator[Finding]:
     """Look at everything in the order in which one thing needs another; stop where the rest cannot be looked at."""
     yield _data_folder(settings.data)
+    for file in (INDEX_FILE, BOOKS_FILE):
+        if is_damaged(settings.data / file):
+            words = f"`{settings.data / file}` is damaged"
+            yield Finding("local file", State.DOUBTFUL, words, "delete it: it is made anew from the log when it is next used")
     yield _keys(settings)
     kafka = await _kafka(settings)
     yield kafka
@@ -112,9 +119,14 @@ async def _topics(settings: Settings, wanted: tuple[Topic, ...]) -> Finding:
     found = await compare(settings.kafka, wanted)
     if not found:
         return Finding("topics", State.WELL, f"{len(wanted)} are as declared")
+    refused = [one for one in found if one.refused]
+    if refused:
+        others = f"; {len(refused) - 1} more likewise" if len(refused) > 1 else ""
+        words = f"`{refused[0].topic.name}`: {refused[0].refused}{others}"
+        return Finding("topics", State.ILL, words, "mend `partitions` in the settings: no command may change a topic's count")
     lines = [line for one in found for line in one.lines()]
     words = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
-    gone = any(one.missing or one.refused for one in found)
+    gone = any(one.missing for one in found)
     return Finding("topics", State.ILL if gone else State.DOUBTFUL, words, "broker topics apply --registers FILE --yes")
 
 

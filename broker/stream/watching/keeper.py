@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from broker.audit.local_file import is_damage, remove
-from broker.errors import BrokerError
+from broker.errors import BrokerError, reason_in_words
 from broker.lag.exposition import Standing
 from broker.lag.health import health
 from broker.lag.tally import Tally
@@ -145,7 +145,10 @@ def _flat(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
 
 
 def _words(error: BaseException) -> str:
-    return str(error) if isinstance(error, BrokerError) else f"the folder of local state: {error}: see `broker doctor`"
+    if isinstance(error, BrokerError):
+        return str(error)
+    said = reason_in_words(error) if isinstance(error, OSError) else str(error)
+    return f"the folder of local state (`data` in the settings): {said}: see `broker doctor`"
 
 
 @contextmanager

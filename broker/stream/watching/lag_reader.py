@@ -14,7 +14,7 @@ from broker.lag.measures import silence
 from broker.lag.report import Observation, PartitionLag, Report, SilentFeed, partition_lag
 from broker.stream.log_ends import log_ends
 from broker.stream.watching.group_view import GroupView, view_group
-from broker.stream.watching.places import places_where
+from broker.stream.watching.places import places_from
 from broker.stream.watching.record_times import RecordTimes
 
 
@@ -45,9 +45,12 @@ class LagReader:
         self._times = RecordTimes(self.consumer)
 
     async def look(self) -> Report:
-        """Return how everything stands now, without open work; raises KafkaUnavailableError."""
+        """Return how everything stands now, without open work; raises KafkaUnavailableError.
+
+        Raises TopicsError when a topic is missing: it must not look as if nothing waited there.
+        """
         inputs = {topic for topics in self.plan.inputs.values() for topic in topics}
-        places = await places_where(self.admin, inputs.__contains__)
+        places = await places_from(self.admin, inputs)
         group = await view_group(self.admin, self.plan.group, places)
         try:
             return await self._look(group, places)
