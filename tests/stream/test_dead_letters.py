@@ -1,14 +1,15 @@
 """What can be said of a dead letter: nothing that whoever wrote it could use to put words on an operator's screen (I9)."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 
 from broker.codec import encode_event
 from broker.core.identifiers import AgencyId, EventId
-from broker.core.ports import Record
-from broker.stream.dead_letters import read_dead_letter
-from broker.stream.engine.chunk import dead_letter
+from broker.core.ports import UNREADABLE, Outgoing, Record
+from broker.stream.dead_letters import read_dead_letter, redrive
+from broker.stream.engine.chunk import MALFORMED, dead_letter
 from tests.stream.people import enrolled
 
 
@@ -33,3 +34,30 @@ def test_a_name_that_is_none_is_not_shown(field: str, name: str) -> None:
 
     assert told[field] == "not shown: no plain name"
     assert not [value for value in told.values() if isinstance(value, str) and name in value]
+
+
+@dataclasses.dataclass
+class Written:
+    """Keeps what is written."""
+
+    records: list[Outgoing] = dataclasses.field(default_factory=list)
+
+    async def write(self, batch: Sequence[Outgoing]) -> None:
+        self.records += batch
+
+
+async def test_what_no_client_can_write_again_stays_and_the_others_go_back() -> None:
+    whole = Record("events.schools.v1", 3, 7, 0, b"key", b"junk", (("note", b"1"),))
+    marked = dataclasses.replace(whole, offset=8, headers=((UNREADABLE, b"\xff"), ("\\xff", b"1")))
+    letters = [
+        read_dead_letter(Record(one.topic, 0, 1, 0, one.key, one.value, one.headers))
+        for one in (dead_letter(whole, "unknown_schema"), dead_letter(marked, MALFORMED))
+    ]
+    writer = Written()
+
+    number = await redrive(writer, letters)
+
+    assert (number, [one.can_be_put_back for one in letters]) == (1, [True, False])
+    assert letters[1].record.headers == marked.headers, "its bytes are kept as they came"
+    assert [one.topic for one in writer.records] == ["events.schools.v1", "dead-letters.v1"]
+    assert writer.records[1].key == b"events.schools.v1/3@7+0", "only what went back is marked so"
