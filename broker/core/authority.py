@@ -5,7 +5,8 @@ What is not, is no dead letter: it may have been meant to protect a child, so a 
 
 from collections.abc import Callable, Mapping
 
-from broker.core.corrections import PROTECTS, takes_back
+from broker.core.betrayal import PROTECTS
+from broker.core.corrections import takes_back
 from broker.core.dates import instant_of
 from broker.core.event import Control, Event, Sector
 from broker.core.policy import Effect, Policy, Question

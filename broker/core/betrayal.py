@@ -1,38 +1,65 @@
 """What a disclosure that is out already would betray of a child's place, should a protection come later (R10, I8).
 
-It is noted when the view is made, because only then are its content and the rules known together; nothing of it is kept.
+It is noted when the view is made, because only then is its content known; no more of it is kept than which cuts would take
+something out and which categories would be left. Whom a protection spares is asked of the policy when the protection comes.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from broker.core.disclose import PLACE_PROTECTED, View, would_cut
-from broker.core.identifiers import Millis, RoleName
+from broker.core.disclose import PLACE_PROTECTED, View, without, would_cut
+from broker.core.event import Category
+from broker.core.facts import Sent
+from broker.core.identifiers import Millis
 from broker.core.policy import Cut, Policy, Question, Rule
 
-_BETRAYS = frozenset({Cut.PLACE, Cut.FREE_TEXT})
+_PLACE = frozenset({Category.LOCATION, Category.CONTACT})
+_BETRAYING = frozenset({Cut.PLACE, Cut.FREE_TEXT, Cut.FORMER_IDENTITY})
+# What each protection keeps back at least, whatever the policy says (DOMAIN 1.4). Every one of them protects a place.
+PROTECTS: Mapping[str, frozenset[Category]] = {
+    "safe_address": _PLACE,
+    "restricted_record": _PLACE,
+    "identity_changed": _PLACE | {Category.IDENTITY},
+    "protected_person": frozenset(Category),
+}
+
+# Under these nothing of what was told may be kept in part: what says which parts to forget would mark who the child was (R16).
+FORGOTTEN = frozenset({"identity_changed", "protected_person"})
 
 
-def betrays_place(view: View, roles: Collection[RoleName], policy: Policy, at: Millis) -> bool:
-    """Tell whether a view carries what a protection would have taken out of it for whoever holds these roles.
-
-    A role that every protecting rule spares may go on knowing; where no rule protects, nobody is spared.
-    """
-    return any(would_cut(view, cut) and _spared(cut, policy, at).isdisjoint(roles) for cut in _BETRAYS)
+def would_go(view: View) -> frozenset[Cut]:
+    """Return the cuts of a protection that would take something out of a view."""
+    return frozenset(cut for cut in _BETRAYING if would_cut(view, cut))
 
 
-def _spared(cut: Cut, policy: Policy, at: Millis) -> frozenset[RoleName]:
-    spares = [one.spare for one in _protecting(policy) if cut in one.cut and one.in_force_from <= at]
-    return frozenset.intersection(*spares) if spares else frozenset()
+def would_stay(view: View, granted: Iterable[Category]) -> frozenset[Category]:
+    """Return the categories of which a view would still say something after every cut of a protection."""
+    left = without(view, _BETRAYING)
+    return frozenset(one for one in granted if one is Category.EXISTENCE or (one not in _PLACE and one.value in left))
 
 
-def _protecting(policy: Policy) -> tuple[Rule, ...]:
-    """Return the rules that protect a place, found once for a policy and kept beside it."""
-    found = policy.memo.get("protecting")
-    if not isinstance(found, tuple):
-        rules = (one for one in policy.rules if one.protects and not _BETRAYS.isdisjoint(one.cut))
-        found = policy.memo["protecting"] = tuple(one for one in rules if not PLACE_PROTECTED.isdisjoint(_kinds(one)))
-    return found
+def kept_from(held: Sent, kinds: Collection[str], policy: Policy, at: Millis) -> tuple[frozenset[Category], frozenset[Cut]]:
+    """Return the categories and the cuts of what somebody holds that these protections keep back from them today."""
+    speaking = [one for one in policy.rules if _speaks(one, kinds, at) and _means(one, held)]
+    covered = {category for kind in kinds for category in PROTECTS.get(kind, ())}
+    covered.update(category for rule in speaking for category in rule.categories)
+    if not covered:
+        return frozenset(), frozenset()
+    cuts = {cut for rule in speaking for cut in rule.cut} | (_BETRAYING - _ruled(policy, at))
+    return held.categories & covered, held.cuts & cuts
 
 
-def _kinds(rule: Rule) -> Iterable[str]:
-    return (kind for one in rule.when if one.about is Question.PROTECTION for kind in one.values)
+def _ruled(policy: Policy, at: Millis) -> frozenset[Cut]:
+    """Return the cuts that some rule takes for a protection; of one that none takes, nobody is spared."""
+    return frozenset(cut for rule in policy.rules if _speaks(rule, PLACE_PROTECTED, at) for cut in rule.cut)
+
+
+def _speaks(rule: Rule, kinds: Collection[str], at: Millis) -> bool:
+    """Tell whether a rule keeps something back under one of these protections; whatever else it asks counts as met."""
+    asked = {kind for one in rule.when if one.about is Question.PROTECTION for kind in one.values}
+    return rule.protects and rule.in_force_from <= at and not asked.isdisjoint(kinds)
+
+
+def _means(rule: Rule, held: Sent) -> bool:
+    roles = held.roles | {held.role}
+    about = not rule.event_types or held.event_type in rule.event_types
+    return about and rule.spare.isdisjoint(roles) and (not rule.to or not rule.to.isdisjoint(roles))

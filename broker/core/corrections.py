@@ -1,35 +1,25 @@
 """Corrections: who must hear that what they were told is taken back, changed or no longer safe to hold (I7).
 
-They go by the ledger, so they reach everybody who was told, whatever their role is by now. They never carry what the
-recipient was not cleared for, and the words are the same whatever the cause, so that a correction announces no protection.
+They go by the ledger, so they reach everybody who was told, whatever their role is by now, and carry nothing of an event:
+the broker keeps no content, so whoever holds a part that may not be held any more is told which part to delete and which to
+keep. What is said, and what it reveals, is in `broker.core.recall`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from broker.core import ledger
+from broker.core import ledger, recall
+from broker.core.betrayal import FORGOTTEN, kept_from
 from broker.core.conditions import protections_at
 from broker.core.event import Action, Category, Event
 from broker.core.facts import Facts, Sent
-from broker.core.identifiers import DisclosureId, EventId, RecipientId
+from broker.core.identifiers import DisclosureId, EventId
 from broker.core.notice import Notice
+from broker.core.policy import Cut, Policy
 
-WORDS = ("Stop using this and ask the source.",)
-BASIS = "LEGAL_OBLIGATION"
-GATEWAY = "UK GDPR Article 19"  # a controller tells each recipient of a rectification or erasure
-RULE = "corrections-follow"
-CLOCK, STOPS_ON = "1_working_day", "read"
 RETRACTION_TYPE = "control.retraction"
 MERGED = EventId("identity.merged")  # stands for an event where a merge takes something back
-_PLACE = frozenset({Category.LOCATION, Category.CONTACT})
-# A protection set after the fact -> the categories that those who were told before should stop using (DOMAIN 1.4).
-# Every one of them protects a place: whoever holds what betrays one (`Sent.betrays`) should stop using that, too.
-PROTECTS: Mapping[str, frozenset[Category]] = {
-    "safe_address": _PLACE,
-    "restricted_record": _PLACE,
-    "identity_changed": _PLACE | {Category.IDENTITY},
-    "protected_person": frozenset(Category),
-}
+CLOCK, STOPS_ON = recall.CLOCK, recall.STOPS_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +30,21 @@ class Corrected:
     retracted: tuple[DisclosureId, ...] = ()
     replaced: tuple[DisclosureId, ...] = ()
     unchanged: tuple[Sent, ...] = ()
+
+
+def joined(*parts: Corrected) -> Corrected:
+    """Put what follows from several causes together."""
+    return Corrected(
+        notices=tuple(one for part in parts for one in part.notices),
+        retracted=tuple(one for part in parts for one in part.retracted),
+        replaced=tuple(one for part in parts for one in part.replaced),
+        unchanged=tuple(one for part in parts for one in part.unchanged),
+    )
+
+
+def marked(facts: Facts, corrected: Corrected) -> Facts:
+    """Mark in the ledger what ends, so that nothing is ended twice."""
+    return ledger.with_state(ledger.with_state(facts, corrected.retracted, ledger.RETRACTED), corrected.replaced, ledger.REPLACED)
 
 
 def superseded_by(event: Event) -> EventId | None:
@@ -60,22 +65,25 @@ def taken_back(facts: Facts, event: Event) -> Corrected:
     return _stop_using(lines, event)
 
 
-def protected(facts: Facts, event: Event) -> Corrected:
-    """Return the retractions to everybody who holds what a protection now covers, or what betrays it (I8)."""
+def protected(facts: Facts, event: Event, policy: Policy) -> Corrected:
+    """Return what follows for everybody who holds what a protection now keeps from them, or what betrays it (I8)."""
     control = event.control or {}
-    covered = PROTECTS.get(control.get("kind") or "", frozenset())
-    if event.header.event_type != "control.protection" or control.get("state") != "set" or not covered:
+    if event.header.event_type != "control.protection" or control.get("state") != "set":
         return Corrected()
-    return _stop_using((one for one in ledger.standing(facts) if _tells(one, covered)), event)
+    return _under(facts, (control.get("kind") or "",), policy, event.header.event_id)
 
 
-def merged(facts: Facts) -> Corrected:
-    """Return the retractions that two records of one child make together: one was told what the other protects or cancelled."""
+def merged(facts: Facts, policy: Policy | None) -> Corrected:
+    """Return what two records of one child make together: one was told what the other protects or cancelled.
+
+    Without a policy nothing was ever told.
+    """
+    if policy is None:
+        return Corrected()
+    cancelled = tuple(one for one in ledger.standing(facts) if _is_cancelled(facts, one))
+    gone = Corrected(tuple(recall.stop(one, MERGED) for one in cancelled), tuple(one.disclosure_id for one in cancelled))
     kinds = protections_at(facts.protections, facts.at)
-    covered = frozenset(category for kind in kinds for category in PROTECTS.get(kind, ()))
-    lines = ledger.standing(facts)
-    ends = tuple(one for one in lines if _tells(one, covered) or _is_cancelled(facts, one))
-    return Corrected(tuple(_retraction(one, MERGED, one.producer) for one in ends), tuple(one.disclosure_id for one in ends))
+    return joined(gone, _under(marked(facts, gone), kinds, policy, MERGED))
 
 
 def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
@@ -133,37 +141,30 @@ def _in_place_of(before: Sent, notice: Notice) -> Notice:
 def _stop_using(lines: Iterable[Sent], event: Event) -> Corrected:
     """Tell each recipient once for each disclosure that it holds."""
     held = tuple(lines)
-    by, producer = event.header.event_id, event.header.producer
-    notices = tuple(_retraction(one, by, producer) for one in held)
+    notices = tuple(recall.stop(one, event.header.event_id) for one in held)
     return Corrected(notices=notices, retracted=tuple(one.disclosure_id for one in held))
 
 
-def _tells(held: Sent, covered: frozenset[Category]) -> bool:
-    """Tell whether a disclosure holds what is covered, or what betrays a place while anything is covered."""
-    return bool(held.categories & covered) or (held.betrays and bool(covered))
+def _under(facts: Facts, kinds: Collection[str], policy: Policy, by: EventId) -> Corrected:
+    """Have deleted what these protections keep back; where nothing of use is left, or an identity is to be forgotten, all."""
+    found, whole = Corrected(), not FORGOTTEN.isdisjoint(kinds)
+    for one in ledger.standing(facts):
+        covered, cuts = kept_from(one, kinds, policy, facts.at)
+        if covered or cuts:
+            left = frozenset() if whole else (one.left if cuts else one.categories) - covered
+            found = joined(found, _let_go(one, left, cuts, by))
+    return found
+
+
+def _let_go(
+    held: Sent, left: frozenset[Category], cuts: frozenset[Cut], by: EventId, cause: recall.Cause = recall.CHANGED
+) -> Corrected:
+    """Have a part deleted while something of use is left, which is more than that there is something; else all of it."""
+    if Category.EXISTENCE in left and len(left) > 1:
+        return Corrected((recall.trim(held, left, cuts, cause),), replaced=(held.disclosure_id,))
+    return Corrected((recall.stop(held, by, cause),), (held.disclosure_id,))
 
 
 def _is_cancelled(facts: Facts, held: Sent) -> bool:
     named = held.event_id if held.event_id in facts.cancelled else held.root
     return named in facts.cancelled and facts.voices.get(named, held.producer) == held.producer
-
-
-def _retraction(held: Sent, by: EventId, producer: str) -> Notice:
-    """Say what the recipient knows already and not a word more: its own disclosure, its own event type."""
-    return Notice(
-        event_id=EventId(f"{by}/{held.disclosure_id}"),
-        event_type=held.event_type,
-        producer=producer,
-        recipient=RecipientId(held.recipient),
-        role=held.role,
-        kind="RETRACTION",
-        because=WORDS,
-        lawful_basis=BASIS,
-        gateway=GATEWAY,
-        rules=(RULE,),
-        clock=CLOCK,
-        stops_on=STOPS_ON,
-        replaces=held.disclosure_id,
-        version=held.version + 1,
-        excluded=held.excluded,
-    )

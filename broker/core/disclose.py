@@ -5,7 +5,7 @@ protected, no place or number is in any view, whatever a rule says (R10, I8).
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, cast
 
 from broker.core.conditions import protections_at
@@ -55,6 +55,7 @@ _FREE_TEXT: Mapping[Category, frozenset[str]] = {
 }
 _PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_SAID_BY = frozenset({"producer", "contact_point"})
 _SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
 
 
@@ -84,10 +85,17 @@ def view_digest(view: View) -> Digest:
 
 def would_cut(view: View, cut: Cut) -> bool:
     """Tell whether a view holds anything that a cut takes out."""
-    if cut is Cut.PLACE and ("producer" in view or "contact_point" in view):
-        return True
-    groups = ((category, view.get(category.value)) for category in SHAREABLE)
-    return any(group and _CUTTERS[cut](category, group) != group for category, group in groups)
+    return (cut is Cut.PLACE and not _SAID_BY.isdisjoint(view)) or without(view, (cut,)) != view
+
+
+def without(view: View, cuts: Collection[Cut]) -> View:
+    """Return what cuts leave of a view: the same as if it had been made under them."""
+    kept = {name: value for name, value in view.items() if Cut.PLACE not in cuts or name not in _SAID_BY}
+    for category in SHAREABLE:
+        group = _kept(category, kept.pop(category.value, {}), cuts, short=False)
+        if group:
+            kept[category.value] = group
+    return kept
 
 
 def _lawful(decision: Decision, facts: Facts) -> set[Category]:
@@ -111,7 +119,7 @@ def _about(header: Header, cuts: frozenset[Cut]) -> View:
     return {name: value for name, value in view.items() if value is not None and value not in _SILENCE}
 
 
-def _kept(category: Category, group: _Group, cuts: frozenset[Cut], *, short: bool) -> _Group:
+def _kept(category: Category, group: _Group, cuts: Collection[Cut], *, short: bool) -> _Group:
     if short:
         stays = SHORT_FORM.get(category)
         group = group if stays is None else {name: value for name, value in group.items() if name in stays}
@@ -158,7 +166,10 @@ def _without_pupil_number(category: Category, group: _Group) -> _Group:
     if category is Category.IDENTITY and "identifiers" in group:
         return {**group, "identifiers": _no_pupil_numbers(group["identifiers"])}
     if category is Category.THIRD_PARTY and "people" in group:
-        people = [{**one, "identifiers": _no_pupil_numbers(one.get("identifiers") or ())} for one in group["people"]]
+        people = [
+            {**one, "identifiers": _no_pupil_numbers(one["identifiers"])} if "identifiers" in one else one
+            for one in group["people"]
+        ]
         return {**group, "people": people}
     return group
 

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from broker.core.words import Words, instant_in_words
+from broker.core.words import Words, category_in_words, instant_in_words
 
 WIDTH = 100
 _NO_WORDS = Words()
@@ -27,7 +27,6 @@ _SUBJECTS = {
     "epoch": "Release that came into force",
 }
 _CHANGE = "Event that takes back or changes an earlier one"
-_CATEGORY_WORDS = {"existence": "that it happened", "third_party": "third parties", "wish": "the child's own words"}
 
 Entry = Mapping[str, Any]  # a decoded audit entry; `decisions` as its schema has them
 
@@ -46,11 +45,6 @@ def explain_decision(entry: Entry, decision_id: str, words: Words = _NO_WORDS, w
 def explain_history(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell all that happened about one event, in the order of the log."""
     return ("\n" + "-" * min(width or 40, 40) + "\n").join(explain_entry(entry, words, width) for entry in entries)
-
-
-def category_in_words(category: str) -> str:
-    """Say a category of information in plain words."""
-    return _CATEGORY_WORDS.get(category, category.replace("_", " "))
 
 
 def _story(entry: Entry, words: Words) -> Iterator[str]:

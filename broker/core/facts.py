@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from broker.core.event import Category
 from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, Millis, RecipientId, RoleName
+from broker.core.policy import Cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,8 @@ class Sent:
 
     `version` is the version of the granted view; corrections go by it. `state` is the furthest receipt, or `sent`, or
     `retracted` once the recipient was told to stop using it. `producer` said the event: only it can take it back.
+    `roles` are all that it was told in. Of the content no more is kept than what would be left should a place need protection
+    later: `cuts` are those that would take something out, `left` the categories that would still say something after them all.
     """
 
     event_id: EventId
@@ -124,7 +127,9 @@ class Sent:
     kind: str = "ALERT"
     root: EventId | None = None  # the first event of a chain of corrections; None: the event itself
     excluded: frozenset[RecipientId] = frozenset()  # whom the publisher excludes: they hear no escalation either
-    betrays: bool = False  # it holds what a protection would have kept from this recipient, beside the categories
+    roles: frozenset[RoleName] = frozenset()
+    cuts: frozenset[Cut] = frozenset()
+    left: frozenset[Category] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

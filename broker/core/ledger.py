@@ -14,7 +14,7 @@ STEPS = ("sent", "delivered", "read", "acted", "outcome")
 RETRACTED = "retracted"  # its recipient was told to stop using it
 REPLACED = "replaced"  # its recipient was sent a later view in its place
 _OVER = frozenset({RETRACTED, REPLACED})
-_ABOUT_A_MESSAGE = frozenset({"RETRACTION", "OUTCOME", "ESCALATION", "GAP"})  # nothing in these can be corrected later
+_ABOUT_A_MESSAGE = frozenset({"RETRACTION", "ESCALATION", "GAP"})  # nothing in these can be corrected later
 
 
 def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
@@ -33,7 +33,9 @@ def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
         kind=notice.kind,
         root=notice.root,
         excluded=notice.excluded,
-        betrays=notice.betrays,
+        roles=notice.roles,
+        cuts=notice.cuts,
+        left=notice.left,
     )
 
 

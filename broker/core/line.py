@@ -10,7 +10,7 @@ from typing import TypeVar
 from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
 from broker.core.authority import keeps_back, unfit
-from broker.core.betrayal import betrays_place
+from broker.core.betrayal import would_go, would_stay
 from broker.core.clocks import calendars, due_at
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
@@ -105,14 +105,8 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     verdict = decide(event, after, rules.policy, rules.registers, at)
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
-    covered = corrections.protected(facts, event)
-    both = Corrected(
-        notices=(*corrected.notices, *covered.notices),
-        retracted=(*corrected.retracted, *covered.retracted),
-        replaced=corrected.replaced,
-        unchanged=corrected.unchanged,
-    )
-    return _correct(after, event, both, rules, verdict)
+    covered = corrections.protected(corrections.marked(facts, corrected), event, rules.policy)
+    return _correct(after, event, corrections.joined(corrected, covered), rules, verdict)
 
 
 def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
@@ -160,8 +154,11 @@ def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules)
     return _correct(facts, event, corrected, rules, only)
 
 
-def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
-    """Take over facts and ledger of another reference of the same child; protections of either win, for what was told too."""
+def merge(facts: Facts, loser: Facts, at: Millis, policy: Policy | None) -> Turn:
+    """Take over facts and ledger of another reference of the same child; protections of either win, for what was told too.
+
+    There is a policy in force wherever anybody was told anything.
+    """
     joined = replace(
         facts,
         at=at,
@@ -186,14 +183,15 @@ def merge(facts: Facts, loser: Facts, at: Millis) -> Turn:
         ledger=ledger.with_lines(facts.ledger, loser.ledger),
         holds=facts.holds | loser.holds,
     )
-    corrected = corrections.merged(joined)
+    corrected = corrections.merged(joined, policy)
+    ended = (*corrected.retracted, *corrected.replaced)
     return Turn(
         outcome=DECIDED if corrected.notices else APPLIED,
-        facts=ledger.with_state(joined, corrected.retracted, ledger.RETRACTED),
+        facts=corrections.marked(joined, corrected),
         others="facts and ledger of another reference of the same child were taken over",
         notices=corrected.notices,
-        concerns=corrected.retracted,
-        ended=corrected.retracted,
+        concerns=ended,
+        ended=ended,
     )
 
 
@@ -228,8 +226,7 @@ def _overtaken(facts: Facts, event: Event) -> Facts:
 
 def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, verdict: Verdict | None) -> Turn:
     """Put notices, gaps and questions of an event together; every earlier disclosure that ends is marked in the ledger."""
-    facts = ledger.with_state(after, corrected.retracted, ledger.RETRACTED)
-    facts = ledger.with_state(facts, corrected.replaced, ledger.REPLACED)
+    facts = corrections.marked(after, corrected)
     gaps = verdict.gaps if verdict else ()
     told = (*corrected.notices, *(_gap_notice(event, one) for one in gaps if one.hub))
     decided = verdict is not None and (verdict.decisions or gaps)
@@ -279,7 +276,9 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
         clock=decision.clock,
         stops_on=clock.stops_on if clock else "read",
         excluded=frozenset(event.header.excluded),
-        betrays=betrays_place(view, decision.roles, rules.policy, facts.at),
+        roles=frozenset(decision.roles),
+        cuts=would_go(view),
+        left=would_stay(view, decision.granted),
     )
 
 

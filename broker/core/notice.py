@@ -6,6 +6,7 @@ from typing import Any
 
 from broker.core.event import Category
 from broker.core.identifiers import Digest, DisclosureId, EventId, Millis, RecipientId, RoleName
+from broker.core.policy import Cut
 
 EMPTY = Digest("")  # of a view that carries nothing
 
@@ -17,7 +18,8 @@ class Notice:
     `view` holds only what was granted, in the shape of the disclosure's schema. `replaces` is the earlier disclosure that
     this corrects or takes back; `version` counts the views of one event that went to one recipient;
     `root` is the first event of a chain of corrections. `excluded` may not hear of it, not even that it is late (R11).
-    `betrays`: it holds what a protection set later would keep from this recipient.
+    `roles`, `cuts` and `left` are for the ledger, as `broker.core.facts.Sent` has them. `by_ledger`: it goes to who was told
+    before, and not by a rule's choice.
     """
 
     event_id: EventId
@@ -41,4 +43,7 @@ class Notice:
     version: int = 1
     root: EventId | None = None
     excluded: frozenset[RecipientId] = frozenset()
-    betrays: bool = False
+    roles: frozenset[RoleName] = frozenset()
+    cuts: frozenset[Cut] = frozenset()
+    left: frozenset[Category] = frozenset()
+    by_ledger: bool = False

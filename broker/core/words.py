@@ -15,6 +15,7 @@ from broker.core.registers import Registers
 _ZONE = ZoneInfo("Europe/London")
 _TOKEN = re.compile(r"[\w:.-]*\w")  # an id as it stands in a sentence, without the punctuation behind it
 _AGENCY = re.compile(r".*:.*|[A-Z]\d{8}")  # as `police:42`, and a council's code of the statistics office
+_CATEGORIES = {"existence": "that it happened", "third_party": "third parties", "wish": "the child's own words"}
 _SCHEMES = {
     "nhs_number": "NHS number",
     "upn": "UPN",
@@ -116,6 +117,11 @@ def born_in_words(text: str) -> str:
     except ValueError:
         return text
     return f"{day.day} {day:%b %Y}"
+
+
+def category_in_words(category: str) -> str:
+    """Say a category of information in plain words."""
+    return _CATEGORIES.get(category, category.replace("_", " "))
 
 
 def scheme_in_words(scheme: str) -> str:

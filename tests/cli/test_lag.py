@@ -8,6 +8,7 @@ from rich.console import Console
 
 from broker.cli import cli, lag
 from broker.cli.lag import exit_code, page
+from broker.core.words import Words
 from tests.lag.test_words import a_lag, a_report, an_undelivered
 
 REPORT = a_report(a_lag(minutes=14), a_lag(stage="identify", topic="candidates.v1"), undelivered=(an_undelivered(),))
@@ -22,7 +23,7 @@ def settings(tmp_path: Path) -> Path:
 
 def test_into_a_pipe_every_line_is_whole(monkeypatch: pytest.MonkeyPatch, settings: Path) -> None:
     async def look(*_):
-        return REPORT
+        return REPORT, Words()
 
     monkeypatch.setattr(lag, "_look", look)
     monkeypatch.setenv("COLUMNS", "80")
@@ -38,7 +39,7 @@ def test_into_a_pipe_every_line_is_whole(monkeypatch: pytest.MonkeyPatch, settin
 def test_on_a_narrow_terminal_stage_topic_and_status_stay_whole(width: int) -> None:
     console = Console(width=width, record=True, file=None, force_terminal=False)
     with console.capture() as shown:
-        console.print(page(REPORT, width=width))
+        console.print(page(REPORT, Words(), width=width))
 
     for line in ("intake", "events.police.v1", "candidates.v1", "14 minutes"):
         assert line in shown.get()

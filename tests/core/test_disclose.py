@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from broker.core.disclose import SHORT_FORM, granted_view, view_digest
+import pytest
+
+from broker.core.disclose import SHORT_FORM, granted_view, view_digest, without
 from broker.core.event import Action, Category, Event
 from broker.core.facts import Protection
 from broker.core.identifiers import EventId, Millis
@@ -141,3 +143,9 @@ def test_the_event_itself_is_never_changed():
 
     granted_view(event, a_decision("existence", "identity", "third_party", cuts=tuple(Cut)), a_child())
     assert repr(event) == before
+
+
+@pytest.mark.parametrize("cut", Cut)
+def test_what_a_cut_leaves_of_a_view_is_the_view_made_under_it(cut):
+    everything = tuple(one for one in Category if one is not Category.MONITORING)
+    assert without(view(*everything), (cut,)) == view(*everything, cuts=(cut,))

@@ -5,16 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.core import ledger
-from broker.core.corrections import WORDS
-from broker.core.event import Body, Category
-from broker.core.identifiers import EventId
+from broker.core.event import Body, Category, Event, Sector
+from broker.core.identifiers import AgencyId, EventId
 from broker.core.policy import Condition, Question
+from broker.core.recall import CHANGED
 from broker.errors import NotPermittedError, SignatureError, StaleVersionError, UnknownDisclosureError
 from tests.stream.lines import (
     CHILD,
     GP,
     HUB,
     NOTICE,
+    OUTCOME,
+    POLICE_DESK,
     SCHOOL,
     ALine,
     a_policy,
@@ -38,6 +40,10 @@ def a_told_line() -> ALine:
     return ALine().take(on_roll(), at_practice(), an_event(body=bodies()))
 
 
+def a_protection_by_police(name: str, kind: str) -> Event:
+    return an_event(name, "control.protection", body=Body(), control={"kind": kind, "state": "set"})
+
+
 def kinds(line: ALine, recipient: str) -> list[str]:
     return [one["kind"] for one in line.disclosures(recipient)]
 
@@ -47,7 +53,8 @@ def test_a_retraction_reaches_everybody_who_was_told_and_says_only_to_stop() -> 
 
     for recipient in (SCHOOL, GP, HUB):
         first, second = line.disclosures(recipient)
-        assert (second["kind"], second["replaces"], tuple(second["because"])) == ("RETRACTION", first["disclosure_id"], WORDS)
+        assert (second["kind"], second["replaces"]) == ("RETRACTION", first["disclosure_id"])
+        assert tuple(second["because"]) == CHANGED.whole
         assert second["concern"] is second["location"] is second["identity"] is second["producer"] is None
 
 
@@ -55,6 +62,15 @@ def test_a_retraction_reaches_who_was_told_whatever_their_role_is_by_now() -> No
     line = a_told_line().take(on_roll("urn:100002", "moved"), a_retraction("e1"))
 
     assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+
+
+def test_whoever_heard_it_as_the_first_speaker_hears_of_its_retraction_too() -> None:
+    """What comes of a matter is told as an outcome, and can be wrong like anything else."""
+    line = ALine(a_policy(a_rule("school", "dsl"), a_rule("first-speaker", "referrer", OUTCOME)))
+    decided = {"producer": AgencyId("E10000030"), "sector": Sector.COUNCILS}
+    line.take(on_roll(), an_event(), an_event("o1", OUTCOME, **decided), a_retraction("o1", event_type=OUTCOME, **decided))
+
+    assert kinds(line, POLICE_DESK) == ["OUTCOME", "RETRACTION"]
 
 
 def test_a_retraction_is_acknowledged_on_a_clock() -> None:
@@ -136,22 +152,80 @@ def test_an_earlier_version_that_comes_late_never_overwrites_a_later_one() -> No
         line.take(an_event("e1"))
 
 
-def test_a_protection_set_after_the_fact_stops_those_who_were_told_where_or_by_whom() -> None:
+def test_a_protection_set_after_the_fact_has_the_place_deleted_and_leaves_the_concern() -> None:
     """I8 safe-address: the doctor was not told where, but who says it can betray it."""
     line = a_told_line().take(a_protection())
 
-    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
-    assert kinds(line, GP) == ["ALERT", "RETRACTION"]
-    assert line.disclosures(SCHOOL)[1]["event_type"] == NOTICE  # not the protection's own type: that would announce it
+    first, second = line.disclosures(SCHOOL)
+    assert (second["kind"], second["replaces"]) == ("CORRECTION", first["disclosure_id"])
+    assert second["event_type"] == NOTICE  # not the protection's own type: that would announce it
+    assert "every place" in second["because"][1]
+    assert "who said it" in second["because"][1]
+    assert second["because"][2] == "Keep what else it says: concern."
+    assert second["concern"] is second["location"] is second["identity"] is second["producer"] is None
+    assert kinds(line, GP) == ["ALERT", "CORRECTION"]
+    assert "every place" not in line.disclosures(GP)[1]["because"][1]  # it was never told one
 
 
-def test_a_correction_by_protection_looks_like_any_other() -> None:
-    """The words, fields and size say nothing of the cause."""
-    by_protection = a_told_line().take(a_protection("x")).disclosures(SCHOOL)[1]
+def test_no_word_of_a_correction_by_protection_says_that_there_is_one() -> None:
+    """I4 no-inference: which protection, or that two records were joined, changes no byte but the sealed return address."""
+
+    def corrected(kind: str) -> dict[str, object]:
+        return {**a_told_line().take(a_protection("x", kind)).disclosures(SCHOOL)[1], "token": b""}
+
+    merged = ALine().take(on_roll(), at_practice(), an_event(body=bodies())).take(a_protection("x"), child="c-loser")
+    merged.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+    said = corrected("safe_address")
+    assert said == corrected("restricted_record")
+    assert {**said, "issued_at": 0, "due_at": 0} == {**merged.disclosures(SCHOOL)[1], "token": b"", "issued_at": 0, "due_at": 0}
+    assert not any(word in " ".join(said["because"]).lower() for word in ("protect", "safe", "refuge", "restrict"))
+
+
+@pytest.mark.parametrize("protection", [a_protection("x", "identity_changed"), a_protection_by_police("x", "protected_person")])
+def test_of_a_child_who_is_to_be_forgotten_nothing_is_kept_and_the_message_is_that_of_any_retraction(protection: Event) -> None:
+    by_protection = a_told_line().take(protection).disclosures(SCHOOL)[1]
     by_retraction = a_told_line().take(a_retraction("e1", "x")).disclosures(SCHOOL)[1]
 
     assert {**by_protection, "token": b""} == {**by_retraction, "token": b""}
     assert len(by_protection["token"]) == len(by_retraction["token"])
+
+
+def test_where_nothing_of_use_would_be_left_all_of_it_is_taken_back() -> None:
+    """That somebody has something, and whom to ask, is of no use without who it is."""
+    told = a_rule("school", "dsl", categories=frozenset({Category.EXISTENCE, Category.LOCATION}))
+    line = ALine(a_policy(told)).take(on_roll(), an_event(body=bodies()), a_protection())
+
+    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+
+
+def test_what_was_left_to_somebody_is_corrected_and_taken_back_like_anything_else() -> None:
+    line = a_told_line().take(a_protection(), an_update("e1", "e2", body=bodies("low")), a_retraction("e2"))
+
+    first, trimmed, clean, gone = line.disclosures(SCHOOL)
+    assert [one["kind"] for one in (first, trimmed, clean, gone)] == ["ALERT", "CORRECTION", "CORRECTION", "RETRACTION"]
+    assert [one["replaces"] for one in (trimmed, clean, gone)] == [one["disclosure_id"] for one in (first, trimmed, clean)]
+    assert (clean["concern"]["grade"], clean["location"], clean["due_at"] is not None) == ("low", None, True)
+
+
+def test_a_correction_by_protection_is_recorded_for_each_recipient_before_it_goes() -> None:
+    """I1 recorded-first: it stands on no rule's choice, and is in the audit entry all the same."""
+    line = ALine().take(on_roll(), an_event(), an_event("e2"), a_protection())
+
+    shown = [one["disclosure_id"] for one in line.disclosures() if one["kind"] == "CORRECTION"]
+    assert sorted(one["disclosure_id"] for one in line.audits()[-1]["decisions"]) == sorted(shown)
+    assert len(shown) == 4
+
+
+def test_a_second_protection_that_keeps_no_more_back_tells_nobody() -> None:
+    line = a_told_line().take(a_protection(), a_protection("again", "restricted_record"))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "CORRECTION"]
+
+
+def test_a_second_protection_that_keeps_more_back_takes_the_rest() -> None:
+    line = a_told_line().take(a_protection(), a_protection_by_police("unseen", "protected_person"))
+
+    assert kinds(line, SCHOOL) == ["ALERT", "CORRECTION", "RETRACTION"]
 
 
 def test_what_goes_after_the_protection_holds_no_place() -> None:
@@ -164,7 +238,7 @@ def test_what_goes_after_the_protection_holds_no_place() -> None:
 def test_lifting_a_protection_corrects_nobody() -> None:
     line = a_told_line().take(a_protection(), a_protection("lifted", state="lifted"))
 
-    assert kinds(line, SCHOOL) == ["ALERT", "RETRACTION"]
+    assert kinds(line, SCHOOL) == ["ALERT", "CORRECTION"]
 
 
 def an_asking_line() -> ALine:
@@ -282,16 +356,16 @@ def _play(line: ALine, action: str, name: str, last: str) -> str:
 
 
 @pytest.mark.parametrize(("protected", "told"), [("c-loser", CHILD), (CHILD, "c-loser")])
-def test_a_merge_takes_back_what_one_record_told_and_the_other_protects(protected: str, told: str) -> None:
+def test_a_merge_has_deleted_what_one_record_told_and_the_other_protects(protected: str, told: str) -> None:
     """The address went out under a second reference of the child, of which nobody knew that it is protected."""
     line = ALine().take(a_protection(), child=protected).take(on_roll(), at_practice(), an_event(), child=told)
     line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
 
     first, second = line.disclosures(SCHOOL)
-    assert (second["kind"], second["replaces"], tuple(second["because"])) == ("RETRACTION", first["disclosure_id"], WORDS)
+    assert (second["kind"], second["replaces"]) == ("CORRECTION", first["disclosure_id"])
     assert second["due_at"] is not None
-    assert kinds(line, GP) == ["ALERT", "RETRACTION"]  # who said it can betray where
-    assert [one.state for one in line.facts().ledger if one.disclosure_id == first["disclosure_id"]] == [ledger.RETRACTED]
+    assert kinds(line, GP) == ["ALERT", "CORRECTION"]  # who said it can betray where
+    assert [one.state for one in line.facts().ledger if one.disclosure_id == first["disclosure_id"]] == [ledger.REPLACED]
 
 
 def test_a_merge_takes_back_what_its_agency_had_cancelled_in_the_other_record() -> None:

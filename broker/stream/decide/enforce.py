@@ -217,7 +217,7 @@ def _clock(notice: Notice, made: DisclosureId, at: Millis) -> Clock:
 
 def _decisions(turn: Turn, cause: Cause, named: Iterable[tuple[Notice, DisclosureId]]) -> list[Message]:
     """One for each possible recipient, then one for each message that goes by the ledger and not by a rule's choice."""
-    made = {(notice.recipient, notice.kind in _BY_RULE): (notice, found) for notice, found in named}
+    made = {(notice.recipient, _is_chosen(notice)): (notice, found) for notice, found in named}
     same = {one.recipient: one for one in turn.unchanged}
     verdict = turn.verdict
     found = []
@@ -225,8 +225,13 @@ def _decisions(turn: Turn, cause: Cause, named: Iterable[tuple[Notice, Disclosur
         notice, disclosure = made.get((decision.recipient, True), (None, None))
         kept = same.get(decision.recipient)
         found.append(_decision(decision, cause, verdict, notice, disclosure or (kept.disclosure_id if kept else None)))
-    found.extend(_by_ledger(notice, disclosure, cause) for notice, disclosure in named if notice.kind not in _BY_RULE)
+    found.extend(_by_ledger(notice, disclosure, cause) for notice, disclosure in named if not _is_chosen(notice))
     return found
+
+
+def _is_chosen(notice: Notice) -> bool:
+    """Tell whether a rule chose who is told."""
+    return notice.kind in _BY_RULE and not notice.by_ledger
 
 
 _BY_RULE = frozenset({"ALERT", "EXISTENCE", "CORRECTION", "OUTCOME"})

@@ -15,6 +15,7 @@ from broker.core.clocks import Clock
 from broker.core.event import Category
 from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
 from broker.core.identifiers import ChildRef
+from broker.core.policy import Cut
 from broker.errors import StopError
 
 VERSION = b"\x01"
@@ -37,8 +38,9 @@ _ROWS: Mapping[str, type] = {
 _SETS: Mapping[type, tuple[str, ...]] = {
     Finding: ("recipients",),
     Agreement: ("recipients", "categories"),
-    Sent: ("categories", "excluded"),
+    Sent: ("categories", "excluded", "roles", "cuts", "left"),
 }
+_MEMBERS: Mapping[type, Mapping[str, Callable[[str], Plain]]] = {Sent: {"categories": Category, "left": Category, "cuts": Cut}}
 _PLAIN_SETS = ("cancelled", "holds")
 _MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots", "contents")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
@@ -121,13 +123,13 @@ def request_from_bytes(value: bytes) -> tuple[Facts, Plain]:
 
 def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, ...]:
     """Read values of one class from their rows."""
-    names, sets = _NAMES[of], _SETS.get(of, ())
+    names, sets, members = _NAMES[of], _SETS.get(of, ()), _MEMBERS.get(of, {})
     found = []
     for row in stored:
         values = dict(zip(names, row, strict=False))
         for name in sets:
             if name in values:
-                values[name] = frozenset(map(Category, values[name]) if name == "categories" and of is Sent else values[name])
+                values[name] = frozenset(map(members[name], values[name]) if name in members else values[name])
         found.append(of(**values))
     return tuple(found)
 

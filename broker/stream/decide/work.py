@@ -111,8 +111,8 @@ class Work:
         given, winner = self.message["handover"], self.message["child_ref"]
         if given is not None:
             loser = facts_from_bytes(given)
-            turn = line.merge(self.facts, loser, Millis(max(self.facts.at, loser.at)))
-            rules = self._begin() if turn.notices else None
+            rules = self._begin() if loser.ledger or self.facts.ledger else None
+            turn = line.merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules.policy if rules else None)
             turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
             turn = line.with_dues(turn, rules) if rules else turn
             self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
