@@ -5,7 +5,7 @@ nothing goes at all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from broker.core.event import Category
@@ -63,7 +63,7 @@ def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], valu
     granting = [one for one in voices.grant if not one.rule.categories.isdisjoint(shares.granted)]
     wanting = granting or [one for one in voices.ask if not one.rule.categories.isdisjoint(shares.asked)]
     ladder = min(granting, key=_rung, default=None)
-    return Decision(
+    decision = Decision(
         recipient=recipient,
         role=_role_told(granting or wanting, roles),
         roles=roles,
@@ -83,6 +83,29 @@ def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], valu
         wanted_by=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub"),
         statutory=any(one.rule.statutory for one in granting),
     )
+    return _with_agreed(decision, plan, values, blanket) if shares.granted else decision
+
+
+def _with_agreed(decision: Decision, plan: Plan, values: Values, blanket: str) -> Decision:
+    """Note what goes only because somebody agreed: what would not go, or not whole, had they withdrawn."""
+    without = list(values)
+    for index, answer_then in plan.withdrawn:
+        without[index] = answer_then
+    if tuple(without) == values:
+        return decision
+    less = answer(plan, decision.recipient, decision.roles, tuple(without), blanket)
+    agreed = {*decision.granted} - {*less.granted} | {*less.short} - {*decision.short}
+    for cut in {*less.cuts} - {*decision.cuts}:
+        reach = _REACH.get(cut)
+        agreed |= {*decision.granted} - {Category.EXISTENCE} if reach is None else {reach}
+    now, then = _speaking(plan, decision.roles, values), _speaking(plan, decision.roles, tuple(without))
+    spoke = tuple(sorted(now ^ then)) if agreed else ()
+    return replace(decision, agreed=_ordered(Category, agreed & {*decision.granted}), agreed_by=spoke)
+
+
+def _speaking(plan: Plan, roles: tuple[RoleName, ...], values: Values) -> set[RuleId]:
+    voices = _voices(plan.rules, frozenset(roles), values)
+    return {one.rule.id for one in (*voices.grant, *voices.withhold)}
 
 
 def _voices(rules: Iterable[LiveRule], roles: frozenset[RoleName], values: Values) -> _Voices:

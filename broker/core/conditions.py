@@ -150,12 +150,18 @@ def _finding(known: Known, names: frozenset[str], kinds: Mapping[str, FindingKin
     return None if lapsed else False
 
 
-def _agreement(known: Known, names: frozenset[str], condition: Condition) -> Answer:
+def last_word(agreements: Iterable[Agreement], names: frozenset[str], condition: Condition, at: Millis) -> Agreement | None:
+    """Return what was last said of the agreement that a condition asks for and that means somebody of these names."""
     latest: Agreement | None = None
-    for one in known.agreements:
+    for one in agreements:
         reaches = (not one.recipients or one.recipients & names) and (not one.categories or one.categories >= condition.covers)
-        if one.kind == condition.name and reaches and one.since <= known.at:
+        if one.kind == condition.name and reaches and one.since <= at:
             latest = one if latest is None or one.since >= latest.since else latest
+    return latest
+
+
+def _agreement(known: Known, names: frozenset[str], condition: Condition) -> Answer:
+    latest = last_word(known.agreements, names, condition, known.at)
     if latest is None or (latest.until is not None and latest.until <= known.at):
         return None
     return latest.state in condition.values

@@ -13,6 +13,8 @@ from broker.core.facts import Agreement, Facts, Finding, Protection
 from broker.core.identifiers import EventId, Millis
 from broker.core.policy import EventKind
 
+_MOST = 4  # words on one agreement that are kept: enough to go back to what stands when the last is taken back
+
 _Changes = dict[str, Any]
 
 
@@ -23,7 +25,7 @@ def control_changes(facts: Facts, event: Event, at: Millis, kind: EventKind) -> 
 
 
 def _agreement(facts: Facts, event: Event, at: Millis, kind: str) -> _Changes:
-    """A later word on the same scope replaces the earlier one; the audit keeps both."""
+    """A later word on the same scope counts instead of the earlier ones, and they again when it is taken back."""
     control = cast("Control", event.control)
     new = Agreement(
         kind=kind,
@@ -35,8 +37,9 @@ def _agreement(facts: Facts, event: Event, at: Millis, kind: str) -> _Changes:
         event_id=event.header.event_id,
     )
     scope = new.kind, new.recipients, new.categories
-    kept = tuple(one for one in facts.agreements if (one.kind, one.recipients, one.categories) != scope)
-    return {"agreements": (*kept, new)}
+    earlier = [one for one in facts.agreements if (one.kind, one.recipients, one.categories) == scope]
+    forgotten = earlier[: -(_MOST - 1)]
+    return {"agreements": (*(one for one in facts.agreements if one not in forgotten), new)}
 
 
 def _consent(facts: Facts, event: Event, at: Millis) -> _Changes:

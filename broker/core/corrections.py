@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from broker.core import ledger, recall
+from broker.core.agreed import no_longer
 from broker.core.betrayal import FORGOTTEN, kept_from
 from broker.core.conditions import protections_at
 from broker.core.event import Action, Category, Event
@@ -73,6 +74,12 @@ def protected(facts: Facts, event: Event, policy: Policy) -> Corrected:
     return _under(facts, (control.get("kind") or "",), policy, event.header.event_id)
 
 
+def disagreed(facts: Facts, by: EventId, policy: Policy) -> Corrected:
+    """Return what follows for those who were told on the strength of an agreement that stands no longer."""
+    ends = no_longer(facts, policy)
+    return joined(*(_let_go(one, one.categories - one.agreed, frozenset(), by, cause) for one, cause in ends))
+
+
 def merged(facts: Facts, policy: Policy | None) -> Corrected:
     """Return what two records of one child make together: one was told what the other protects or cancelled.
 
@@ -83,7 +90,8 @@ def merged(facts: Facts, policy: Policy | None) -> Corrected:
     cancelled = tuple(one for one in ledger.standing(facts) if _is_cancelled(facts, one))
     gone = Corrected(tuple(recall.stop(one, MERGED) for one in cancelled), tuple(one.disclosure_id for one in cancelled))
     kinds = protections_at(facts.protections, facts.at)
-    return joined(gone, _under(marked(facts, gone), kinds, policy, MERGED))
+    both = joined(gone, _under(marked(facts, gone), kinds, policy, MERGED))
+    return joined(both, disagreed(marked(facts, both), MERGED, policy))
 
 
 def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:

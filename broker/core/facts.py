@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.core.event import Category
-from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, Millis, RecipientId, RoleName
+from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, Millis, RecipientId, RoleName, RuleId
 from broker.core.policy import Cut
 
 
@@ -111,6 +111,7 @@ class Sent:
     `retracted` once the recipient was told to stop using it. `producer` said the event: only it can take it back.
     `roles` are all that it was told in. Of the content no more is kept than what would be left should a place need protection
     later: `cuts` are those that would take something out, `left` the categories that would still say something after them all.
+    `agreed` went only because somebody agreed, by the rules in `agreed_by`.
     """
 
     event_id: EventId
@@ -130,6 +131,8 @@ class Sent:
     roles: frozenset[RoleName] = frozenset()
     cuts: frozenset[Cut] = frozenset()
     left: frozenset[Category] = frozenset()
+    agreed: frozenset[Category] = frozenset()
+    agreed_by: frozenset[RuleId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
         roles=notice.roles,
         cuts=notice.cuts,
         left=notice.left,
+        agreed=notice.agreed,
+        agreed_by=notice.agreed_by,
     )
 
 

@@ -101,12 +101,19 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
     if corrections.takes_back(event):
-        return _correct(after, event, corrections.taken_back(facts, event), rules, None)
+        return _correct(after, event, _and_disagreed(after, event, corrections.taken_back(facts, event), rules), rules, None)
     verdict = decide(event, after, rules.policy, rules.registers, at)
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
     covered = corrections.protected(corrections.marked(facts, corrected), event, rules.policy)
-    return _correct(after, event, corrections.joined(corrected, covered), rules, verdict)
+    both = corrections.joined(corrected, covered)
+    return _correct(after, event, _and_disagreed(after, event, both, rules), rules, verdict)
+
+
+def _and_disagreed(after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:
+    """Add what follows for those whose agreement ends with this event."""
+    facts = corrections.marked(after, found)
+    return corrections.joined(found, corrections.disagreed(facts, event.header.event_id, rules.policy))
 
 
 def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
@@ -279,6 +286,8 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
         roles=frozenset(decision.roles),
         cuts=would_go(view),
         left=would_stay(view, decision.granted),
+        agreed=frozenset(decision.agreed),
+        agreed_by=frozenset(decision.agreed_by),
     )
 
 

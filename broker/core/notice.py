@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.core.event import Category
-from broker.core.identifiers import Digest, DisclosureId, EventId, Millis, RecipientId, RoleName
+from broker.core.identifiers import Digest, DisclosureId, EventId, Millis, RecipientId, RoleName, RuleId
 from broker.core.policy import Cut
 
 EMPTY = Digest("")  # of a view that carries nothing
@@ -18,8 +18,8 @@ class Notice:
     `view` holds only what was granted, in the shape of the disclosure's schema. `replaces` is the earlier disclosure that
     this corrects or takes back; `version` counts the views of one event that went to one recipient;
     `root` is the first event of a chain of corrections. `excluded` may not hear of it, not even that it is late (R11).
-    `roles`, `cuts` and `left` are for the ledger, as `broker.core.facts.Sent` has them. `by_ledger`: it goes to who was told
-    before, and not by a rule's choice.
+    `roles`, `cuts`, `left` and `agreed` are for the ledger, as `broker.core.facts.Sent` has them. `by_ledger`: it goes to
+    who was told before, and not by a rule's choice.
     """
 
     event_id: EventId
@@ -46,4 +46,6 @@ class Notice:
     roles: frozenset[RoleName] = frozenset()
     cuts: frozenset[Cut] = frozenset()
     left: frozenset[Category] = frozenset()
+    agreed: frozenset[Category] = frozenset()
+    agreed_by: frozenset[RuleId] = frozenset()
     by_ledger: bool = False

@@ -18,6 +18,7 @@ EVERYBODY: frozenset[RoleName] = frozenset()  # `to` of a withhold that speaks o
 HOLDER = RoleName("holder")  # whoever published the event: who is asked by default
 REFERRER = RoleName("referrer")  # whoever spoke first in the matter
 HUB = RoleName("hub")
+WITHDRAWN = "withdrawn"  # what an agreement says once it is taken away; `refused` is the same word at the start
 
 
 class Effect(StrEnum):

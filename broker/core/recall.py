@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from broker.core.event import Category
-from broker.core.facts import Sent
+from broker.core.facts import Agreement, Sent
 from broker.core.identifiers import EventId, digest
 from broker.core.notice import Notice
 from broker.core.policy import SHAREABLE, Cut
-from broker.core.words import category_in_words
+from broker.core.words import category_in_words, instant_in_words
 
 RULE = "corrections-follow"
 CLOCK, STOPS_ON = "1_working_day", "read"
@@ -37,6 +37,20 @@ CHANGED = Cause(
     lawful_basis="LEGAL_OBLIGATION",
     gateway="UK GDPR Article 19",  # a controller tells each recipient of a rectification or erasure
 )
+_KEEP = "Keep no more of it than the law that binds you requires."
+
+
+def withdrawn(agreement: Agreement | None) -> Cause:
+    """Say that who was told on the strength of an agreement has it no longer; None: it was said in error."""
+    what = _AGREEMENTS[agreement.kind] if agreement else "The agreement"
+    when = f"withdrawn on {instant_in_words(agreement.since)}" if agreement else "recorded in error"
+    why = f"{what} on which you were told this was {when}."
+    return Cause(
+        whole=(why, "Stop using this.", _KEEP), part=(why,), lawful_basis="PUBLIC_TASK", gateway="Children Act 2004 section 11"
+    )
+
+
+_AGREEMENTS = {"consent": "The consent", "service": "The agreement to the service"}
 _CATEGORY_PARTS: Mapping[Category, str] = {
     Category.LOCATION: "every place",
     Category.CONTACT: "every address, telephone number and e-mail address",
@@ -105,6 +119,8 @@ def trim(held: Sent, left: frozenset[Category], cuts: frozenset[Cut] = frozenset
         roles=held.roles,
         cuts=held.cuts - cuts,
         left=held.left & left,
+        agreed=held.agreed & left,
+        agreed_by=held.agreed_by,
         by_ledger=True,
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from broker.core.conditions import Answer, ScopedTest, Test, all_of, is_scoped, scoped_test_of, test_of
 from broker.core.identifiers import Millis, RecipientId, RoleName, RuleId
-from broker.core.policy import Basis, Condition, Effect, EventKind, Policy, Question, Role, Rule
+from broker.core.policy import WITHDRAWN, Basis, Condition, Effect, EventKind, Policy, Question, Role, Rule
 from broker.core.verdict import Decision
 
 _MEMO_LIMIT = 50_000
@@ -50,6 +50,7 @@ class Plan:
     alarms: tuple[RuleId, ...]
     others: str
     stale: bool
+    withdrawn: tuple[tuple[int, bool], ...] = ()  # where agreements stand in the values, and what each is once withdrawn
     memo: dict[tuple[RecipientId | None, tuple[RoleName, ...], Values, str], Decision] = field(default_factory=dict)
 
     spoken: dict[Values, tuple[tuple[str, Answer], ...]] = field(default_factory=dict)
@@ -127,6 +128,7 @@ def _plan(policy: Policy, event_type: str, at: Millis) -> Plan:
         alarms=tuple(one.rule.id for one in live if one.overdue),
         others=_others(event_type, kind, roles),
         stale=at < policy.in_force_from or (policy.in_force_to is not None and at >= policy.in_force_to),
+        withdrawn=tuple((place[one], WITHDRAWN in one.values) for one in scoped if one.about is Question.AGREEMENT),
     )
 
 

@@ -42,7 +42,8 @@ class Decision:
     """For one possible recipient. Tuples are in a fixed order, so that equal decisions are equal bytes.
 
     `roles` are all that the recipient fills here, `role` the one in which it is told. `short` and `cuts` say what the granted
-    view leaves out below the level of a category. Reasons are for audit; a recipient reads only `because`.
+    view leaves out below the level of a category. `agreed` goes only because somebody agreed, by the rules in `agreed_by`.
+    Reasons are for audit; a recipient reads only `because`.
     """
 
     recipient: RecipientId
@@ -63,6 +64,8 @@ class Decision:
     cuts: tuple[Cut, ...] = ()
     wanted_by: tuple[RuleId, ...] = ()  # rules that want somebody in this role told, or the hub where nobody fills it
     statutory: bool = False
+    agreed: tuple[Category, ...] = ()
+    agreed_by: tuple[RuleId, ...] = ()
 
     @property
     def because(self) -> tuple[str, ...]:

@@ -59,7 +59,10 @@ class Child(_Shape):
 
 
 class Told(_Shape):
-    """Somebody is told: who, the categories, the rules that say so, and the rules that keep something back."""
+    """Somebody is told: who, the categories, the rules that say so, and the rules that keep something back.
+
+    `by_agreement` are the categories that go only because somebody agreed: when that is withdrawn, they are taken back.
+    """
 
     who: Text
     gets: Names
@@ -67,6 +70,7 @@ class Told(_Shape):
     held_back_by: Names = ()
     short: Names = ()
     without: Names = ()
+    by_agreement: Names = ()
     clock: str | None = None
     basis: str | None = None
 

@@ -167,6 +167,7 @@ def _compared(expected: Told | NotTold | AskedAbout, decision: Decision) -> Iter
             ("held_back_by", set(expected.held_back_by), withheld),
             ("short", set(expected.short), set(decision.short)),
             ("without", set(expected.without), {*decision.cuts} - {Cut.PUPIL_NUMBER}),
+            ("by_agreement", _named(expected.by_agreement), set(decision.agreed)),
             ("clock", expected.clock, decision.clock),
             ("basis", expected.basis or decision.lawful_basis, decision.lawful_basis),
         ]

@@ -84,6 +84,7 @@ class Step(_Part):
     again: int | None = None  # the day on which the same record is delivered a second time
     action: Literal["NEW", "UPDATE", "RETRACT"] = "NEW"
     of: str | None = None  # the step that this corrects or takes back
+    ends: str | None = None  # the step of which this leaves less, or nothing, with those who heard of it
     as_role: str = "SUBJECT"
     assertion: str = "FACT"
     told_family: str = "NOT_YET"
@@ -132,8 +133,9 @@ class Story(_Part):
         for step in self.step:
             if step.child not in self.children:
                 raise ValueError(f"step `{step.key}`: unknown child `{step.child}`")
-            if step.of is not None and step.of not in keys:
-                raise ValueError(f"step `{step.key}`: unknown step `{step.of}`")
+            for named in (step.of, step.ends):
+                if named is not None and named not in keys:
+                    raise ValueError(f"step `{step.key}`: unknown step `{named}`")
         if not self.canary and not any(step.never for step in self.step):
             raise ValueError("a story says who must never hear: none does here")
         return self

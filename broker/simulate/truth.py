@@ -75,11 +75,13 @@ def _hears(cast: Cast, step: Step, hears: Hears, evidence: Evidence) -> Claim:
     assert recipient is not None, f"story {cast.story.id}: nobody is {hears.to}"
     said: dict[str, Any] = {"has": hears.has, "lacks": hears.lacks, "by": hears.by, "kind": hears.kind, "review": hears.review}
     place = {**_place(cast, step), **said}
-    return Claim(claim="hears", recipient=recipient, evidence=evidence, of=step.of, **place)
+    return Claim(claim="hears", recipient=recipient, evidence=evidence, of=step.of or step.ends, **place)
 
 
 def _place(cast: Cast, step: Step) -> dict[str, Any]:
-    return {"story": cast.story.id, "number": cast.number, "step": step.key, "event_type": step.event, "day": step.day}
+    """Say where a claim stands; what ends an earlier step is heard under that step's event type, or else it would tell why."""
+    event = cast.story.first_step[step.ends].event if step.ends else step.event
+    return {"story": cast.story.id, "number": cast.number, "step": step.key, "event_type": event, "day": step.day}
 
 
 def evidence_of(cast: Cast, step: Step) -> Evidence:

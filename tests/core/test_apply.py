@@ -117,14 +117,18 @@ def test_consent_service_and_told_family_are_three_fields():
     assert facts.told == {"e-9": "NOT_SAFE"}
 
 
-def test_a_withdrawal_replaces_what_was_given_in_the_same_scope_only():
+def test_the_last_words_on_an_agreement_are_kept_for_each_scope_in_their_order():
     facts = after(
-        control("control.service_agreement", 1, state="given"),
-        control("control.service_agreement", 2, state="given", recipients=["family_help@home"]),
-        control("control.service_agreement", 3, state="withdrawn"),
+        *(control("control.service_agreement", number, state="refused") for number in range(1, 4)),
+        control("control.service_agreement", 4, state="given"),
+        control("control.service_agreement", 5, state="given", recipients=["family_help@home"]),
+        control("control.service_agreement", 6, state="withdrawn"),
     )
 
     assert [(one.state, set(one.recipients)) for one in facts.agreements] == [
+        ("refused", set()),
+        ("refused", set()),
+        ("given", set()),
         ("given", {"family_help@home"}),
         ("withdrawn", set()),
     ]

@@ -30,6 +30,8 @@ NOW = 1_790_000_000_000
 SECRETS = Secrets.from_master(bytes(range(32)))
 FINDINGS = (
     FindingKind(name="competent", says="old enough", made_by=frozenset({"clinician"}), sectors=frozenset({"health"})),
+    FindingKind(name="significant_harm", says="harm is likely"),
+    FindingKind(name="coercion", says="somebody makes them say no"),
     FindingKind(name="detriment", says="harm", names_recipients=True, needs=("reason", "until")),
     FindingKind(name="originator_release", says="released", made_by=frozenset({"originator"}), names_recipients=True),
 )

@@ -38,9 +38,11 @@ _ROWS: Mapping[str, type] = {
 _SETS: Mapping[type, tuple[str, ...]] = {
     Finding: ("recipients",),
     Agreement: ("recipients", "categories"),
-    Sent: ("categories", "excluded", "roles", "cuts", "left"),
+    Sent: ("categories", "excluded", "roles", "cuts", "left", "agreed", "agreed_by"),
 }
-_MEMBERS: Mapping[type, Mapping[str, Callable[[str], Plain]]] = {Sent: {"categories": Category, "left": Category, "cuts": Cut}}
+_MEMBERS: Mapping[type, Mapping[str, Callable[[str], Plain]]] = {
+    Sent: dict.fromkeys(("categories", "left", "agreed"), Category) | {"cuts": Cut}
+}
 _PLAIN_SETS = ("cancelled", "holds")
 _MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots", "contents")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
