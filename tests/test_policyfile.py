@@ -283,6 +283,23 @@ def test_an_event_type_without_an_answer_is_a_fault(folder):
     assert [fault.what for fault in check(folder, TODAY).faults] == ["no rule tells anybody of it"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says", "remedy"),
+    [
+        ('warn_before = "20_minutes"', 'warn_before = "soon"', "`soon` is no length of time", "use N_minutes or N_hours"),
+        ('next_after = "30_minutes"', 'next_after = "1_day"', "`1_day` is no length of time", "use N_minutes or N_hours"),
+        ('next = "duty_team"', 'next = "dsl"', "`dsl` is no role that every area fills", "use one of duty_team, hub"),
+        ('next = "duty_team"\n', "", "`next` and `next_after` belong together", "say both or neither"),
+    ],
+)
+def test_a_clock_that_cannot_warn_or_go_on_is_a_fault(folder, old, new, says, remedy):
+    text = (folder / "clocks.toml").read_text()
+    (folder / "clocks.toml").write_text(text.replace(old, new, 1))
+
+    (fault,) = check(folder, TODAY).faults
+    assert (fault.file, fault.what.startswith(says), fault.remedy) == ("clocks.toml", True, remedy)
+
+
 def test_a_role_without_an_answer_is_a_fault(folder):
     roles = folder / "roles.toml"
     roles.write_text(roles.read_text() + '\n[[role]]\nname = "mayor"\ntitle = "mayor"\nfilled_by = "area_team"\n')

@@ -12,12 +12,16 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, RoleName, digest
+from broker.core.policy import ClockKind
 from broker.core.registers import Calendar, Registers
 from broker.errors import PolicyError
 
 CLOSE_OF_BUSINESS = time(17)  # a working day counts until the office closes: earlier than the law's midnight, never later
 _HORIZON = 400  # days looked ahead for a school day before the terms count as unknown
 _COUNTED = re.compile(r"([1-9]\d{0,2})_(hours?|working_days?|months?)")
+_SPAN = re.compile(r"([1-9]\d{0,2})_(minute|hour)s?")
+WARNED, DUE, ESCALATED = "warned", "due", "escalated"  # the stages of a clock, each with a bell of its own
+WARNING_RULE = "clock-warned"  # marks the message that warns, in the place of a rule
 _STEPS = ("sent", "delivered", "read", "acted", "outcome")  # how far a recipient is, in order
 _MS = 1000
 
@@ -35,6 +39,7 @@ class Clock:
     """An open clock: one recipient must send a certain receipt for one disclosure by `due_at`.
 
     `stops_on` is the receipt that stops it; a later one does too. `correction` marks a clock on "stop using this".
+    `stage`: whether `due_at` is when its recipient is warned, when it falls due, or when the next role hears after the hub.
     """
 
     clock_id: str
@@ -48,11 +53,30 @@ class Clock:
     due_at: Millis
     stops_on: str = "read"
     correction: bool = False
+    stage: str = DUE
 
 
-def clock_id(disclosure_id: DisclosureId, name: str) -> str:
-    """Derive the id of a clock from what it watches: started twice, it is still one clock."""
-    return digest(f"clock\x1f{disclosure_id}\x1f{name}".encode())[:32]
+def clock_id(disclosure_id: DisclosureId, name: str, stage: str = DUE) -> str:
+    """Derive the id of a clock's bell from what it watches: started twice, it is still one."""
+    own = "" if stage == DUE else f"\x1f{stage}"
+    return digest(f"clock\x1f{disclosure_id}\x1f{name}{own}".encode())[:32]
+
+
+def span_of(text: str | None) -> int | None:
+    """Return a length of time, `N_minutes` or `N_hours`, in milliseconds; None when the text is none."""
+    counted = _SPAN.fullmatch(text or "")
+    return int(counted[1]) * {"minute": 60, "hour": 3600}[counted[2]] * _MS if counted else None
+
+
+def stages(kind: ClockKind | None, at: Millis, due: Millis) -> dict[str, Millis]:
+    """Return when each bell of a clock rings; a warning that would have to come before its alert is left out."""
+    warned, later = span_of(kind.warn_before if kind else None), span_of(kind.next_after if kind else None)
+    found = {DUE: due}
+    if warned is not None and due - warned > at:
+        found[WARNED] = Millis(due - warned)
+    if later is not None:
+        found[ESCALATED] = Millis(due + later)
+    return found
 
 
 def calendars(registers: Registers, organisation: str | None, area: str | None) -> Calendars:

@@ -11,7 +11,7 @@ from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
 from broker.core.authority import keeps_back, unfit
 from broker.core.betrayal import would_go, would_stay
-from broker.core.clocks import calendars, due_at
+from broker.core.clocks import calendars, due_at, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
@@ -315,9 +315,8 @@ def _with_due(notice: Notice, at: Millis, rules: Rules) -> Notice:
     recipient = rules.registers.recipients.get(notice.recipient)
     serves: Sequence[str] = sorted(recipient.serves) if recipient else ()
     own = next((one for one in serves if one in rules.registers.calendars), None)
-    return replace(
-        notice, due_at=due_at(notice.clock, at, calendars(rules.registers, own, recipient.area if recipient else None))
-    )
+    due = due_at(notice.clock, at, calendars(rules.registers, own, recipient.area if recipient else None))
+    return replace(notice, due_at=due, bells=stages(rules.policy.clocks.get(notice.clock), at, due))
 
 
 def _asks(event: Event, verdict: Verdict | None, facts: Facts, rules: Rules) -> tuple[Question, ...]:

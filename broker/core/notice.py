@@ -19,7 +19,7 @@ class Notice:
     this corrects or takes back; `version` counts the views of one event that went to one recipient;
     `root` is the first event of a chain of corrections. `excluded` may not hear of it, not even that it is late (R11).
     `roles`, `cuts`, `left` and `agreed` are for the ledger, as `broker.core.facts.Sent` has them. `by_ledger`: it goes to
-    who was told before, and not by a rule's choice.
+    who was told before, and not by a rule's choice. `bells`: when its clock rings, by stage.
     """
 
     event_id: EventId
@@ -38,6 +38,7 @@ class Notice:
     obligations: tuple[str, ...] = ()
     clock: str | None = None
     due_at: Millis | None = None
+    bells: Mapping[str, Millis] = field(default_factory=dict)
     stops_on: str = "read"
     replaces: DisclosureId | None = None
     version: int = 1

@@ -204,11 +204,18 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockKind:
-    """A clock that rules may start; `broker.core.clocks` knows when it falls due. `stops_on` is the receipt that stops it."""
+    """A clock that rules may start; `broker.core.clocks` knows when it falls due. `stops_on` is the receipt that stops it.
+
+    `warn_before`: how long before, its recipient is warned. When it falls due the hub hears; where the hub has not confirmed
+    that by `next_after`, the role `next` does.
+    """
 
     name: str
     says: str
     stops_on: Literal["delivered", "read", "acted", "outcome"] = "read"
+    warn_before: str | None = None
+    next: RoleName | None = None
+    next_after: str | None = None
     source: str = ""
     verified: bool = False
 

@@ -127,6 +127,11 @@ def _duty(area: Area | None) -> tuple[RecipientId, ...]:
     return (area.out_of_hours,) if area and area.out_of_hours else ()
 
 
+def area_desks(role: Role, area: Area | None) -> tuple[RecipientId, ...]:
+    """Return who fills a role that every area fills by itself; nobody for any other role."""
+    return _BY_AREA[role.filled_by](area) if role.filled_by in _BY_AREA else ()
+
+
 _BY_AREA = {"area_hub": _hub, "area_duty": _duty}
 
 

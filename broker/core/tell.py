@@ -6,6 +6,7 @@ Only what is in the disclosure is said; what was not granted is not mentioned.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from broker.core.clocks import WARNING_RULE
 from broker.core.words import Words, born_in_words, instant_in_words, scheme_in_words, time_in_words
 
 HEADINGS = {
@@ -17,6 +18,7 @@ HEADINGS = {
     "ESCALATION": "NOT CONFIRMED IN TIME",
     "GAP": "NOBODY TOLD",
 }
+WARNING = "NOT CONFIRMED YET"  # an escalation to whoever is about to be late
 # Groups of a disclosure in the order in which they are said; identity comes first, as who.
 _GROUPS = (
     ("concern", "what"),
@@ -38,7 +40,8 @@ _NO_WORDS = Words()
 
 def heading(disclosure: Disclosure, words: Words = _NO_WORDS) -> str:
     """Return the first line: what kind of message, about what."""
-    return f"{HEADINGS[disclosure['kind']]}  {words.event(disclosure['event_type'])}"
+    warns = WARNING_RULE in disclosure["rules"]
+    return f"{WARNING if warns else HEADINGS[disclosure['kind']]}  {words.event(disclosure['event_type'])}"
 
 
 def tell(disclosure: Disclosure, words: Words = _NO_WORDS) -> list[Line]:

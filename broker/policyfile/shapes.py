@@ -139,11 +139,14 @@ class BasisShape(_Shape):
 
 
 class ClockShape(_Shape):
-    """`[[clock]]`."""
+    """`[[clock]]`: the receipt that stops it, when its recipient is warned, and who hears after the hub."""
 
     name: Text
     says: Text
     stops_on: Literal["delivered", "read", "acted", "outcome"] = "read"
+    warn_before: Text | None = None
+    next: Text | None = None
+    next_after: Text | None = None
     source: Text = "local"
     verified: bool = False
 

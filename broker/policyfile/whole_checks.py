@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from broker.core.clocks import is_clock
+from broker.core.clocks import is_clock, span_of
 from broker.core.event import Category
 from broker.policyfile.building import EVERYTHING
 from broker.policyfile.case_shapes import Placed
@@ -110,11 +110,25 @@ def _roles(checked: Checked) -> None:
                 checked.fault_in("role", at, f"unknown obligation `{name}`", nearest(name, checked.names("obligation")), "keep")
 
 
-def _clocks_and_bases(checked: Checked) -> None:
+def _clocks(checked: Checked) -> None:
+    """Every clock can be wound; it warns by a span, and goes on from the hub to a role that the area always has."""
+    always = sorted(one.name for one in checked.shape.role if one.filled_by in ("area_hub", "area_duty"))
     for at, clock in enumerate(checked.shape.clock):
         if not is_clock(clock.name):
             remedy = "use N_hours, same_day, next_school_day, N_working_days or N_months"
             checked.fault_in("clock", at, "no clock of this name can be wound", remedy)
+        for key in ("warn_before", "next_after"):
+            text = getattr(clock, key)
+            if text is not None and span_of(text) is None:
+                checked.fault_in("clock", at, f"`{text}` is no length of time", "use N_minutes or N_hours", key)
+        if clock.next is not None and clock.next not in always:
+            what = f"`{clock.next}` is no role that every area fills"
+            checked.fault_in("clock", at, what, f"use one of {', '.join(always)}", "next")
+        if (clock.next is None) != (clock.next_after is None):
+            checked.fault_in("clock", at, "`next` and `next_after` belong together", "say both or neither")
+
+
+def _bases(checked: Checked) -> None:
     for at, basis in enumerate(checked.shape.basis):
         if basis.until_then and basis.until_then not in checked.names("basis"):
             checked.fault_in(
@@ -143,4 +157,4 @@ def _rules_in(placed: Placed) -> Iterator[str]:
         yield from reasons
 
 
-WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (_twins, _overruled, _answers, _roles, _clocks_and_bases, _cases)
+WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (_twins, _overruled, _answers, _roles, _clocks, _bases, _cases)

@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from broker.core.clocks import Calendars, Clock, calendars, clock_id, due_at, is_clock, still_open
+from broker.core.clocks import Calendars, Clock, calendars, clock_id, due_at, is_clock, span_of, stages, still_open
 from broker.core.identifiers import Digest, DisclosureId, EventId, Millis, RecipientId, RoleName
+from broker.core.policy import ClockKind
 from broker.core.registers import Calendar, Registers
 from broker.errors import PolicyError
 
@@ -119,3 +120,22 @@ def test_a_receipt_stops_its_own_clock_and_no_other() -> None:
     assert still_open((read, acted, other), DisclosureId("a"), "delivered") == (read, acted, other)
     assert still_open((read, acted, other), DisclosureId("a"), "read") == (acted, other)
     assert still_open((read, acted, other), DisclosureId("a"), "outcome") == (other,)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"), [("20_minutes", 1_200_000), ("1_hour", 3_600_000), ("1_day", None), ("0_hours", None), (None, None)]
+)
+def test_a_length_of_time_is_minutes_or_hours(text: str | None, span: int | None) -> None:
+    assert span_of(text) == span
+
+
+def test_a_clock_warns_before_it_falls_due_and_goes_on_after_it() -> None:
+    kind = ClockKind(name="1_hour", says="within the hour", warn_before="20_minutes", next_after="30_minutes")
+
+    assert stages(kind, Millis(0), Millis(3_600_000)) == {"warned": 2_400_000, "due": 3_600_000, "escalated": 5_400_000}
+    assert stages(kind, Millis(3_000_000), Millis(3_600_000)) == {"due": 3_600_000, "escalated": 5_400_000}
+    assert stages(None, Millis(0), Millis(3_600_000)) == {"due": 3_600_000}
+
+
+def test_the_bells_of_one_clock_have_ids_of_their_own() -> None:
+    assert len({clock_id(DisclosureId("d"), "1_hour", stage) for stage in ("warned", "due", "escalated")}) == 3

@@ -12,7 +12,6 @@ from broker.core.ports import Effects, Outgoing, Table
 from broker.stream.decide.facts_record import clocks_from_bytes, clocks_to_bytes, clocks_with
 from broker.stream.topics import SUBJECTS
 
-DUE = "due"
 _EMPTY = clocks_to_bytes(())
 _CACHED = 20_000  # children whose clocks are kept as values beside their bytes
 
@@ -72,7 +71,7 @@ class Agenda:
                 yield self._bell(key, clock)
 
     def _bell(self, key: bytes, clock: Clock) -> Outgoing:
-        due = {"clock_id": clock.clock_id, "name": clock.name, "due_at": clock.due_at, "stage": DUE}
+        due = {"clock_id": clock.clock_id, "name": clock.name, "due_at": clock.due_at, "stage": clock.stage}
         message = {"kind": "CLOCK", "child_ref": key.decode(), "clock": due}
         return Outgoing(SUBJECTS, key, codec.encode("subject_record", message), partition=self._partition)
 

@@ -70,7 +70,9 @@ class Enforcer:
         found = Enforced(facts, self._audit(turn, before, cause, named))
         found.outputs.extend(self._disclosure(notice, made, facts, registers) for notice, made in named)
         found.outputs.extend(self._review(one, facts, cause) for one in turn.questions)
-        found.clocks = tuple(_clock(notice, made, facts.at) for notice, made in named if notice.clock and notice.due_at)
+        found.clocks = tuple(
+            _clock(notice, made, facts.at, stage) for notice, made in named if notice.clock for stage in notice.bells
+        )
         return found
 
     def _disclosure_id(self, notice: Notice) -> DisclosureId:
@@ -198,10 +200,10 @@ def _topic(recipient: RecipientId, registers: Registers | None) -> str:
     return disclosures_topic(recipient) if entry is not None and entry.own_topic else DISCLOSURES
 
 
-def _clock(notice: Notice, made: DisclosureId, at: Millis) -> Clock:
+def _clock(notice: Notice, made: DisclosureId, at: Millis, stage: str) -> Clock:
     name = notice.clock or ""
     return Clock(
-        clock_id=clock_id(made, name),
+        clock_id=clock_id(made, name, stage),
         name=name,
         event_id=notice.event_id,
         event_type=notice.event_type,
@@ -209,9 +211,10 @@ def _clock(notice: Notice, made: DisclosureId, at: Millis) -> Clock:
         recipient=notice.recipient,
         role=notice.role,
         started_at=at,
-        due_at=notice.due_at or at,
+        due_at=notice.bells[stage],
         stops_on=notice.stops_on,
         correction=notice.replaces is not None,
+        stage=stage,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker import codec
-from broker.core import feedback, ledger, line
+from broker.core import bells, feedback, ledger, line
 from broker.core.authority import unfit
 from broker.core.clocks import Clock, still_open
 from broker.core.corrections import superseded_by
@@ -98,13 +98,14 @@ class Work:
 
     def _clock(self) -> None:
         clock = _there(self.message["clock"])
-        held = feedback.watched(self.facts, clock["clock_id"], clock["name"])
+        bell = bells.Bell(clock["name"], clock["stage"])
+        held = bells.watched(self.facts, clock["clock_id"], bell)
         if held is None:
             raise UnknownDisclosureError("the child's line holds nothing that this clock could watch")
         rules = self._begin()
         self._rung = clock["clock_id"]
         cause = self._about("clock", clock["clock_id"], f"clock.{clock['name']}")
-        self._put(feedback.take_clock(self.facts, held, clock["name"], rules), cause, rules)
+        self._put(bells.take_clock(self.facts, held, bell, rules), cause, rules)
 
     def _handover(self) -> None:
         """Give all that is known to another reference of the child, or take it over from one."""

@@ -1,0 +1,157 @@
+"""Bells: what a clock says when it rings, to its own recipient before it runs out, then to the hub, then to the next role.
+
+A clock that was stopped, or that watches what is taken back, neither warns nor escalates. Who is told learns nothing that it
+did not know: the recipient hears of its own alert, anybody else only whether one about this child is late.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from broker.core import ledger
+from broker.core.clocks import DUE, ESCALATED, WARNED, WARNING_RULE, clock_id
+from broker.core.corrections import STOPS_ON
+from broker.core.exclusions import excluded_for
+from broker.core.facts import Facts, Sent
+from broker.core.identifiers import EventId, RecipientId, RoleName
+from broker.core.line import APPLIED, DECIDED, DUPLICATE, Rules, Turn
+from broker.core.notice import Notice
+from broker.core.policy import HUB, ClockKind
+from broker.core.registers import Area, Registers
+from broker.core.roles import area_desks, stand_in
+
+UNCONFIRMED = "broker.alert.unconfirmed"  # the type of an escalation to somebody who was not told of the event itself
+ESCALATION_BASIS, ESCALATION_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """A clock that rings: its name in the policy, and whether it warns, fell due, or goes on to the next role."""
+
+    name: str
+    stage: str = DUE
+
+
+_Heard = tuple[RecipientId | None, str]  # who hears a bell, if anybody, and the line of the audit about it
+
+
+def take_clock(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> Turn:
+    """Warn before a clock runs out and escalate when it has; one that was stopped, or watches what is taken back, is silent."""
+    about = (line.disclosure_id, line.event_id)
+    if _is_stopped(line, _stops_on(line, bell.name, rules)):
+        return Turn(outcome=APPLIED, facts=facts, others="the clock had been stopped", concerns=about)
+    told, why = _BELLS[bell.stage](facts, line, bell, rules)
+    if told is None:
+        return Turn(outcome=APPLIED, facts=facts, others=why, concerns=about)
+    kind = rules.policy.clocks.get(bell.name)
+    next_role = (kind.next if kind and bell.stage == ESCALATED else None) or HUB
+    notice = _warning(line, bell, kind) if bell.stage == WARNED else _escalation(facts, line, bell, told, next_role)
+    if ledger.was_told(facts, notice.event_id, told):
+        return Turn(outcome=DUPLICATE, facts=facts, others="this clock rang before", concerns=about)
+    return Turn(outcome=DECIDED, facts=facts, others=why, notices=(notice,), concerns=about)
+
+
+def watched(facts: Facts, wanted: str, bell: Bell) -> Sent | None:
+    """Return the line of the ledger that a clock watches."""
+    return next((one for one in facts.ledger if clock_id(one.disclosure_id, bell.name, bell.stage) == wanted), None)
+
+
+def _is_stopped(line: Sent, stops_on: str) -> bool:
+    if line.state in {ledger.RETRACTED, ledger.REPLACED}:
+        return True
+    return ledger.STEPS.index(line.state) >= ledger.STEPS.index(stops_on)
+
+
+def _stops_on(line: Sent, name: str, rules: Rules) -> str:
+    """A correction's clock stops when it was read, any other by the receipt that the policy names."""
+    kind = rules.policy.clocks.get(name)
+    return kind.stops_on if kind and line.kind not in {"CORRECTION", "RETRACTION"} else STOPS_ON
+
+
+def _warned(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> _Heard:
+    """Its recipient itself, which knows of its alert already; not once it is excluded, which means silence (R11)."""
+    kind = rules.policy.clocks.get(bell.name)
+    if kind is None or kind.warn_before is None:
+        return None, "the policy in force does not warn before this clock runs out"
+    if line.recipient in line.excluded | excluded_for(facts):
+        return None, "its recipient may hear nothing more about the child"
+    return line.recipient, "the clock is about to run out"
+
+
+def _due(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> _Heard:  # noqa: ARG001 - one shape for all bells
+    """The area's hub, its duty team when the hub itself is late; never whom a publisher excludes (R11)."""
+    area = _area(facts, line, rules.registers)
+    in_turn = (area.hub, area.out_of_hours) if area else ()
+    wanted = reversed(in_turn) if area and line.recipient == area.hub else in_turn
+    told = next(_seated(wanted, facts, line, rules.registers), None)
+    return told, "the clock ran out" if told else "the clock ran out and the area has no hub to hear it"
+
+
+def _escalated(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> _Heard:
+    """The next role of the policy, where whoever heard that the clock ran out has not confirmed that, and is not it."""
+    heard = [one for one in facts.ledger if one.event_id == _bell_event(line, replace(bell, stage=DUE))]
+    if any(ledger.STEPS.index(one.state) >= ledger.STEPS.index(STOPS_ON) for one in heard):
+        return None, "whoever heard that the clock ran out has confirmed it"
+    kind, area = rules.policy.clocks.get(bell.name), _area(facts, line, rules.registers)
+    role = rules.policy.roles.get(kind.next) if kind and kind.next else None
+    desks = area_desks(role, area) if role else ()
+    before = {line.recipient, *(one.recipient for one in heard)}
+    told = next((one for one in _seated(desks, facts, line, rules.registers) if one not in before), None)
+    return told, "the clock ran out and nobody confirmed that" if told else "nobody else is there to hear that the clock ran out"
+
+
+_BELLS: Mapping[str, Callable[[Facts, Sent, Bell, Rules], _Heard]] = {WARNED: _warned, DUE: _due, ESCALATED: _escalated}
+
+
+def _seated(wanted: Iterable[RecipientId | None], facts: Facts, line: Sent, registers: Registers) -> Iterator[RecipientId]:
+    """Yield who hears in turn: never whom a publisher excludes, but its alternate."""
+    excluded = line.excluded | excluded_for(facts)
+    yield from (told for one in wanted if one and (told := stand_in(one, excluded, registers)))
+
+
+def _area(facts: Facts, line: Sent, registers: Registers) -> Area | None:
+    recipient = registers.recipients.get(line.recipient)
+    return registers.areas.get(facts.home_area or "") or registers.areas.get(recipient.area if recipient else "")
+
+
+def _bell_event(line: Sent, bell: Bell) -> EventId:
+    return EventId(f"{line.event_id}/{clock_id(line.disclosure_id, bell.name, bell.stage)}")
+
+
+def _warning(line: Sent, bell: Bell, kind: ClockKind | None) -> Notice:
+    """Remind a recipient of its own alert, and of nothing else."""
+    left = ((kind and kind.warn_before) or "").replace("_", " ")
+    because = f"`{line.disclosure_id}` is not confirmed yet: {left} are left, then the hub of the area hears that."
+    return Notice(
+        event_id=_bell_event(line, bell),
+        event_type=line.event_type,
+        producer=line.producer,
+        recipient=line.recipient,
+        role=line.role,
+        kind="ESCALATION",
+        because=(because,),
+        lawful_basis=ESCALATION_BASIS,
+        gateway=ESCALATION_GATEWAY,
+        rules=(WARNING_RULE,),
+    )
+
+
+def _escalation(facts: Facts, line: Sent, bell: Bell, told: RecipientId, role: RoleName) -> Notice:
+    """Say who is late and with what only to those who were told of the event themselves."""
+    knows = any(one.recipient == told and (one.root or one.event_id) == (line.root or line.event_id) for one in facts.ledger)
+    clock = bell.name.replace("_", " ")
+    because = (
+        f"`{line.recipient}` ({line.role}) has not confirmed its alert within {clock}: ask there."
+        if knows
+        else f"An alert about this child was not confirmed within {clock}: ask the operator, who knows by whom."
+    )
+    return Notice(
+        event_id=_bell_event(line, bell),
+        event_type=line.event_type if knows else UNCONFIRMED,
+        producer=line.producer,
+        recipient=told,
+        role=role,
+        kind="ESCALATION",
+        because=(because,),
+        lawful_basis=ESCALATION_BASIS,
+        gateway=ESCALATION_GATEWAY,
+    )
