@@ -20,6 +20,10 @@ _BOOLEANS = {True: 1, False: 0}
 _MISSING = object()  # in place of a default
 
 
+class Written(bytes):
+    """An array that was written before and comes again: its bytes go out as they are."""
+
+
 def writer(schema: Any) -> Write:
     """Return what appends a value of a parsed schema to some bytes; raises StopError for a kind that no schema of ours has.
 
@@ -121,6 +125,9 @@ def _array(schema: Any, named: _Named) -> Write:
     write = _writer(schema["items"], named)
 
     def write_array(out: bytearray, value: Any) -> None:
+        if type(value) is Written:
+            out += value
+            return
         if not isinstance(value, list | tuple):
             raise TypeError
         if value:

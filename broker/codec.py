@@ -5,7 +5,7 @@ Bytes of an older released version are read with the present schema, so old logs
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from io import BytesIO
 from typing import Any, cast
@@ -13,7 +13,7 @@ from typing import Any, cast
 import fastavro
 
 import schemas
-from broker.avro import Write, writer
+from broker.avro import Write, Written, writer
 from broker.core.event import (
     Action,
     Assertion,
@@ -56,6 +56,13 @@ def encode(name: str, message: Mapping[str, Any]) -> bytes:
     except UnreadableRecordError as error:
         raise UnreadableRecordError(f"message does not fit schema `{name}`: {error}") from error
     return bytes(out)
+
+
+def written(name: str, field: str, values: Sequence[Any]) -> Written:
+    """Write an array of a schema once, for messages in which it comes again; raises UnreadableRecordError as writing does."""
+    out = bytearray()
+    _writing_field(name, field)(out, values)
+    return Written(out)
 
 
 def decode(name: str, value: bytes) -> Message:
@@ -212,6 +219,11 @@ def _current(name: str) -> tuple[int, Any]:
 def _writing(name: str) -> tuple[bytes, Write]:
     number, schema = _current(name)
     return WIRE.pack(0, number), writer(schema)
+
+
+@cache
+def _writing_field(name: str, field: str) -> Write:
+    return writer(next(one["type"] for one in _current(name)[1]["fields"] if one["name"] == field))
 
 
 @cache

@@ -69,6 +69,13 @@ def test_what_does_not_fit_is_refused_by_the_name_of_its_field_and_no_value(pers
     assert str(caught.value) == words
 
 
+def test_an_array_written_before_goes_out_as_it_would_be_written_now() -> None:
+    names = bytearray()
+    avro.writer({"type": "array", "items": "string"})(names, ["Ada", "Bea"])
+
+    assert written(PERSON, {"age": 4, "names": avro.Written(names)}) == written(PERSON, {"age": 4, "names": ["Ada", "Bea"]})
+
+
 @pytest.mark.parametrize("schema", ["double", ["null", "string", "long"], {"type": "fixed", "name": "F", "size": 4}])
 def test_a_kind_of_schema_that_is_not_written_here_stops_the_program(schema: Any) -> None:
     with pytest.raises(StopError):

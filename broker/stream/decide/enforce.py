@@ -244,23 +244,42 @@ def _decision(
     decision: Decision, cause: Cause, verdict: Verdict | None, notice: Notice | None, disclosure: DisclosureId | None
 ) -> Message:
     return {
+        **_whatever_event(decision),
         "decision_id": decision_id(cause.record_id, decision.recipient, decision.role, verdict),
-        "recipient": decision.recipient,
-        "role": decision.role,
-        "outcome": decision.outcome,
-        "granted": list(decision.granted),
-        "withheld": list(decision.withheld),
-        "asked": list(decision.asked),
-        "asked_of": decision.asked_of,
-        "reasons": [{"rule": one.rule, "because": one.because, "categories": list(one.categories)} for one in decision.reasons],
-        "lawful_basis": decision.lawful_basis,
-        "gateway": decision.gateway,
-        "obligations": list(decision.obligations),
-        "clock": decision.clock,
         "due_at": notice.due_at if notice else None,
         "disclosure_id": disclosure,
         "view_digest": notice.view_digest if notice else None,
     }
+
+
+def _whatever_event(decision: Decision) -> Message:
+    """Return what an entry says of a decision that is the same for every event: decisions are remembered, and so is this."""
+    kept = _written.get(id(decision))
+    if kept is not None:
+        return kept[1]
+    reasons = [{"rule": one.rule, "because": one.because, "categories": one.categories} for one in decision.reasons]
+    said = {
+        "recipient": decision.recipient,
+        "role": decision.role,
+        "outcome": decision.outcome,
+        "granted": codec.written("decision", "granted", decision.granted),
+        "withheld": codec.written("decision", "withheld", decision.withheld),
+        "asked": codec.written("decision", "asked", decision.asked),
+        "asked_of": decision.asked_of,
+        "reasons": codec.written("decision", "reasons", reasons),
+        "lawful_basis": decision.lawful_basis,
+        "gateway": decision.gateway,
+        "obligations": codec.written("decision", "obligations", decision.obligations),
+        "clock": decision.clock,
+    }
+    if len(_written) >= _REMEMBERED:
+        _written.clear()
+    _written[id(decision)] = decision, said  # holding the decision keeps its id its own
+    return said
+
+
+_REMEMBERED = 20_000
+_written: dict[int, tuple[Decision, Message]] = {}
 
 
 def _by_ledger(notice: Notice, disclosure: DisclosureId, cause: Cause) -> Message:
