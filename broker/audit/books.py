@@ -116,6 +116,8 @@ class Books:
         end = mark or (End.IN_FLIGHT if offset >= lane.taken else End.NOWHERE)
         self._pages.set(record, end | _PRESENT)
         lane.ends[end] += 1
+        if mark in _PASSING:
+            self._settle(record)  # what held it may have let go before it was known here
 
     def accepted_to(self, lane_name: str, end: int) -> None:
         """Note that every record of a lane before `end` was brought."""

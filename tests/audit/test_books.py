@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.audit.books import Books
@@ -113,6 +113,15 @@ def test_a_record_is_in_flight_as_long_as_something_of_it_is_on_its_way(books: B
 
     assert [one.counts["in_flight"] for one in (unread, on_its_way, half, lost)] == [1, 1, 1, 0]
     assert (unread.balances, half.balances, lost.balances) == (True, True, False)
+
+
+def test_what_was_on_its_way_before_the_round_that_accepts_it_is_not_in_flight_for_ever(books: Books) -> None:
+    ahead = Round(end=0, on_their_way={0: 0}).read(books)
+    gone = Round(end=0, committed=1).read(books)
+    lost = Round(end=1, committed=1).read(books)
+
+    assert (ahead.accepted, gone.accepted) == (0, 0)
+    assert faults(lost) == [(0, "accepted and then nowhere")]
 
 
 def test_a_record_that_waits_in_state_for_an_answer_is_in_flight_until_the_state_names_it_no_more(books: Books) -> None:
@@ -233,6 +242,7 @@ class _Log:
         )
 
 
+@settings(max_examples=400, deadline=None)
 @given(st.lists(STEPS, max_size=40))
 def test_books_kept_little_by_little_say_what_books_made_afresh_say(steps: list[tuple[object, ...]]) -> None:
     log, kept, seen = _Log(), Books(None, "log"), (0, 0)
