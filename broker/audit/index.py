@@ -5,6 +5,7 @@ ids, only the first eight bytes of their hashes, so the reader must check that t
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -20,12 +21,19 @@ _BATCH = 5_000
 _SHIFT = 1 << 48  # a place is one number: partition above, offset below
 _TABLES = """
 CREATE TABLE IF NOT EXISTS places (key INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (key, place)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counts (kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, name));
 CREATE TABLE IF NOT EXISTS followed (partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
 """
 
 _FOLLOWED = """
 INSERT INTO followed VALUES (?, ?) ON CONFLICT (partition) DO UPDATE SET next_offset = max(next_offset, excluded.next_offset)
 """
+
+
+_COUNTED = """
+INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET number = number + excluded.number
+"""
+_FORM = 2  # of the tables; a file of another form is made anew
 
 
 class Place(NamedTuple):
@@ -40,7 +48,7 @@ class AuditIndex:
 
     def __init__(self, path: Path, log_id: str) -> None:
         """Open or make the index; `log_id` names the log: an index of another log is emptied, a damaged one made anew."""
-        self._database = open_local(path, _TABLES, log_id)
+        self._database = open_local(path, _TABLES, f"{_FORM}:{log_id}")
 
     def next_offset(self, partition: int) -> int:
         """Return the first offset of a partition that is not indexed yet."""
@@ -48,13 +56,16 @@ class AuditIndex:
         return int(row[0]) if row else 0
 
     def follow(self, records: Iterable[Record]) -> int:
-        """Index audit entries in the order of the log and return how many; safe to break off at any time."""
+        """Index and count audit entries in the order of the log; return how many were new. Safe to break off at any time."""
         remaining, count = iter(records), 0
         while batch := list(islice(remaining, _BATCH)):
             with transaction(self._database):
-                self._add(batch)
-            count += len(batch)
+                count += self._add(batch)
         return count
+
+    def counted(self, kind: str) -> Counter[str]:
+        """Return how many there are so far by outcome: of `records`, or of the `decisions` in them."""
+        return Counter(dict(self._database.execute("SELECT name, number FROM counts WHERE kind = ?", (kind,))))
 
     def find(self, some_id: str) -> list[Place]:
         """Return where entries that mention an event, decision or disclosure id may lie, oldest place first."""
@@ -65,11 +76,19 @@ class AuditIndex:
         """Close the file."""
         self._database.close()
 
-    def _add(self, batch: list[Record]) -> None:
-        rows = [(_key(one), record.partition * _SHIFT + record.offset) for record in batch for one in _ids_of(record)]
+    def _add(self, batch: list[Record]) -> int:
+        """Add what no other process has added meanwhile: an entry must count once."""
+        begins = {partition: self.next_offset(partition) for partition in {record.partition for record in batch}}
+        new = [record for record in batch if record.offset >= begins[record.partition]]
+        entries = [(record, entry) for record in new if (entry := _entry(record)) is not None]
+        rows = [(_key(one), record.partition * _SHIFT + record.offset) for record, entry in entries for one in _ids(entry)]
         self._database.executemany("INSERT OR IGNORE INTO places VALUES (?, ?)", rows)
-        ends = {record.partition: record.offset + 1 for record in batch}
+        counts = Counter(("records", entry["outcome"].lower()) for _, entry in entries)
+        counts.update(("decisions", one["outcome"].lower()) for _, entry in entries for one in entry["decisions"])
+        self._database.executemany(_COUNTED, [(*what, number) for what, number in counts.items()])
+        ends = {record.partition: record.offset + 1 for record in new}
         self._database.executemany(_FOLLOWED, ends.items())
+        return len(new)
 
 
 def mentions(entry: Message, some_id: str) -> bool:
@@ -77,13 +96,11 @@ def mentions(entry: Message, some_id: str) -> bool:
     return some_id in _ids(entry)
 
 
-def _ids_of(record: Record) -> Iterable[str]:
-    if record.value is None:
-        return ()
+def _entry(record: Record) -> Message | None:
     try:
-        return _ids(codec.decode("audit_entry", record.value))
+        return codec.decode("audit_entry", record.value) if record.value is not None else None
     except RejectError:
-        return ()  # not ours: the reconciler names it, the index goes on
+        return None  # not ours: the reconciler names it, the index goes on
 
 
 def _ids(entry: Message) -> set[str]:

@@ -1,9 +1,7 @@
 """Counts of what was decided, for metrics: from the audit log itself, so that no restart and no repeat makes them wrong."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(slots=True)
@@ -14,12 +12,6 @@ class Tally:
     decisions: Counter[str] = field(default_factory=Counter)  # disclose, withhold, ask
     dead_letters: Counter[str] = field(default_factory=Counter)  # reason
     reviews: Counter[str] = field(default_factory=Counter)  # kind
-
-    def audited(self, entry: Mapping[str, Any]) -> None:
-        """Count one audit entry."""
-        self.records[entry["outcome"].lower()] += 1
-        for decision in entry["decisions"]:
-            self.decisions[decision["outcome"].lower()] += 1
 
     def dead_lettered(self, reason: str) -> None:
         """Count one dead letter."""

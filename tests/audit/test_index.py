@@ -79,6 +79,18 @@ def test_an_entry_followed_twice_is_found_once(index: AuditIndex) -> None:
     assert index.find("e1") == [Place(0, 0)]
 
 
+def test_what_was_decided_is_counted_once_whoever_follows_and_goes_on_counting(index: AuditIndex, tmp_path: Path) -> None:
+    entries = [a_record(0, "e1"), a_record(1, "e2", outcome="APPLIED", decisions=[]), a_record(2, "e3")]
+    other = AuditIndex(tmp_path / "sub" / "audit.sqlite", "log-1")
+
+    new = [index.follow(entries[:2]), other.follow(entries), index.follow(entries)]
+
+    assert new == [2, 1, 0]
+    assert index.counted("records") == {"decided": 2, "applied": 1}
+    assert index.counted("decisions") == {"disclose": 2}
+    other.close()
+
+
 def test_an_index_of_another_log_is_emptied(index: AuditIndex, tmp_path: Path) -> None:
     index.follow([a_record(0, "e1")])
     index.close()

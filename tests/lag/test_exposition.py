@@ -3,6 +3,7 @@
 import socket
 import urllib.error
 import urllib.request
+from collections import Counter
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,8 +19,7 @@ from tests.lag.test_words import NOW, a_lag, a_report, an_undelivered
 
 
 def a_standing() -> Standing:
-    tally = Tally()
-    tally.audited({"outcome": "DECIDED", "decisions": [{"outcome": "DISCLOSE"}, {"outcome": "WITHHOLD"}]})
+    tally = Tally(records=Counter(decided=1), decisions=Counter(disclose=1, withhold=1))
     tally.dead_lettered("bad_signature")
     tally.review_opened("GAP")
     report = a_report(

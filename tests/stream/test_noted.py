@@ -1,5 +1,6 @@
 """What one worker found is what the others show."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,7 @@ LOST = Fault(topic="events.police.v1", partition=1, offset=7, problem="accepted 
 
 
 def test_what_was_noted_is_read_as_it_was_written(tmp_path: Path) -> None:
-    tally = Tally()
-    tally.audited({"outcome": "DECIDED", "decisions": [{"outcome": "DISCLOSE"}]})
+    tally = Tally(records=Counter(decided=1), decisions=Counter(disclose=1))
     balance = Balance(
         topic="events.police.v1", partition=1, first=0, end=9, counts={"decided": 8}, faults=(LOST,), faults_in_all=1
     )

@@ -22,7 +22,7 @@ from broker.lag.health import health
 from broker.lag.tally import Tally
 from broker.log import Entry, log
 from broker.settings import Settings
-from broker.stream.watching.audit_follower import INDEX_FILE, open_audit_follower
+from broker.stream.watching.audit_follower import INDEX_FILE, AuditFollower, open_audit_follower
 from broker.stream.watching.noted import Noted, read_noted, with_noted, write_noted
 from broker.stream.watching.reconcile_reader import BOOKS_FILE, Reconciler, open_reconciler
 from broker.stream.watching.watch import Watch, open_watch
@@ -78,12 +78,12 @@ class Keeper:
         """Do all of it, each at its own pace: a log that is read for the first time must not hide how far behind events are."""
         self._noted = replace(read_noted(self.settings.data) or Noted(), tally=Tally())
         async with (
-            open_audit_follower(self.settings, self._noted.tally) as audit,
+            open_audit_follower(self.settings) as audit,
             open_watch(self.settings, self._noted.tally) as watch,
             open_reconciler(self.settings, self.settings.data / BOOKS_FILE) as reconciler,
         ):
             await self._together(
-                lambda: self._with(INDEX_FILE, audit.catch_up()),
+                lambda: self._with(INDEX_FILE, self._index(audit)),
                 lambda: self._with(BOOKS_FILE, self._reconcile(reconciler)),
                 lambda: self._look(watch, keeping=True),
             )
@@ -112,6 +112,10 @@ class Keeper:
             if is_damage(error):
                 remove(self.settings.data / file)
             raise
+
+    async def _index(self, audit: AuditFollower) -> None:
+        await audit.catch_up()
+        audit.count_into(self._noted.tally)
 
     async def _reconcile(self, reconciler: Reconciler) -> None:
         balances = tuple(await reconciler.balance())
