@@ -66,32 +66,33 @@ def taken_back(facts: Facts, event: Event) -> Corrected:
     return _stop_using(lines, event)
 
 
-def protected(facts: Facts, event: Event, policy: Policy) -> Corrected:
-    """Return what follows for everybody who holds what a protection now keeps from them, or what betrays it (I8)."""
+def no_longer_held(facts: Facts, event: Event, policy: Policy) -> Corrected:
+    """Return what follows for everybody who holds what may not be held any more once this event is taken.
+
+    That is what a protection which it sets keeps from them, or what betrays it (I8), and what they were told on the strength of
+    an agreement that stands no longer.
+    """
     control = event.control or {}
-    if event.header.event_type != "control.protection" or control.get("state") != "set":
-        return Corrected()
-    return _under(facts, (control.get("kind") or "",), policy, event.header.event_id)
+    sets = event.header.event_type == "control.protection" and control.get("state") == "set" and not takes_back(event)
+    return _let_go(facts, (control.get("kind") or "",) if sets else (), policy, event.header.event_id)
 
 
-def disagreed(facts: Facts, by: EventId, policy: Policy) -> Corrected:
-    """Return what follows for those who were told on the strength of an agreement that stands no longer."""
-    ends = no_longer(facts, policy)
-    return joined(*(_let_go(one, one.categories - one.agreed, frozenset(), by, cause) for one, cause in ends))
+def cancelled(facts: Facts, by: EventId, passed: Collection[EventId] = ()) -> Corrected:
+    """Return the retractions of what stands although its agency took a version of it back, or passed over it with a later one."""
+    lines = tuple(one for one in ledger.standing(facts) if one.event_id in passed or _is_cancelled(facts, one))
+    return Corrected(tuple(recall.stop(one, by) for one in lines), tuple(one.disclosure_id for one in lines))
 
 
-def merged(facts: Facts, policy: Policy | None) -> Corrected:
-    """Return what two records of one child make together: one was told what the other protects or cancelled.
+def merged(facts: Facts, passed: Collection[EventId], policy: Policy | None) -> Corrected:
+    """Return what two records of one child make together: one was told what the other protects, cancelled or passed over.
 
     Without a policy nothing was ever told.
     """
     if policy is None:
         return Corrected()
-    cancelled = tuple(one for one in ledger.standing(facts) if _is_cancelled(facts, one))
-    gone = Corrected(tuple(recall.stop(one, MERGED) for one in cancelled), tuple(one.disclosure_id for one in cancelled))
+    gone = cancelled(facts, MERGED, passed)
     kinds = protections_at(facts.protections, facts.at)
-    both = joined(gone, _under(marked(facts, gone), kinds, policy, MERGED))
-    return joined(both, disagreed(marked(facts, both), MERGED, policy))
+    return joined(gone, _let_go(marked(facts, gone), kinds, policy, MERGED))
 
 
 def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
@@ -101,7 +102,9 @@ def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
     nothing any more is told to stop using the old one; who is new gets an alert as for any event.
     """
     superseded = superseded_by(event)
-    held = {one.recipient: one for one in ledger.standing(facts, superseded)} if superseded else {}
+    standing = ledger.standing(facts, superseded or event.header.event_id)  # its own: a merge has it decided again
+    held = {one.recipient: one for one in standing}
+    earlier = tuple(one for one in standing if held[one.recipient] is not one)  # told twice, under two records of the child
     root = ledger.root_of(facts, superseded) if superseded else None
     notices, unchanged, replaced = [], [], []
     for notice in granted if root is None else [replace(one, root=root) for one in granted]:
@@ -109,11 +112,11 @@ def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
         if before is None:
             notices.append(notice)
         elif before.view_digest == notice.view_digest:
-            unchanged.append(replace(before, event_id=notice.event_id, root=root))
+            unchanged.append(_as_now(before, notice))
         else:
             replaced.append(before.disclosure_id)
             notices.append(_in_place_of(before, notice))
-    gone = _stop_using(held.values(), event)
+    gone = _stop_using((*earlier, *(held.values() if superseded else ())), event)
     return Corrected((*notices, *gone.notices), gone.retracted, tuple(replaced), tuple(unchanged))
 
 
@@ -121,8 +124,15 @@ def again(facts: Facts, notice: Notice) -> Corrected:
     """Send a fuller view of an event in place of the one that its recipient may hold already."""
     before = next((one for one in ledger.standing(facts, notice.event_id) if one.recipient == notice.recipient), None)
     if before is None:
-        return Corrected((notice,))
+        version = ledger.next_version(facts, notice.event_id, notice.recipient)
+        return Corrected((replace(notice, version=version),))
     return Corrected((_in_place_of(before, notice),), replaced=(before.disclosure_id,))
+
+
+def passed_over(facts: Facts, event: Event) -> Corrected:
+    """Return the retractions of what an event changes that itself came too late: a later version of it stands already."""
+    superseded = superseded_by(event)
+    return _stop_using(ledger.standing(facts, superseded), event) if superseded else Corrected()
 
 
 def is_of(facts: Facts, event: Event) -> bool:
@@ -132,6 +142,18 @@ def is_of(facts: Facts, event: Event) -> bool:
     if voice is not None:
         return voice == producer
     return all(one.producer in {"", producer} for one in facts.ledger if one.event_id == superseded)
+
+
+def _as_now(before: Sent, notice: Notice) -> Sent:
+    """Let a disclosure stand for a later version of its event, on the grounds on which that goes."""
+    return replace(
+        before,
+        event_id=notice.event_id,
+        root=notice.root,
+        roles=notice.roles,
+        agreed=notice.agreed,
+        agreed_by=notice.agreed_by,
+    )
 
 
 def _in_place_of(before: Sent, notice: Notice) -> Notice:
@@ -149,30 +171,36 @@ def _in_place_of(before: Sent, notice: Notice) -> Notice:
 def _stop_using(lines: Iterable[Sent], event: Event) -> Corrected:
     """Tell each recipient once for each disclosure that it holds."""
     held = tuple(lines)
-    notices = tuple(recall.stop(one, event.header.event_id) for one in held)
-    return Corrected(notices=notices, retracted=tuple(one.disclosure_id for one in held))
+    by = event.header.event_id
+    return Corrected(tuple(recall.stop(one, by) for one in held), tuple(one.disclosure_id for one in held))
 
 
-def _under(facts: Facts, kinds: Collection[str], policy: Policy, by: EventId) -> Corrected:
-    """Have deleted what these protections keep back; where nothing of use is left, or an identity is to be forgotten, all."""
-    found, whole = Corrected(), not FORGOTTEN.isdisjoint(kinds)
+def _let_go(facts: Facts, kinds: Collection[str], policy: Policy, by: EventId) -> Corrected:
+    """Have deleted what these protections keep back and what nobody agrees to any more, in one message for each disclosure.
+
+    All of it goes where nothing of use is left (which is more than that there is something), or an identity is to be forgotten.
+    """
+    ended = {one.disclosure_id: cause for one, cause in no_longer(facts, policy)}
+    found = Corrected()
     for one in ledger.standing(facts):
-        covered, cuts = kept_from(one, kinds, policy, facts.at)
-        if covered or cuts:
-            left = frozenset() if whole else (one.left if cuts else one.categories) - covered
-            found = joined(found, _let_go(one, left, cuts, by))
+        covered, cuts = kept_from(one, kinds, policy, facts.at) if kinds else (frozenset(), frozenset())
+        cause = ended.get(one.disclosure_id)
+        if not (covered or cuts or cause):
+            continue
+        left = (one.left if cuts else one.categories) - covered - (one.agreed if cause else frozenset())
+        is_of_use = Category.EXISTENCE in left and len(left) > 1 and (FORGOTTEN.isdisjoint(kinds) or not (covered or cuts))
+        found = joined(found, _said(one, left if is_of_use else None, cuts, by, cause or recall.CHANGED))
     return found
 
 
-def _let_go(
-    held: Sent, left: frozenset[Category], cuts: frozenset[Cut], by: EventId, cause: recall.Cause = recall.CHANGED
-) -> Corrected:
-    """Have a part deleted while something of use is left, which is more than that there is something; else all of it."""
-    if Category.EXISTENCE in left and len(left) > 1:
-        return Corrected((recall.trim(held, left, cuts, cause),), replaced=(held.disclosure_id,))
-    return Corrected((recall.stop(held, by, cause),), (held.disclosure_id,))
+def _said(held: Sent, left: frozenset[Category] | None, cuts: frozenset[Cut], by: EventId, cause: recall.Cause) -> Corrected:
+    if left is None:
+        return Corrected((recall.stop(held, by, cause),), (held.disclosure_id,))
+    return Corrected((recall.trim(held, left, cuts, cause),), replaced=(held.disclosure_id,))
 
 
 def _is_cancelled(facts: Facts, held: Sent) -> bool:
-    named = held.event_id if held.event_id in facts.cancelled else held.root
-    return named in facts.cancelled and facts.voices.get(named, held.producer) == held.producer
+    """Tell whether its agency took back any version of the event that it is about."""
+    root = ledger.root_of(facts, held.event_id, held.root)
+    versions = (one for one in facts.cancelled if one == held.event_id or ledger.root_of(facts, one) == root)
+    return any(facts.voices.get(one, held.producer) == held.producer for one in versions)

@@ -10,6 +10,8 @@ from broker.core.event import Category
 from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, Millis, RecipientId, RoleName, RuleId
 from broker.core.policy import Cut
 
+OVERTAKEN = -1  # in `seen`: a later version came before this event did
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:

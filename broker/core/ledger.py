@@ -53,17 +53,26 @@ def with_lines(held: Sequence[Sent], lines: Sequence[Sent]) -> Sequence[Sent]:
 def standing(facts: Facts, event_id: EventId | None = None) -> tuple[Sent, ...]:
     """Return the lines that somebody may still rely on: all, or those of one event and of every version of it."""
     found: dict[DisclosureId, Sent] = {}
-    roots = {root_of(facts, event_id)} if event_id else None
+    root = root_of(facts, event_id) if event_id else None
     for one in facts.ledger:
-        ours = roots is None or (one.root or one.event_id) in roots or one.event_id == event_id
+        ours = root is None or root_of(facts, one.event_id, one.root) == root or one.event_id == event_id
         if ours and one.state not in _OVER and one.kind not in _ABOUT_A_MESSAGE:
             found[one.disclosure_id] = one
     return tuple(found.values())
 
 
-def root_of(facts: Facts, event_id: EventId) -> EventId:
-    """Return the first event of the chain of corrections that an event is in; itself when it is in none."""
-    return next((one.root or event_id for one in facts.ledger if one.event_id == event_id), event_id)
+def root_of(facts: Facts, event_id: EventId, noted: EventId | None = None) -> EventId:
+    """Return the first event of the chain of corrections that an event is in; itself when it is in none.
+
+    What is known now counts before what a line of the ledger noted when it was written: links may come later than versions.
+    """
+    return facts.roots.get(event_id) or noted or event_id
+
+
+def next_version(facts: Facts, event_id: EventId, recipient: RecipientId) -> int:
+    """Return the version of the next view of an event for a recipient: one that was taken back is never shown again as it was."""
+    said = (one.version for one in facts.ledger if one.event_id == event_id and one.recipient == recipient)
+    return max(said, default=0) + 1
 
 
 def find(facts: Facts, disclosure_id: DisclosureId) -> Sent | None:

@@ -5,7 +5,6 @@ Pure. A turn is a value; `broker.stream.decide.enforce` gives its notices their 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
@@ -17,22 +16,22 @@ from broker.core.corrections import Corrected
 from broker.core.decide import decide
 from broker.core.disclose import granted_view, view_digest
 from broker.core.event import Action, Event
-from broker.core.facts import Facts, Sent
+from broker.core.facts import OVERTAKEN, Facts, Sent
 from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName, digest
 from broker.core.notice import Notice
 from broker.core.policy import HOLDER, Policy
 from broker.core.registers import Registers
 from broker.core.roles import hub_of
+from broker.core.undoing import undone, with_link
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
 from broker.errors import ChangedContentError, NotPermittedError, StaleVersionError
 
-_Value = TypeVar("_Value")
 DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
-OVERTAKEN = -1  # in `seen`: a later version came before this event did
 GAP_BASIS, GAP_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
 _TAKEN_BACK = "it was taken back by its publisher before it came"
 _HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
 _FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
+_TOO_LATE = "a later version of this record was taken before: what it changed is over"
 _SEEN = "the same event was taken before"
 _CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
 _FILLED = "somebody fills a role now in which nobody could be told when it came"
@@ -79,18 +78,29 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     """
     facts = _own(facts, event)
     known = facts.seen.get(event.header.event_id)
-    if known == OVERTAKEN:
-        raise StaleVersionError("a later version of this record was taken before: nothing to do")
-    if known is not None:
+    if known is not None and known != OVERTAKEN:
         if facts.contents.get(event.header.event_id) not in {None, content_digest(event)}:
             raise ChangedContentError(_CHANGED)
         return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
+    if known == OVERTAKEN and event.header.supersedes is None:
+        raise StaleVersionError("a later version of this record was taken before: nothing to do")
     foreign = not corrections.is_of(facts, event)
     doubt = _FOREIGN if foreign else unfit(event, rules.policy)
     if facts.holds or doubt:
         binds = foreign or (bool(doubt) and keeps_back(event, rules.policy))
         return _hold(facts, event, rules, doubt or _HELD, binds=binds)
-    return decide_now(facts, event, rules, at)
+    return _too_late(facts, event, rules) if known == OVERTAKEN else decide_now(facts, event, rules, at)
+
+
+def _too_late(facts: Facts, event: Event, rules: Rules) -> Turn:
+    """End what an event changes that comes after a later version of it: the two ends of a chain meet, here or in a merge."""
+    earlier = event.header.supersedes
+    if event.header.action is not Action.UPDATE or earlier is None:
+        return Turn(outcome=APPLIED, facts=noted(facts, event), others=_TOO_LATE)
+    ended = corrections.passed_over(facts, event)
+    after = with_link(undone(noted(_overtaken(facts, event), event), earlier), event.header.event_id, earlier)
+    gone = corrections.cancelled(corrections.marked(after, ended), event.header.event_id)
+    return replace(_correct(after, event, corrections.joined(ended, gone), rules, None), others=_TOO_LATE)
 
 
 def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
@@ -101,23 +111,22 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
     if corrections.takes_back(event):
-        return _correct(after, event, _and_disagreed(after, event, corrections.taken_back(facts, event), rules), rules, None)
+        return _correct(after, event, _and_let_go(after, event, corrections.taken_back(facts, event), rules), rules, None)
     verdict = decide(event, after, rules.policy, rules.registers, at)
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
-    covered = corrections.protected(corrections.marked(facts, corrected), event, rules.policy)
-    both = corrections.joined(corrected, covered)
-    return _correct(after, event, _and_disagreed(after, event, both, rules), rules, verdict)
+    return _correct(after, event, _and_let_go(after, event, corrected, rules), rules, verdict)
 
 
-def _and_disagreed(after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:
-    """Add what follows for those whose agreement ends with this event."""
-    facts = corrections.marked(after, found)
-    return corrections.joined(found, corrections.disagreed(facts, event.header.event_id, rules.policy))
+def _and_let_go(after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:
+    """Add what follows for those who hold what may not be held any more."""
+    return corrections.joined(found, corrections.no_longer_held(corrections.marked(after, found), event, rules.policy))
 
 
 def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
     """Decide a held event that a person let go on; whatever else holds the line goes on holding it."""
+    if event.header.event_id in facts.roots.values():
+        return _too_late(facts, event, rules)
     turn = decide_now(replace(facts, holds=frozenset()), event, rules, facts.at)
     return replace(turn, facts=replace(turn.facts, holds=facts.holds))
 
@@ -136,7 +145,8 @@ def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None
     if not told:
         return None
     only = replace(verdict, decisions=told, gaps=(), others=_FILLED)
-    return _correct(facts, event, Corrected(tuple(notice_of(event, one, facts, rules) for one in told)), rules, only)
+    found = [corrections.again(facts, notice_of(event, one, facts, rules)) for one in told]
+    return _correct(facts, event, corrections.joined(*found), rules, only)
 
 
 def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules) -> Turn:
@@ -161,47 +171,6 @@ def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules)
     return _correct(facts, event, corrected, rules, only)
 
 
-def merge(facts: Facts, loser: Facts, at: Millis, policy: Policy | None) -> Turn:
-    """Take over facts and ledger of another reference of the same child; protections of either win, for what was told too.
-
-    There is a policy in force wherever anybody was told anything.
-    """
-    joined = replace(
-        facts,
-        at=at,
-        birth_date=facts.birth_date or loser.birth_date,
-        home_area=facts.home_area or loser.home_area,
-        connections=_union(facts.connections, loser.connections),
-        statuses=_union(facts.statuses, loser.statuses),
-        protections=_union(facts.protections, loser.protections),
-        findings=_union(facts.findings, loser.findings),
-        agreements=_union(facts.agreements, loser.agreements),
-        exclusions=_union(facts.exclusions, loser.exclusions),
-        statements=(*(one for one in loser.statements if one not in facts.statements), *facts.statements),
-        contents={**loser.contents, **facts.contents},
-        roots={**loser.roots, **facts.roots},
-        told={**loser.told, **facts.told},
-        wishes={**loser.wishes, **facts.wishes},
-        seen={**loser.seen, **facts.seen},
-        cancelled=facts.cancelled | loser.cancelled,
-        referrers={**loser.referrers, **facts.referrers},
-        matters={**loser.matters, **facts.matters},
-        voices={**loser.voices, **facts.voices},
-        ledger=ledger.with_lines(facts.ledger, loser.ledger),
-        holds=facts.holds | loser.holds,
-    )
-    corrected = corrections.merged(joined, policy)
-    ended = (*corrected.retracted, *corrected.replaced)
-    return Turn(
-        outcome=DECIDED if corrected.notices else APPLIED,
-        facts=corrections.marked(joined, corrected),
-        others="facts and ledger of another reference of the same child were taken over",
-        notices=corrected.notices,
-        concerns=ended,
-        ended=ended,
-    )
-
-
 def with_dues(turn: Turn, rules: Rules) -> Turn:
     """Say by when what a turn tells has to be confirmed."""
     return replace(turn, notices=tuple(_with_due(one, turn.facts.at, rules) for one in turn.notices))
@@ -219,8 +188,12 @@ def _own(facts: Facts, event: Event) -> Facts:
         return facts
     if facts.seen.get(header.event_id, OVERTAKEN) != OVERTAKEN:
         raise NotPermittedError("the event id is that of another agency's event: publish it under an id of its own")
-    seen = {one: sequence for one, sequence in facts.seen.items() if one != header.event_id}
-    return replace(facts, seen=seen, cancelled=facts.cancelled - {header.event_id})
+    name = header.event_id
+    seen = {one: sequence for one, sequence in facts.seen.items() if one != name}
+    theirs = {one for one, root in facts.roots.items() if root == name}
+    roots = {one: root for one, root in facts.roots.items() if root != name}
+    ledger_lines = tuple(replace(one, root=None) if one.event_id in theirs else one for one in facts.ledger)
+    return replace(facts, seen=seen, cancelled=facts.cancelled - {name}, roots=roots, ledger=ledger_lines)
 
 
 def _overtaken(facts: Facts, event: Event) -> Facts:
@@ -343,7 +316,3 @@ def _who_decides(event: Event, asked: Decision, decisions: Sequence[Decision], f
 
 def _gap_question(gap: Gap) -> Question:
     return Question(kind="GAP", for_recipient=gap.hub or "", about=gap.role, why=gap.because)
-
-
-def _union(one: Sequence[_Value], other: Sequence[_Value]) -> tuple[_Value, ...]:
-    return (*one, *(value for value in other if value not in one))

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from broker.core.event import Event
-from broker.core.facts import Connection, Facts, Protection, Statement, Status
+from broker.core.facts import OVERTAKEN, Connection, Facts, Protection, Statement, Status
 from broker.core.identifiers import EventId
 
 _MOST = 4  # events that say the same are kept each: when one is taken back, the others still hold
@@ -25,12 +25,56 @@ def linked(facts: Facts, event_id: EventId, superseded: EventId) -> Facts:
     return replace(facts, roots={**facts.roots, event_id: facts.roots.get(superseded, superseded)})
 
 
+def with_link(facts: Facts, event_id: EventId, superseded: EventId) -> Facts:
+    """Remember an event as a later version of another when versions of its own came before it: one chain is made of two."""
+    facts = linked(facts, event_id, superseded)
+    return replace(facts, roots={name: _first(facts.roots, name) for name in facts.roots})
+
+
 def undone(facts: Facts, event_id: EventId) -> Facts:
     """Take out everything that any version of an event began, and let what it ended last again.
 
     Versions are those of one agency: another's that names the same event is not touched (I10).
     """
-    gone = _versions(facts, event_id)
+    return _without(facts, _versions(facts, event_id))
+
+
+def passed_over(facts: Facts, other: Facts) -> frozenset[EventId]:
+    """Return the events of one record of a child of which the other record of it holds a later version."""
+    return frozenset(
+        name
+        for name, sequence in facts.seen.items()
+        if sequence != OVERTAKEN and other.seen.get(name) == OVERTAKEN and facts.voices.get(name) == other.voices.get(name)
+    )
+
+
+def settled(facts: Facts, other: Facts) -> Facts:
+    """Undo in one record of a child what the other record of it knows to be changed or taken back by its own agency."""
+    for name in sorted(other.cancelled):
+        if name in facts.seen and facts.voices.get(name) == other.voices.get(name):
+            facts = undone(facts, name)
+    return _without(facts, passed_over(facts, other))
+
+
+def joined_roots(facts: Facts, other: Facts) -> Mapping[EventId, EventId]:
+    """Return the chains of two records as one: a version may be in one of them and the event that it changes in the other."""
+    roots = {**other.roots, **facts.roots}
+    for name in roots:
+        roots[name] = _first(roots, name)
+    return roots
+
+
+def _first(roots: Mapping[EventId, EventId], name: EventId) -> EventId:
+    passed = {name}
+    while (before := roots.get(name)) is not None and before not in passed:
+        passed.add(before)
+        name = before
+    return name
+
+
+def _without(facts: Facts, gone: frozenset[EventId]) -> Facts:
+    if not gone:
+        return facts
     changes: _Changes = {
         "connections": _revived([one for one in facts.connections if one.event_id not in gone], gone),
         "statuses": _revived([one for one in facts.statuses if one.event_id not in gone], gone),

@@ -6,8 +6,9 @@ from broker.core.apply import apply_event, claimed
 from broker.core.event import Action, ToldFamily
 from broker.core.facts import Facts
 from broker.core.identifiers import ChildRef, EventId, Millis
-from broker.core.line import merge
-from tests.core.values import AT, OTHER_SCHOOL, SCHOOL, an_event, england
+from broker.core.line import Rules, take_event
+from broker.core.merging import merge
+from tests.core.values import AT, OTHER_SCHOOL, SCHOOL, an_event, area, england
 
 HOME = "E10000001"
 
@@ -104,3 +105,15 @@ def test_a_merged_record_can_still_be_taken_back():
 
     assert merged.birth_date == "2015-05-05"
     assert after(back("r1", SCHOOL), facts=merged).birth_date is None
+
+
+@pytest.mark.parametrize("over", [plan("c2", of="c1", event_type="council.cp_plan.reviewed"), back("c1")])
+def test_a_merge_undoes_what_the_other_record_knows_to_be_changed_or_taken_back(over):
+    one, other = after(plan("c1")), take(over)
+    for winner, loser in ((one, other), (other, one)):
+        assert merge(winner, loser, Millis(AT + 9), england()).facts.statuses == ()
+
+
+def take(event):
+    """Take one event into an empty line."""
+    return take_event(Facts(child_ref=ChildRef("child"), home_area=HOME), event, Rules(england(), area()), AT).facts

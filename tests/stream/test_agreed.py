@@ -1,5 +1,6 @@
 """A withdrawal reaches those who were told on the strength of the agreement, and nobody told on another ground (R4, I6, I7)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,20 @@ from broker import codec
 from broker.core.event import Action, Body, Category, Event, Sector
 from broker.core.identifiers import AgencyId, EventId
 from broker.core.policy import Condition, Effect, Policy, Question, Rule
-from tests.stream.lines import CHILD, GP, HUB, SCHOOL, ALine, a_policy, a_rule, an_event, an_update, at_practice, on_roll
+from tests.stream.lines import (
+    CHILD,
+    GP,
+    HUB,
+    SCHOOL,
+    ALine,
+    a_policy,
+    a_protection,
+    a_rule,
+    an_event,
+    an_update,
+    at_practice,
+    on_roll,
+)
 
 KNOWN = frozenset({Category.EXISTENCE, Category.CONCERN})
 COUNCIL: dict[str, Any] = {"producer": AgencyId("E10000030"), "sector": Sector.COUNCILS}
@@ -163,3 +177,22 @@ def test_two_records_of_one_child_share_a_withdrawal() -> None:
     line.feed({"kind": "HANDOVER", "child_ref": "c-child"}, key=b"c-loser")
 
     assert kinds(line, GP) == ["ALERT", "RETRACTION"]
+
+
+def test_a_later_version_stands_on_the_grounds_on_which_it_goes() -> None:
+    """It says the same as the one before it, which went because harm was likely; this one goes by consent alone."""
+    keep = a_rule("confidence", "gp", effect=Effect.WITHHOLD, basis=None)
+    unless = ((agreed(frozenset()),), (Condition(Question.FINDING, values=frozenset({"significant_harm"})),))
+    line = ALine(a_policy(a_rule("doctor", "gp"), replace(keep, unless=unless)))
+    line.take(at_practice(), consent("yes", "given"), harm(), an_event(), harm("over", "withdrawn"), an_update("e1", "e2"))
+    assert kinds(line, GP) == ["ALERT"]
+
+    assert kinds(line.take(consent("no", "withdrawn")), GP) == ["ALERT", "RETRACTION"]
+
+
+def test_a_merge_that_brings_a_protection_and_a_withdrawal_says_both_in_one_message() -> None:
+    line = a_line().take(a_protection(), consent("no", "withdrawn"), child="c-loser")
+    line.feed({"kind": "HANDOVER", "child_ref": "c-child"}, key=b"c-loser")
+
+    assert kinds(line, GP) == ["ALERT", "RETRACTION"]
+    assert kinds(line, SCHOOL) == ["ALERT", "CORRECTION"]

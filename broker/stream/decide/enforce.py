@@ -157,6 +157,11 @@ def filled_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) 
     return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="somebody fills the role now and was told")
 
 
+def overtaken_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
+    """Make the record that takes back a review: what it asks about was taken back or changed by its publisher."""
+    return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="it was taken back or changed meanwhile")
+
+
 def _closed(waiting: Waiting, header: Header, facts: Facts, cause: Cause, **how: Any) -> Outgoing:
     message = {
         "review_id": waiting.review_id,

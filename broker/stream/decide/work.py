@@ -13,17 +13,18 @@ from broker.core.event import Event
 from broker.core.facts import Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
 from broker.core.line import Question, Rules, Turn
+from broker.core.merging import merge
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import NotPermittedError, UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
-from broker.stream.decide.enforce import Cause, Enforcer, closed_review, filled_review, review_id
+from broker.stream.decide.enforce import Cause, Enforcer, closed_review, filled_review, overtaken_review, review_id
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.decide.shelf import Waiting
 from broker.stream.topics import SUBJECTS
 
 LINK = "LINK"
-GAP = "GAP"
+GAP, HOLD = "GAP", "HOLD"
 GAP_STAYS = 7 * 24 * 3600 * 1000  # how long somebody who comes to the child is still told what came before them
 _REJECTED = "a person decided that this does not go on"
 _SETTLED = "the hub has seen to it that somebody in this role hears"
@@ -77,10 +78,11 @@ class Work:
         value = self.message["event"]
         event = codec.decode_event(_there(value))
         rules = self._begin()
-        before = self.facts
-        self._put(line.take_event(before, event, rules, before.at), self._cause("event", event, value), rules)
+        before, over = self.facts, self._over(event)
+        turn, cause = line.take_event(before, event, rules, before.at), self._cause("event", event, value)
+        self._put(turn, cause, rules)
         if self.shelf:
-            self._clear_gaps(superseded_by(event))
+            self._take_off([] if turn.outcome == line.IN_REVIEW else over, cause)
             if _involved(before) != _involved(self.facts):
                 self._fill_gaps(rules)
 
@@ -113,7 +115,7 @@ class Work:
         if given is not None:
             loser = facts_from_bytes(given)
             rules = self._begin() if loser.ledger or self.facts.ledger else None
-            turn = line.merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules.policy if rules else None)
+            turn = merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules.policy if rules else None)
             turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
             turn = line.with_dues(turn, rules) if rules else turn
             self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
@@ -170,16 +172,23 @@ class Work:
         self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED, concerns=(event.header.event_id,)), cause, None)
         self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
 
-    def _clear_gaps(self, superseded: EventId | None) -> None:
-        """Take off the gaps of an event that is taken back or changed, and those that nobody filled in time."""
-        kept = []
-        for one in self.shelf:
-            gone = one.kind == GAP and (
-                one.until <= self.facts.at or (superseded and codec.decode_header(one.event).event_id == superseded)
-            )
-            if not gone:
-                kept.append(one)
-        self.shelf = tuple(kept)
+    def _over(self, event: Event) -> list[Waiting]:
+        """Return what waits about any version of an event that this one takes back or changes.
+
+        Nobody is asked any more about what was said before the change: to grant it would tell what is over.
+        """
+        superseded = superseded_by(event)
+        if superseded is None:
+            return []
+        root = ledger.root_of(self.facts, superseded)
+        waits = (one for one in self.shelf if one.kind != HOLD)
+        return [one for one in waits if ledger.root_of(self.facts, codec.decode_header(one.event).event_id) == root]
+
+    def _take_off(self, over: list[Waiting], cause: Cause) -> None:
+        """Take off what is over, and gaps that nobody filled in time."""
+        for one in over:
+            self.outputs.append(overtaken_review(one, codec.decode_header(one.event), self.facts, cause))
+        self.shelf = tuple(one for one in self.shelf if one not in over and not 0 < one.until <= self.facts.at)
 
     def _fill_gaps(self, rules: Rules) -> None:
         """Try again to tell whom nobody could be told for: another organisation has come to the child."""
@@ -198,7 +207,7 @@ class Work:
         self.facts = replace(self.facts, holds=held_by - {EventId(asked.about)})
         released = [asked]
         if held_by and not self.facts.holds:
-            others = (one for one in self.shelf if one.kind == "HOLD" and one is not asked)
+            others = (one for one in self.shelf if one.kind == HOLD and one is not asked)
             released += [one for one in others if not unfit(codec.decode_event(one.event), rules.policy)]
         self.shelf = tuple(one for one in self.shelf if one not in released)
         for one in released:
@@ -207,7 +216,8 @@ class Work:
             if one is asked and resolution["decision"] != LINK:
                 turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
             else:
-                turn = line.decide_released(self.facts, event, rules)
+                over, turn = self._over(event), line.decide_released(self.facts, event, rules)
+                self._take_off(over, cause)
             self._put(turn, cause, rules)
             self.outputs.append(closed_review(one, event.header, self.facts, resolution, cause))
 

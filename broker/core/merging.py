@@ -1,0 +1,64 @@
+"""Two records that turn out to be of one child: facts and ledger of one are taken over by the other.
+
+Protections of either win, also for what was told before; what one record knows to be changed or taken back is so in both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from broker.core import corrections, ledger
+from broker.core.facts import OVERTAKEN, Facts
+from broker.core.identifiers import Millis
+from broker.core.line import APPLIED, DECIDED, Turn
+from broker.core.policy import Policy
+from broker.core.undoing import joined_roots, passed_over, settled
+
+_Value = TypeVar("_Value")
+
+
+def merge(facts: Facts, loser: Facts, at: Millis, policy: Policy | None) -> Turn:
+    """Take over facts and ledger of another reference of the same child; protections of either win, for what was told too.
+
+    There is a policy in force wherever anybody was told anything.
+    """
+    passed = passed_over(facts, loser) | passed_over(loser, facts)
+    facts, loser = settled(facts, loser), settled(loser, facts)
+    joined = replace(
+        facts,
+        at=at,
+        birth_date=facts.birth_date or loser.birth_date,
+        home_area=facts.home_area or loser.home_area,
+        connections=_union(facts.connections, loser.connections),
+        statuses=_union(facts.statuses, loser.statuses),
+        protections=_union(facts.protections, loser.protections),
+        findings=_union(facts.findings, loser.findings),
+        agreements=_union(facts.agreements, loser.agreements),
+        exclusions=_union(facts.exclusions, loser.exclusions),
+        statements=(*(one for one in loser.statements if one not in facts.statements), *facts.statements),
+        contents={**loser.contents, **facts.contents},
+        roots=joined_roots(facts, loser),
+        told={**loser.told, **facts.told},
+        wishes={**loser.wishes, **facts.wishes},
+        seen={name: max(one.seen.get(name, OVERTAKEN) for one in (facts, loser)) for name in (*loser.seen, *facts.seen)},
+        cancelled=facts.cancelled | loser.cancelled,
+        referrers={**loser.referrers, **facts.referrers},
+        matters={**loser.matters, **facts.matters},
+        voices={**loser.voices, **facts.voices},
+        ledger=ledger.with_lines(facts.ledger, loser.ledger),
+        holds=facts.holds | loser.holds,
+    )
+    corrected = corrections.merged(joined, passed, policy)
+    ended = (*corrected.retracted, *corrected.replaced)
+    return Turn(
+        outcome=DECIDED if corrected.notices else APPLIED,
+        facts=corrections.marked(joined, corrected),
+        others="facts and ledger of another reference of the same child were taken over",
+        notices=corrected.notices,
+        concerns=ended,
+        ended=ended,
+    )
+
+
+def _union(one: Sequence[_Value], other: Sequence[_Value]) -> tuple[_Value, ...]:
+    return (*one, *(value for value in other if value not in one))
