@@ -56,6 +56,7 @@ _FREE_TEXT: Mapping[Category, frozenset[str]] = {
 _PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _SAID_BY = frozenset({"producer", "contact_point"})
+_GROUPS: Mapping[str, Category] = {one.value: one for one in SHAREABLE}
 _SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
 
 
@@ -85,16 +86,20 @@ def view_digest(view: View) -> Digest:
 
 def would_cut(view: View, cut: Cut) -> bool:
     """Tell whether a view holds anything that a cut takes out."""
-    return (cut is Cut.PLACE and not _SAID_BY.isdisjoint(view)) or without(view, (cut,)) != view
+    if cut is Cut.PLACE and not _SAID_BY.isdisjoint(view):
+        return True
+    groups = ((_GROUPS[name], group) for name, group in view.items() if name in _GROUPS)
+    return any(_kept(category, group, (cut,), short=False) != group for category, group in groups)
 
 
 def without(view: View, cuts: Collection[Cut]) -> View:
     """Return what cuts leave of a view: the same as if it had been made under them."""
-    kept = {name: value for name, value in view.items() if Cut.PLACE not in cuts or name not in _SAID_BY}
-    for category in SHAREABLE:
-        group = _kept(category, kept.pop(category.value, {}), cuts, short=False)
-        if group:
-            kept[category.value] = group
+    kept: View = {}
+    for name, value in view.items():
+        category = _GROUPS.get(name)
+        left = value if category is None else _kept(category, value, cuts, short=False)
+        if (left or category is None) and not (name in _SAID_BY and Cut.PLACE in cuts):
+            kept[name] = left
     return kept
 
 
@@ -123,9 +128,9 @@ def _kept(category: Category, group: _Group, cuts: Collection[Cut], *, short: bo
     if short:
         stays = SHORT_FORM.get(category)
         group = group if stays is None else {name: value for name, value in group.items() if name in stays}
-    for cut in Cut:
+    for cut, cutter in _CUTTERS.items():
         if cut in cuts:
-            group = _CUTTERS[cut](category, group)
+            group = cutter(category, group)
     return {name: value for name, value in group.items() if value is not None and value != []}
 
 
