@@ -16,7 +16,7 @@ from broker.core.policy import Policy
 from broker.core.registers import Registers
 from broker.core.roles import Seats, hub_of, seats
 from broker.core.tables import Plan, Values, plan_for
-from broker.core.verdict import Decision, Gap, Outcome, Verdict
+from broker.core.verdict import Decision, Gap, Outcome, Request, Verdict
 
 _GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
 _NOBODY: frozenset[str] = frozenset()
@@ -40,6 +40,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
         decisions += [question.put(one, roles, why) for one, roles in passed_over.items() if one not in found.filled]
     decisions.sort(key=_BY_RECIPIENT)
     return Verdict(
+        request=Request(event.header, tuple(sorted(known.parties)), facts),
         decisions=tuple(decisions),
         gaps=_gaps(question, found, lambda: hub_of(event.header, facts, registers)),
         others=plan.others,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from broker.core.event import Category
+from broker.core.event import Category, Event, Header, Party
+from broker.core.facts import Facts
 from broker.core.identifiers import Digest, Millis, RecipientId, RoleName, RuleId
 from broker.core.policy import Cut
 
@@ -91,12 +92,32 @@ class Gap:
     rules: tuple[RuleId, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked: all of an event that a decision reads, and the facts that it read.
+
+    INVARIANT: asked again under the same policy and registers at the same instant, it is answered the same (I5).
+    """
+
+    header: Header
+    parties: tuple[str, ...]  # the roles of other people whom the event names
+    facts: Facts
+
+    @property
+    def event(self) -> Event:
+        """Return an event that says no more than what a decision reads."""
+        people = [Party(role=one) for one in self.parties]
+        return Event(self.header, {"third_party": {"people": people}} if people else {})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Everything decided about one event. `others` is one line about everybody that no rule names.
 
     `alarms` are rules in force whose review date has passed. `used` are the condition values that the decision stands on.
     """
+
+    request: Request
 
     decisions: tuple[Decision, ...]
     gaps: tuple[Gap, ...]
@@ -108,8 +129,9 @@ class Verdict:
     at: Millis
 
     def __bytes__(self) -> bytes:
-        """Return its canonical form: equal verdicts give equal bytes on any machine."""
-        return json.dumps(_plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        """Return the canonical form of what was answered: equal answers give equal bytes on any machine."""
+        said = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name != "request"}
+        return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from broker.core.clocks import Clock
 from broker.core.event import Category
 from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
 from broker.core.identifiers import ChildRef, EventId
+from broker.core.verdict import Request
 from broker.errors import StopError
 from broker.stream.decide.facts_record import (
     VERSION,
@@ -21,6 +22,7 @@ from broker.stream.decide.facts_record import (
     request_from_bytes,
     request_to_bytes,
 )
+from tests.stream.lines import an_event
 
 WORDS = st.text(max_size=8)
 INSTANTS = st.integers(0, 2**45)
@@ -69,9 +71,13 @@ def test_equal_facts_give_equal_bytes_after_a_restart(facts: Facts) -> None:
 
 @given(FACTS)
 def test_a_request_keeps_what_a_decision_reads_and_no_bookkeeping(facts: Facts) -> None:
-    read, used = request_from_bytes(request_to_bytes(facts, {"present": ["concern"]}))
+    asked = Request(an_event(purpose="safeguarding").header, ("suspect",), facts)
 
+    request, used = request_from_bytes(request_to_bytes(asked, {"present": ["concern"]}))
+
+    read = request.facts
     assert used == {"present": ["concern"]}
+    assert (request.header, request.parties) == (asked.header, asked.parties)
     assert (read.ledger, dict(read.seen), dict(read.lanes), read.statements, dict(read.roots)) == ((), {}, {}, (), {})
     assert (read.protections, read.findings, read.agreements) == (facts.protections, facts.findings, facts.agreements)
     assert read.exclusions == facts.exclusions

@@ -139,7 +139,7 @@ class Enforcer:
             "registers_digest": facts.registers or "",
             "decisions": _decisions(turn, cause, named),
             "others": turn.others,
-            "request": self.secrets.seal(facts.child_ref, REQUEST, request_to_bytes(facts, used)) if verdict else b"",
+            "request": self.secrets.seal(facts.child_ref, REQUEST, request_to_bytes(verdict.request, used)) if verdict else b"",
             "facts_version": before.version,
             "concerns": list(turn.concerns),
         }

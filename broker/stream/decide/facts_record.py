@@ -4,6 +4,7 @@ Every event reads and writes it, so the form is quick and small: lists by positi
 A field may be added at the end of a value's class with a default; older bytes then still read. Equal facts give equal bytes.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -11,11 +12,13 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from broker.codec import decode_event, encode_event
 from broker.core.clocks import Clock
 from broker.core.event import Category
 from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
 from broker.core.identifiers import ChildRef
 from broker.core.policy import Cut
+from broker.core.verdict import Request
 from broker.errors import StopError
 
 VERSION = b"\x01"
@@ -108,19 +111,22 @@ def clocks_from_bytes(value: bytes) -> tuple[Clock, ...]:
     return rows(Clock, _load(value))
 
 
-def request_to_bytes(facts: Facts, used: Plain) -> bytes:
-    """Write what one decision used, for its audit entry: condition values, and the facts without ledger and bookkeeping."""
-    written = zip(_NAMES[Facts], _WRITE, _READ[Facts](facts), strict=True)
-    return _dump([used, [None if name in NOT_USED else write(value) if write else value for name, write, value in written]])
+def request_to_bytes(request: Request, used: Plain) -> bytes:
+    """Write what one decision used, for its audit entry: condition values, facts, and what it read of the event."""
+    written = zip(_NAMES[Facts], _WRITE, _READ[Facts](request.facts), strict=True)
+    facts = [None if name in NOT_USED else write(value) if write else value for name, write, value in written]
+    return _dump([used, facts, base64.b64encode(encode_event(request.event)).decode()])
 
 
-def request_from_bytes(value: bytes) -> tuple[Facts, Plain]:
-    """Read what one decision used: the facts, without ledger and bookkeeping, and the condition values."""
-    used, stored = _load(value)
+def request_from_bytes(value: bytes) -> tuple[Request, Plain]:
+    """Read what one decision used: what was asked, and the condition values."""
+    used, stored, event = _load(value)
     values = [
         ([] if name in _ROWS else {}) if name in NOT_USED else one for name, one in zip(_NAMES[Facts], stored, strict=False)
     ]
-    return facts_from_bytes(_dump(values)), used
+    asked = decode_event(base64.b64decode(event))
+    people = (asked.body.get("third_party") or {}).get("people", ())
+    return Request(asked.header, tuple(one["role"] for one in people), facts_from_bytes(_dump(values))), used
 
 
 def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, ...]:
