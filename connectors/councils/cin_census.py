@@ -27,8 +27,9 @@ from broker.core.event import (
 )
 from broker.core.identifiers import EventId, Millis, event_id
 from broker.errors import DeliveryError
-from connectors.councils.cin_child import ChildRecord, iso_date, part_of
+from connectors.councils.cin_child import ChildRecord
 from connectors.councils.cin_codes import Notes
+from connectors.councils.cin_parts import iso_date, part_of
 from connectors.councils.snapshots import Change, Gone, Snapshot
 
 _FORMAT = "cin-census"
@@ -84,6 +85,8 @@ class CinCensus:
             yield from notes.drain()
             if child.local_id:
                 yield from maker.events(child, snapshot, quality)
+            else:
+                snapshot.skip()
         yield from _take_back(maker, snapshot, children)
         snapshot.close(council=header.council, recorded_at=str(header.recorded_at))
 
@@ -103,7 +106,7 @@ class _Maker:
         """Yield the news about one child, oldest first."""
         assert child.local_id is not None, "a record without local id makes no events"
         who = child.identity(self._agency.id)
-        changes = snapshot.changes(child.local_id, dict(who), child.facts)
+        changes = snapshot.changes(snapshot.known(child.local_id), child.shown(self._agency.id))
         if not changes:
             return
         source = self._source(f"line {child.line}")
@@ -172,16 +175,26 @@ def _when(change: Change) -> str:
     return change.fact.occurred_at or ""
 
 
+def _count(children: int) -> str:
+    return "1 child" if children == 1 else f"{children} children"
+
+
 def _take_back(maker: _Maker, snapshot: Snapshot, children: int) -> Iterator[Event | Finding]:
     """Yield retractions of what the return no longer holds, or the finding that a person has to confirm them."""
     missing = snapshot.missing(accept=maker.delivery.accept_disappearances, children=children)
     if snapshot.first:
         message = f"first return of this council: what it holds of {children} children is recorded and alerts nobody"
         yield Finding("info", "first-snapshot", "Children", message, "nothing to do")
+    if missing.kept:
+        message = (
+            f"of {_count(missing.kept)} something told before may be what could not be read now: nothing of it is taken back"
+        )
+        yield Finding("warning", "kept-unread", "Children", message, "correct the records named here and deliver again")
     if missing.held:
-        message = f"{missing.children} of {missing.known} children lost records since the return before: nothing was taken back"
+        earlier = f" ({missing.earlier} more in the returns before of this year)" if missing.earlier else ""
+        lost = f"{missing.children} of {missing.known} children lost records since the return before{earlier}"
         remedy = "check the export; if they are truly gone, deliver the file again with --accept-disappearances"
-        yield Finding("error", "mass-disappearance", "Children", message, remedy)
+        yield Finding("error", "mass-disappearance", "Children", f"{lost}: nothing was taken back", remedy)
         return
     if missing.children:
         message = f"{missing.children} of {missing.known} children lost records since the return before: these were taken back"

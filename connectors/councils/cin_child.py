@@ -3,55 +3,28 @@
 Knows the elements of the census; knows nothing of files, snapshots or events.
 """
 
-import re
-from datetime import date
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from broker.core.event import ConcernCode, Identifier, Identity, SubjectRole
 from broker.core.identifiers import AgencyId, upn_is_valid
-from connectors.councils.cin_codes import ABUSE, CODE_FORM, CODES, NO_FACTOR, SEX, SEX_CODES, SEX_SINCE, YES_NO, Notes
-from connectors.councils.snapshots import Fact, OnChange
+from connectors.councils.cin_codes import (
+    ABUSE,
+    CODE_FORM,
+    CODES,
+    HOLDS,
+    NO_FACTOR,
+    SEX,
+    SEX_CODES,
+    SEX_SINCE,
+    STARTS,
+    YES_NO,
+    Notes,
+)
+from connectors.councils.cin_parts import Part, iso_date, part_of
+from connectors.councils.snapshots import UNDATED, Fact, OnChange, Shown
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)?\Z")
 _LONGEST_ID = 64
-
-
-@lru_cache(maxsize=1 << 16)
-def iso_date(text: str) -> str | None:
-    """Return a date of XML Schema as YYYY-MM-DD, or None when it is none."""
-    found = _ISO.match(text)
-    if not found:
-        return None
-    try:
-        date.fromisoformat(found[1])
-    except ValueError:
-        return None
-    return found[1]
-
-
-class Part(NamedTuple):
-    """An element: the text of its simple children by name, its children that hold others, and its line."""
-
-    values: dict[str, str]
-    lists: list[Any]
-    line: int
-
-    def texts(self) -> list[str]:
-        """Return the text of what its lists hold."""
-        return [(sub.text or "").strip() for group in self.lists for sub in group]
-
-
-def part_of(element: Any) -> Part:
-    """Read an element one level deep."""
-    values: dict[str, str] = {}
-    lists: list[Any] = []
-    for sub in element:
-        if len(sub):
-            lists.append(sub)
-        else:
-            values[sub.tag] = (sub.text or "").strip()
-    return Part(values, lists, element.sourceline)
+_LONGEST_NUMBER = 4
 
 
 class ChildRecord:
@@ -65,9 +38,14 @@ class ChildRecord:
         self._notes = notes
         self._taken = taken
         self._keys: set[str] = set()
+        self._lost = 0  # values that could not be read
+        self._unread: set[str] = set()
+        self._unsure = False
         self._who: dict[str, str] = {}
         self._monitoring: dict[str, Any] = {}
         episodes = []
+        if element.find("ChildIdentifiers") is None:
+            notes.add("local-id-missing", self.line, "ChildIdentifiers")
         for part in element:
             if part.tag == "CINdetails":
                 episodes.append(part)
@@ -99,6 +77,10 @@ class ChildRecord:
             identity["sex"], identity["sex_as_recorded"] = SEX[who["sex"]], who["sex"]
         return identity
 
+    def shown(self, issuer: AgencyId) -> Shown:
+        """Return all of it, to be compared with what is known."""
+        return Shown(dict(self.identity(issuer)), self.facts, tuple(self._unread), self._unsure)
+
     def _read_identifiers(self, part: Part, year: int) -> None:
         local_id = part.values.get("LAchildID", "")
         if not local_id or len(local_id) > _LONGEST_ID:
@@ -114,13 +96,16 @@ class ChildRecord:
                 self.role = SubjectRole.UNBORN
             else:
                 self._notes.add("birth-date-missing", part.line, "PersonBirthDate")
+                self._unsure = True
         self._read_upn(part)
         self._read_sex(part, year)
 
     def _read_upn(self, part: Part) -> None:
         for name in ("UPN", "FormerUPN"):
             value = part.values.get(name, "").replace(" ", "").upper()
-            if value and len(value) <= _LONGEST_ID:
+            if len(value) > _LONGEST_ID:
+                self._unsure = True
+            elif value:
                 self._who[name] = value
             if value and not upn_is_valid(value):
                 self._notes.add("upn-check", part.line, name)
@@ -148,11 +133,12 @@ class ChildRecord:
             self._monitoring["disabilities"] = [code for code in codes if CODE_FORM.match(code)]
 
     def _read_episode(self, element: Any) -> None:
-        part = part_of(element)
+        part, lost = part_of(element), self._lost
         referred = self._date(part, "CINreferralDate")
         if referred is None:
             self._notes.add("referral-date-missing", part.line, "CINreferralDate")
-        key = self._unique(referred or "undated")
+            self._lose("CINreferralDate")
+        key = self._unique(referred or UNDATED)
         no_action = self._yes_no(part, "ReferralNFA")
         source = self._code(part, "ReferralSource")
         need = self._code(part, "PrimaryNeedCode")
@@ -165,11 +151,13 @@ class ChildRecord:
         body: dict[str, Any] = {"concern": concern}
         if self._monitoring:
             body["monitoring"] = self._monitoring
-        self.facts.append(Fact(f"referral.received/{key}", says, referred, body))
+        self.facts.append(Fact(f"referral.received/{key}", says, referred, body, partial=self._lost > lost))
         if no_action is False:
             self.facts.append(Fact(f"case.opened/{key}", "", referred, {}))
         elif no_action and part.lists:
             self._notes.add("no-action-but-work", part.line, "ReferralNFA")
+        for name in STARTS.keys() & part.values.keys():  # an element that holds nothing
+            self._start(Part({}, [], part.line), STARTS[name])
         self._read_work(part.lists, key, referred)
         self._conference(part, key)
         self._read_closure(part, key, referred)
@@ -191,7 +179,7 @@ class ChildRecord:
         start = self._start(part, "AssessmentActualStartDate")
         if start is None:
             return
-        own = self._unique(f"{key}/{start}/assessment")
+        own, lost = self._unique(f"{key}/{start}/assessment"), self._lost
         listed = [code for text in part.texts() if (code := self._listed("AssessmentFactors", text, part.line))]
         codes = [_factor(code) for code in listed]
         if not codes and "FactorsIdentifiedAtAssessment" in part.values:
@@ -201,10 +189,13 @@ class ChildRecord:
         said = ",".join(sorted(listed))
         change = OnChange.STAYS if authorised else OnChange.CORRECTS  # at the end its factors are told with the authorisation
         says = "" if authorised else said
-        self.facts.append(Fact(f"assessment.started/{own}", says, start, {} if authorised else factors, change))
+        partial = self._lost > lost
+        begun = {} if authorised else factors
+        self.facts.append(Fact(f"assessment.started/{own}", says, start, begun, change, partial=partial))
         if authorised:
             self._follows(authorised, start, "AssessmentAuthorisationDate", part.line)
-            self.facts.append(Fact(f"assessment.authorised/{own}", f"{authorised}|{said}", authorised, factors))
+            told = f"{authorised}|{said}"
+            self.facts.append(Fact(f"assessment.authorised/{own}", told, authorised, factors, partial=partial))
 
     def _read_cin_plan(self, part: Part, key: str) -> None:
         start = self._start(part, "CINPlanStartDate")
@@ -215,7 +206,7 @@ class ChildRecord:
         self._ending(part, "CINPlanEndDate", f"cin_plan.ended/{own}", start)
 
     def _read_section_47(self, part: Part, key: str) -> None:
-        start = self._start(part, "S47ActualStartDate")
+        start, lost = self._start(part, "S47ActualStartDate"), self._lost
         not_required = self._yes_no(part, "ICPCnotRequired")
         target = self._date(part, "InitialCPCtarget", future=True)
         if start is not None:
@@ -225,7 +216,8 @@ class ChildRecord:
                 concern["decision"] = "initial child protection conference not required"
             elif target:
                 concern["next_step"] = f"initial child protection conference due by {target}"
-            self.facts.append(Fact(f"s47.started/{own}", f"{not_required}|{target}", start, {"concern": concern}))
+            body, says = {"concern": concern}, f"{not_required}|{target}"
+            self.facts.append(Fact(f"s47.started/{own}", says, start, body, partial=self._lost > lost))
         held = self._conference(part, key)
         self._follows(held, start, "DateOfInitialCPC", part.line)
 
@@ -242,17 +234,18 @@ class ChildRecord:
         start = self._start(part, "CPPstartDate")
         if start is None:
             return None
-        own = self._unique(f"{key}/{start}/cp_plan")
+        own, lost = self._unique(f"{key}/{start}/cp_plan"), self._lost
         first = self._code(part, "InitialCategoryOfAbuse")
+        before = self._number(part, "NumberOfPreviousCPP")
+        partial = self._lost > lost
         latest = self._code(part, "LatestCategoryOfAbuse")
-        number = part.values.get("NumberOfPreviousCPP", "")
-        before = number if number.isascii() and number.isdigit() and len(number) <= 4 else ""
         concern: dict[str, Any] = {"status": "cp_plan", "starts_on": start}
         if first:
             concern["category_of_abuse"] = first
         if before:
             concern["codes"] = [{"scheme": "cin-previous-cp-plans", "code": before, "present": int(before) > 0}]
-        self.facts.append(Fact(f"cp_plan.started/{own}", f"{first}|{before}", start, {"concern": concern}))
+        body, says = {"concern": concern}, f"{first}|{before}"
+        self.facts.append(Fact(f"cp_plan.started/{own}", says, start, body, partial=partial))
         if latest:
             body = {"concern": {"status": "cp_plan", "category_of_abuse": latest}}
             same = latest == first or first is None
@@ -276,7 +269,7 @@ class ChildRecord:
             self.facts.append(Fact(key, ended, ended, {"concern": {"status": status, "starts_on": start, "ends_on": ended}}))
 
     def _read_closure(self, part: Part, key: str, referred: str | None) -> None:
-        closed = self._date(part, "CINclosureDate")
+        closed, lost = self._date(part, "CINclosureDate"), self._lost
         reason = self._code(part, "ReasonForClosure")
         if closed is None:
             return
@@ -284,7 +277,7 @@ class ChildRecord:
         if not reason:
             self._notes.add("closure-reason-missing", part.line, "ReasonForClosure")
         body = {"concern": {"reason": reason, "ends_on": closed}} if reason else {"concern": {"ends_on": closed}}
-        self.facts.append(Fact(f"case.closed/{key}", f"{closed}|{reason}", closed, body))
+        self.facts.append(Fact(f"case.closed/{key}", f"{closed}|{reason}", closed, body, partial=self._lost > lost))
 
     def _unique(self, key: str) -> str:
         """Return a key, numbered when the record already holds one like it."""
@@ -295,10 +288,17 @@ class ChildRecord:
         self._keys.add(name)
         return name
 
+    def _lose(self, name: str) -> None:
+        """Note that an element could not be read: what it would have said is unknown, not gone."""
+        self._lost += 1
+        if name in HOLDS:
+            self._unread.add(HOLDS[name])
+
     def _start(self, part: Part, name: str) -> str | None:
         found = self._date(part, name)
         if found is None:
             self._notes.add("start-date-missing", part.line, name)
+            self._lose(name)
         return found
 
     def _date(self, part: Part, name: str, *, future: bool = False) -> str | None:
@@ -308,6 +308,7 @@ class ChildRecord:
         found = iso_date(text)
         if found is None:
             self._notes.add("date-unreadable", part.line, name)
+            self._lose(name)
         elif found > self._notes.today and not future:
             self._notes.add("date-in-future", part.line, name)
         return found
@@ -325,7 +326,18 @@ class ChildRecord:
         if code in CODES[name]:
             return code
         self._notes.add("unknown-code", line, name)
-        return code if CODE_FORM.match(code) else None
+        if CODE_FORM.match(code):
+            return code
+        self._lose(name)
+        return None
+
+    def _number(self, part: Part, name: str) -> str:
+        text = part.values.get(name, "")
+        if not text or (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
+            return text
+        self._notes.add("number-unreadable", part.line, name)
+        self._lose(name)
+        return ""
 
     def _yes_no(self, part: Part, name: str) -> bool | None:
         text = part.values.get(name)
@@ -334,6 +346,7 @@ class ChildRecord:
         answer = YES_NO.get(text.lower())
         if answer is None:
             self._notes.add("yes-no-unreadable", part.line, name)
+            self._lose(name)
         elif not text.isdigit():
             self._notes.add("yes-no-form", part.line, name)
         return answer

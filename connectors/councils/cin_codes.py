@@ -33,6 +33,29 @@ NO_FACTOR = "21"
 SEX = {"0": "U", "1": "M", "2": "F", "9": "U", "M": "M", "F": "F", "U": "U"}
 SEX_CODES = {"GenderCurrent": frozenset("0129"), "Sex": frozenset("MFU")}
 SEX_SINCE = 2025  # the element was GenderCurrent in the years before
+# What cannot be known of a child when an element of it cannot be read: the beginnings of its facts' keys.
+HOLDS = {
+    "CINreferralDate": "",  # everything hangs on it
+    "ReferralNFA": "case.opened",
+    "CINclosureDate": "case.closed",
+    "DateOfInitialCPC": "icpc.held",
+    "AssessmentActualStartDate": "assessment.",
+    "AssessmentAuthorisationDate": "assessment.authorised",
+    "CINPlanStartDate": "cin_plan.",
+    "CINPlanEndDate": "cin_plan.ended",
+    "S47ActualStartDate": "s47.started",
+    "CPPstartDate": "cp_plan.",
+    "CPPendDate": "cp_plan.ended",
+    "CPPreviewDate": "cp_plan.reviewed",
+    "LatestCategoryOfAbuse": "cp_plan.category_changed",
+    "PersonDeathDate": "child.died",
+}
+STARTS = {  # what an element that holds work cannot do without
+    "Assessments": "AssessmentActualStartDate",
+    "CINPlanDates": "CINPlanStartDate",
+    "Section47": "S47ActualStartDate",
+    "ChildProtectionPlans": "CPPstartDate",
+}
 YES_NO = {"1": True, "true": True, "0": False, "false": False}
 CODE_FORM = re.compile(r"[A-Za-z0-9]{1,4}\Z")
 
@@ -57,6 +80,7 @@ _RULES: dict[str, tuple[Severity, str, str]] = {
     "referral-date-missing": ("error", "an episode without a readable referral date", "add the referral date"),
     "start-date-missing": ("error", "no readable start date: the record was not taken", "add the date"),
     "date-unreadable": ("error", "not a date", "write dates as YYYY-MM-DD"),
+    "number-unreadable": ("warning", "not a number: left out", "write it in digits"),
     "date-in-future": ("warning", "the date is in the future", "correct the date"),
     "date-order": ("warning", "the date is before the one it must follow", "correct the dates"),
     "unknown-code": ("warning", "the code is not in the code list of the census", "correct the code"),

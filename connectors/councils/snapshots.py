@@ -1,11 +1,12 @@
 """Turns returns that show a whole caseload each time into what changed since the return before.
 
-It knows no format: a connector hands it the facts of one child after the other, and learns which are news. What it
+It knows no format: a connector hands it the facts of one child after the other, and learns which are news. Only what could be
+read is compared: what a return holds and nobody could read is neither news nor gone. What it
 remembers is one short record per child, so that a return of any size is compared in constant memory.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -15,7 +16,10 @@ from broker.core.event import Action
 _FEW = 5  # children may lose records by somebody's correction
 _SHARE = 0.02  # of all known children, where more do
 _MUCH = 1 / 3  # of all known children: more is never a correction, however few they are
+_SHARE_OF_YEAR = 0.05  # of all known children, in all returns of a year since a person last confirmed
+UNDATED = "undated"  # second part of the key of what hangs on a date that could not be read
 _STEP = ">"  # between the states that a fact went through
+_STANDS = 2  # parts of the state of what stands: count and what it says; a third marks what is not shown
 _UNTOLD = "~"  # before a first state that was remembered without an event
 
 
@@ -30,7 +34,8 @@ class OnChange(StrEnum):
 class Fact(NamedTuple):
     """One thing a return says of a child. `key` begins with its kind; `says` is all of it that can change.
 
-    `silent` facts are remembered without an event, until they change.
+    `silent` facts are remembered without an event, until they change. `partial`: some of it could not be read, so that it is
+    told when it is new and corrects nothing that was said whole.
     """
 
     key: str
@@ -39,6 +44,31 @@ class Fact(NamedTuple):
     body: dict[str, Any]
     on_change: OnChange = OnChange.CORRECTS
     silent: bool = False
+    partial: bool = False
+
+
+class Shown(NamedTuple):
+    """What a return shows of one child.
+
+    `unread` are the beginnings of the keys of what it holds and nobody could read: of those nothing known is taken back.
+    `unsure`: who the child is could not be read whole, so that it corrects nothing.
+    """
+
+    who: dict[str, Any]
+    facts: list[Fact]
+    unread: tuple[str, ...] = ()
+    unsure: bool = False
+
+
+class Known(NamedTuple):
+    """What is remembered of one child. `again`: this very return showed it before."""
+
+    child: str
+    year: int
+    number: int
+    elements: dict[str, list[Any]]
+    who: dict[str, Any]
+    again: bool
 
 
 class Change(NamedTuple):
@@ -62,11 +92,17 @@ class Gone(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """How many of the known children lost records, and whether that needs a person's word before anything is taken back."""
+    """How many of the known children lost records, and whether that needs a person's word before anything is taken back.
+
+    `earlier`: how many had some taken back in this year since a person last confirmed. `kept`: children of whom something is
+    not shown and stands, because it may be what could not be read.
+    """
 
     children: int
     known: int
     held: bool
+    earlier: int
+    kept: int
 
 
 class Snapshot:
@@ -84,45 +120,68 @@ class Snapshot:
         found = memory.get(f"{prefix}/last")
         self.last: dict[str, Any] | None = json.loads(found) if found else None
         self.number: int = self.last["number"] + 1 if self.last else 1
+        if self.last and "year" not in self.last:
+            self.last = None  # it was forgotten by a person's word; the count goes on
         self.first = self.last is None
         self._new_year = self.last is not None and self.last["year"] != year
         self._fresh = 0  # children that the return before did not show
+        self._nobody = 0  # records that could not be taken, so that any child not shown may be theirs
+        self._kept = 0  # children of whom something is not shown, and stands
+        self._lost = self.last.get("lost", 0) if self.last and not self._new_year else 0
 
-    def changes(self, child: str, who: dict[str, Any], facts: Iterable[Fact]) -> list[Change]:
+    def known(self, child: str) -> Known:
+        """Return what is remembered of a child."""
+        stored = self._memory.get(f"{self._prefix}/child/{child}")
+        year, number, elements, who = _parse(stored) if stored else (self._year, 0, {}, {})
+        return Known(child, year, number, elements, who, again=number == self.number)
+
+    def skip(self) -> None:
+        """Note that a record could not be taken: nobody who is not shown is known to be gone."""
+        self._nobody += 1
+
+    def changes(self, known: Known, shown: Shown) -> list[Change]:
         """Return what is news about one child, and remember what the return says of it."""
-        key = f"{self._prefix}/child/{child}"
-        stored = self._memory.get(key)
-        year, number, elements = _parse(stored) if stored else (self._year, 0, {})
-        again = number == self.number  # the child came before in this very return
-        kept: dict[str, list[Any]] = dict(elements) if again else {}
+        kept: dict[str, list[Any]] = dict(known.elements) if known.again else {}
         news: list[Change] = []
-        for fact in facts:
-            change, kept[fact.key] = self._compare(fact, elements.get(fact.key))
+        for fact in _recognised(shown.facts, known.elements):
+            state = known.elements.get(fact.key)
+            if known.again and state and state[1] is not None and len(state) == _STANDS:
+                continue  # the first record of a child counts
+            change, kept[fact.key] = self._compare(fact, state)
             if change:
                 news.append(change)
-        if stored and not again:
-            _keep_missing(elements, kept, in_scope=year == self._year)
+        who = shown.who
+        if known.number and not known.again:
+            self._kept += _keep_missing(known.elements, kept, shown.unread, in_scope=known.year == self._year)
             news = _moved(news, kept)
-        self._fresh += not again and _stands(kept) and not (year == self._year and _stands(elements))
-        self._memory.put(key, _pack(self._year, self.number, kept, who))
+        if known.number and (known.again or shown.unsure):
+            who = known.who
+        self._fresh += not known.again and _stands(kept) and not (known.year == self._year and _stands(known.elements))
+        self._memory.put(f"{self._prefix}/child/{known.child}", _pack(self._year, self.number, kept, who))
         return news
 
     def missing(self, *, accept: bool, children: int) -> Missing:
         """Count the children that lost records; `children` is how many the return shows.
 
         A person is asked when an empty return comes, when more than a third of the known children lost records, be it one of
-        one or one of two, and when more than five did that are more than one in fifty.
+        one or one of two, when more than five did that are more than one in fifty, and when more than five did that are, with
+        those of the year's earlier returns, more than one in twenty.
         """
-        known = affected = 0
+        known = affected = kept = 0
         for _, value in self._memory.items(f"{self._prefix}/child/"):
             year, number, gone, alive = map(int, value.split(b"|", 1)[0].split())
             if year == self._year and alive + gone:
                 known += 1
-                affected += gone > 0 or number != self.number
+                kept += number != self.number and self._nobody > 0
+                affected += gone > 0 if number == self.number else self._nobody == 0
         known -= self._fresh
         share = affected / known if affected else 0
         mass = children == 0 or share > _MUCH or (affected > _FEW and share > _SHARE)
-        return Missing(affected, known, held=bool(affected) and mass and not accept)
+        so_far = affected + self._lost
+        mass = mass or (so_far > _FEW and so_far > (known + self._lost) * _SHARE_OF_YEAR)
+        missing = Missing(affected, known, bool(affected) and mass and not accept, self._lost, kept + self._kept)
+        self._lost = 0 if accept else self._lost if missing.held else so_far
+        return missing
 
     def take_back(self) -> Iterator[Gone]:
         """Yield what has gone and forget it; call it only when `missing` holds nothing."""
@@ -130,10 +189,9 @@ class Snapshot:
             year, number, gone, _ = map(int, value.split(b"|", 1)[0].split())
             if year < self._year - 1:
                 self._memory.delete(key)  # no longer needed to know old matters again
-            if year != self._year or (number == self.number and not gone):
+            if year != self._year or (not gone if number == self.number else self._nobody):
                 continue
-            who = json.loads(value.split(b"|", 1)[1])["who"]
-            elements = _parse(value)[2]
+            _, _, elements, who = _parse(value)
             for name, state in elements.items():
                 if state[1] is not None and (number != self.number or len(state) > 2):
                     child = key.removeprefix(f"{self._prefix}/child/")
@@ -143,7 +201,7 @@ class Snapshot:
 
     def close(self, **more: str) -> None:
         """Remember this return as the last one accepted."""
-        last = {"number": self.number, "year": self._year, "taken": self._taken, **more}
+        last = {"number": self.number, "year": self._year, "taken": self._taken, "lost": self._lost, **more}
         self._memory.put(f"{self._prefix}/last", json.dumps(last).encode())
 
     def _compare(self, fact: Fact, known: list[Any] | None) -> tuple[Change | None, list[Any]]:
@@ -153,7 +211,7 @@ class Snapshot:
             return (None, [count, f"{_UNTOLD}{fact.says}"]) if fact.silent else (change, [count, fact.says])
         count, says = known[0], known[1]
         now = says.rpartition(_STEP)[2].removeprefix(_UNTOLD) if fact.on_change is OnChange.HAPPENS else says
-        if now == fact.says or fact.on_change is OnChange.STAYS:
+        if now == fact.says or fact.on_change is OnChange.STAYS or fact.partial:
             return None, [count, says]
         if fact.on_change is OnChange.HAPPENS:
             chain = f"{says}{_STEP}{fact.says}"
@@ -172,15 +230,38 @@ def _stands(elements: dict[str, list[Any]]) -> bool:
     return any(state[1] is not None for state in elements.values())
 
 
-def _keep_missing(elements: dict[str, list[Any]], kept: dict[str, list[Any]], *, in_scope: bool) -> None:
-    """Carry on what this return does not show: marked as gone, or as taken back before; not what was never told."""
+def _recognised(facts: list[Fact], elements: dict[str, list[Any]]) -> Iterator[Fact]:
+    """Give what hangs on a date that could not be read the key under which it is known, where such a one is not shown."""
+    shown = {fact.key for fact in facts}
+    left = [key for key, state in elements.items() if state[1] is not None and key not in shown]
+    for fact in facts:
+        kind, *rest = fact.key.split("/", 2)
+        before = None
+        if rest and rest[0].startswith(UNDATED):
+            before = next((key for key in left if key.split("/", 2)[::2] == [kind, *rest[1:]]), None)
+        if before is None:
+            yield fact
+        else:
+            left.remove(before)
+            yield fact._replace(key=before, partial=fact.partial or fact.occurred_at is None)
+
+
+def _keep_missing(elements: dict[str, list[Any]], kept: dict[str, list[Any]], unread: tuple[str, ...], *, in_scope: bool) -> bool:
+    """Carry on what this return does not show: as it stands, where it may be what could not be read; else marked as gone.
+
+    What was never told is dropped. Tell whether anything stands for that reason.
+    """
+    stands = False
     for name, state in elements.items():
         if name in kept:
             continue
         if state[1] is None:
             kept[name] = state
+        elif in_scope and name.startswith(unread):
+            kept[name], stands = state[:_STANDS], True
         elif in_scope and _told(state):
             kept[name] = [state[0], state[1], 1]
+    return stands
 
 
 def _moved(news: list[Change], kept: dict[str, list[Any]]) -> list[Change]:
@@ -223,7 +304,8 @@ def _pack(year: int, number: int, elements: dict[str, list[Any]], who: dict[str,
     return f"{year} {number} {gone} {alive}|{json.dumps({'e': elements, 'who': who})}".encode()
 
 
-def _parse(value: bytes) -> tuple[int, int, dict[str, list[Any]]]:
+def _parse(value: bytes) -> tuple[int, int, dict[str, list[Any]], dict[str, Any]]:
     head, _, rest = value.partition(b"|")
     year, number, _gone, _alive = head.split()
-    return int(year), int(number), json.loads(rest)["e"]
+    found = json.loads(rest)
+    return int(year), int(number), found["e"], found["who"]

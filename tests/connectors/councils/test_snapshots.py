@@ -20,13 +20,14 @@ DAYS = [f"2026-01-{day:02}T09:00:00" for day in range(10, 31)]
 CALM = tuple(a_child(f"N{number}", an_episode()) for number in range(30))  # so that one child is no mass
 
 
-def read_all(*returns: bytes, accept: bool = False) -> list[tuple[list[Event], list[Finding]]]:
-    """What each of a series of returns yields; `accept` is the person's word with the last one."""
+def read_all(*returns: bytes, accept: bool = False, accept_at: int = 0) -> list[tuple[list[Event], list[Finding]]]:
+    """What each of a series of returns yields; `accept` is the person's word with the last one, `accept_at` with that one."""
     memory = MemoryInHand()
     answers = []
     for at, content in enumerate(returns, 1):
         delivery = CASE.delivery({"cin.xml": content})
-        delivery = Delivery(delivery.agency, RECEIVED, delivery.pieces, accept_disappearances=accept and at == len(returns))
+        accepted = at == (len(returns) if accept else accept_at)
+        delivery = Delivery(delivery.agency, RECEIVED, delivery.pieces, accept_disappearances=accepted)
         yielded = list(CinCensus().read(delivery, memory))
         answers.append(([one for one in yielded if isinstance(one, Event)], [one for one in yielded if isinstance(one, Finding)]))
     return answers
@@ -176,6 +177,33 @@ def test_a_mass_disappearance_waits_for_a_person(before: int, after: int, held: 
 
     assert [finding.rule for finding in findings] == ["mass-disappearance" if held else "disappearance"], why
     assert len(events) == (0 if held else 2 * (before - after)), why
+
+
+def test_slow_losses_add_up_over_the_year() -> None:
+    """Each return loses less than asks for a person: from one in twenty of the year a person is asked all the same."""
+    children = [a_child(f"N{number:03}", an_episode()) for number in range(400)]
+    answers = read_all(*series(children, *(children[: 400 - 7 * lost] for lost in range(1, 5))))
+
+    assert [[finding.rule for finding in findings] for _, findings in answers[1:]] == [
+        *[["disappearance"]] * 2,
+        *[["mass-disappearance"]] * 2,
+    ]
+    assert answers[3][1][0].message == (
+        "7 of 386 children lost records since the return before (14 more in the returns before of this year): "
+        "nothing was taken back"
+    )
+    assert [len(events) for events, _ in answers[1:]] == [14, 14, 0, 0]
+
+
+def test_a_persons_word_and_a_new_year_begin_the_count_of_losses_anew() -> None:
+    children = [a_child(f"N{number:03}", an_episode()) for number in range(400)]
+    steps = [children[: 400 - 7 * lost] for lost in range(5)]
+    confirmed = read_all(*series(*steps), accept_at=4)[3:]
+    year = [a_return(*step, year=2025, at=at) for step, at in zip(steps[:3], DAYS, strict=False)]
+    new_year = read_all(*year, *(a_return(*step, at=f"2026-04-0{at}T09:00:00") for at, step in enumerate(steps[2:4], 1)))[-1]
+
+    assert [len(events) for events, _ in confirmed] == [14, 14]
+    assert ([one.rule for one in new_year[1]], len(new_year[0])) == (["disappearance"], 14)
 
 
 def test_records_lost_from_children_who_stay_are_a_mass_disappearance_too() -> None:
