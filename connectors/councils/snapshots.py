@@ -108,8 +108,9 @@ class Missing(NamedTuple):
 class Snapshot:
     """One return compared with the last one accepted.
 
-    `year` bounds the comparison: in a new year's first return what is missing has only fallen out of scope, and what is
-    dated before the last return of the old year is history. In the first return of all everything is history.
+    `year` bounds the comparison: in a new year's first return what is missing has only fallen out of scope, and what is dated
+    before the old year (from 1 April to 31 March) is history; what is of the old year and was not in its last return was
+    entered late, and is news. In the first return of all everything is history.
     """
 
     def __init__(self, memory: Memory, prefix: str, *, year: int, taken: str) -> None:
@@ -222,7 +223,7 @@ class Snapshot:
     def _is_history(self, fact: Fact) -> bool:
         if not self._new_year or self.last is None:
             return self.first
-        return (fact.occurred_at or "") <= str(self.last["taken"])
+        return (fact.occurred_at or "") < f"{self.last['year'] - 1}-04-01"  # in its year the old return would have shown it
 
 
 def _stands(elements: dict[str, list[Any]]) -> bool:

@@ -264,7 +264,8 @@ def test_a_new_year_takes_nothing_back_and_tells_what_is_new() -> None:
     old = a_return(a_child("A", an_episode(a_plan())), *CALM, year=2025, at="2026-03-20T09:00:00")
     new = a_return(
         a_child("A", an_episode(referred="2026-04-02")),
-        a_child("Z", an_episode(referred="2024-04-02")),
+        a_child("Z", an_episode(referred="2024-03-28")),
+        a_child("L", an_episode(a_plan(start="2025-03-19"), referred="2025-03-18")),
         year=2026,
         at="2026-04-10T09:00:00",
     )
@@ -273,8 +274,11 @@ def test_a_new_year_takes_nothing_back_and_tells_what_is_new() -> None:
     assert [(event.header.event_type, event.header.occurred_at, dict(event.header.attributes)) for event in events] == [
         ("council.referral.received", "2026-04-02", {}),
         ("council.case.opened", "2026-04-02", {}),
-        ("council.referral.received", "2024-04-02", {"history": "yes"}),  # from before the last return: old history
-        ("council.case.opened", "2024-04-02", {"history": "yes"}),
+        ("council.referral.received", "2024-03-28", {"history": "yes"}),  # from before the old year: old history
+        ("council.case.opened", "2024-03-28", {"history": "yes"}),
+        ("council.referral.received", "2025-03-18", {}),  # of the old year, but not in its last return: entered late
+        ("council.case.opened", "2025-03-18", {}),
+        ("council.cp_plan.started", "2025-03-19", {}),
     ]
     assert not findings
 
