@@ -30,7 +30,7 @@ from broker.errors import DeliveryError
 from connectors.councils.cin_child import ChildRecord
 from connectors.councils.cin_codes import Notes
 from connectors.councils.cin_parts import iso_date, part_of
-from connectors.councils.snapshots import Change, Gone, Snapshot
+from connectors.councils.snapshots import Change, Gone, Known, Snapshot
 
 _FORMAT = "cin-census"
 _HARDENED: Any = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
@@ -81,12 +81,11 @@ class CinCensus:
         for element in elements:
             children += 1
             child = ChildRecord(element, notes, year=header.year, taken=header.taken)
+            known = _known(child, snapshot, notes)
             quality = tuple(notes.quality)
             yield from notes.drain()
-            if child.local_id:
-                yield from maker.events(child, snapshot, quality)
-            else:
-                snapshot.skip()
+            if known is not None:
+                yield from maker.events(child, snapshot.changes(known, child.shown(delivery.agency.id)), quality)
         yield from _take_back(maker, snapshot, children)
         snapshot.close(council=header.council, recorded_at=str(header.recorded_at))
 
@@ -102,13 +101,11 @@ class _Maker:
         self._number = number
         self._digest = delivery.pieces[0].digest
 
-    def events(self, child: ChildRecord, snapshot: Snapshot, quality: tuple[QualityFinding, ...]) -> Iterator[Event]:
+    def events(self, child: ChildRecord, changes: list[Change], quality: tuple[QualityFinding, ...]) -> Iterator[Event]:
         """Yield the news about one child, oldest first."""
-        assert child.local_id is not None, "a record without local id makes no events"
-        who = child.identity(self._agency.id)
-        changes = snapshot.changes(snapshot.known(child.local_id), child.shown(self._agency.id))
         if not changes:
             return
+        who = child.identity(self._agency.id)
         source = self._source(f"line {child.line}")
         for change in sorted(changes, key=_when):
             yield self._event(change, child, who, source, quality)
@@ -169,6 +166,23 @@ class _Maker:
 
     def _source(self, location: str) -> Source:
         return Source(self._return.software, _FORMAT, str(self._return.year), self._digest, location)
+
+
+def _known(child: ChildRecord, snapshot: Snapshot, notes: Notes) -> Known | None:
+    """Return what is remembered of a child, or None when its record cannot be taken."""
+    known = snapshot.known(child.local_id) if child.local_id else None
+    if known is not None and known.again:
+        clash = _is_another(known.who, child.birth_date)
+        notes.add("child-clash" if clash else "child-twice", child.line, "LAchildID")
+        known = None if clash else known
+    if known is None:
+        snapshot.skip()
+    return known
+
+
+def _is_another(who: dict[str, Any], birth_date: str) -> bool:
+    before = who.get("birth_date") or who.get("expected_birth_date")
+    return bool(before and birth_date and before != birth_date)
 
 
 def _when(change: Change) -> str:

@@ -77,6 +77,11 @@ class ChildRecord:
             identity["sex"], identity["sex_as_recorded"] = SEX[who["sex"]], who["sex"]
         return identity
 
+    @property
+    def birth_date(self) -> str:
+        """Return when the child was or is to be born; empty when it is not said."""
+        return self._who.get("PersonBirthDate") or self._who.get("ExpectedPersonBirthDate", "")
+
     def shown(self, issuer: AgencyId) -> Shown:
         """Return all of it, to be compared with what is known."""
         return Shown(dict(self.identity(issuer)), self.facts, tuple(self._unread), self._unsure)

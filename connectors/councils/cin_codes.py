@@ -91,8 +91,13 @@ _RULES: dict[str, tuple[Severity, str, str]] = {
     "closure-reason-missing": ("warning", "closed without a reason", "add the reason"),
     "child-twice": (
         "warning",
-        "the child stands in this return more than once: its records were put together",
+        "the child stands in this return more than once: its records were put together, and where they differ the first counts",
         "export each child once",
+    ),
+    "child-clash": (
+        "error",
+        "the local id stands in this return before, with another birth date: the record was not taken",
+        "give each child its own id, or correct the birth date",
     ),
 }
 _ONCE = frozenset(("sex-element-year", "yes-no-form"))  # said once for a file

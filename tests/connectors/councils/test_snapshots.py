@@ -292,6 +292,26 @@ def test_a_child_that_stands_twice_is_one_child() -> None:
     assert answers[2][0] == []
 
 
+def test_records_of_one_child_that_differ_are_named_and_the_first_counts_for_good() -> None:
+    """Else each would correct the other, return after return."""
+    twice = [*CALM, a_child("A", an_episode(ReferralSource="6")), a_child("A", an_episode(ReferralSource="3A"))]
+    answers = read_all(*series(CALM, twice, twice))
+
+    assert [event.body["concern"].get("referral_source") for event in answers[1][0] if "concern" in event.body] == ["6"]
+    assert [finding.rule for finding in answers[1][1]] == ["child-twice"]
+    assert [event.header.event_type for event in answers[2][0]] == []
+
+
+def test_a_second_child_under_the_same_id_is_not_taken_and_nobody_missing_is_taken_back() -> None:
+    """The other record may be of any child that is missing, under a wrong id."""
+    before = [*CALM, a_child("A", an_episode()), a_child("B", an_episode(a_plan()), PersonBirthDate="2010-09-09")]
+    after = [*CALM, a_child("A", an_episode()), a_child("A", an_episode(ReferralSource="3A"), PersonBirthDate="2010-09-09")]
+    events, findings = read_all(*series(before, after))[1]
+
+    assert events == []
+    assert [finding.rule for finding in findings] == ["child-clash", "kept-unread"]
+
+
 EPISODES = st.lists(
     st.builds(
         lambda referred, plans: an_episode("".join(plans), referred=referred),
