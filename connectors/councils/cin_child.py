@@ -128,6 +128,7 @@ class ChildRecord:
                 self._notes.add("sex-code", part.line, name)
             if value in SEX:
                 self._who["sex"] = value
+            self._unsure |= value not in SEX
 
     def _read_characteristics(self, element: Any) -> None:
         part = part_of(element)

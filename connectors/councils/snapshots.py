@@ -6,7 +6,7 @@ remembers is one short record per child, so that a return of any size is compare
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -61,13 +61,14 @@ class Shown(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is remembered of one child. `again`: this very return showed it before."""
+    """What is remembered of one child. `told`: the key of what was told last. `again`: this very return showed it before."""
 
     child: str
     year: int
     number: int
     elements: dict[str, list[Any]]
     who: dict[str, Any]
+    told: str
     again: bool
 
 
@@ -133,8 +134,8 @@ class Snapshot:
     def known(self, child: str) -> Known:
         """Return what is remembered of a child."""
         stored = self._memory.get(f"{self._prefix}/child/{child}")
-        year, number, elements, who = _parse(stored) if stored else (self._year, 0, {}, {})
-        return Known(child, year, number, elements, who, again=number == self.number)
+        year, number, elements, who, told = _parse(stored) if stored else (self._year, 0, {}, {}, "")
+        return Known(child, year, number, elements, who, told, again=number == self.number)
 
     def skip(self) -> None:
         """Note that a record could not be taken: nobody who is not shown is known to be gone."""
@@ -144,21 +145,25 @@ class Snapshot:
         """Return what is news about one child, and remember what the return says of it."""
         kept: dict[str, list[Any]] = dict(known.elements) if known.again else {}
         news: list[Change] = []
-        for fact in _recognised(shown.facts, known.elements):
+        facts = list(_recognised(shown.facts, known.elements))
+        for fact in facts:
             state = known.elements.get(fact.key)
             if known.again and state and state[1] is not None and len(state) == _STANDS:
                 continue  # the first record of a child counts
             change, kept[fact.key] = self._compare(fact, state)
             if change:
                 news.append(change)
-        who = shown.who
         if known.number and not known.again:
             self._kept += _keep_missing(known.elements, kept, shown.unread, in_scope=known.year == self._year)
             news = _moved(news, kept)
-        if known.number and (known.again or shown.unsure):
-            who = known.who
+        who = known.who if known.number else shown.who
+        if known.number and not known.again and not shown.unsure and _is_other(who, shown.who):
+            renewed = _renewed(facts, news, kept, known.told)
+            who = shown.who if news or renewed else who  # nothing stands that could carry it: at the next return
+            news += renewed
+        told = max((_newest(change) for change in news if not change.history), default=("", known.told))[1]
         self._fresh += not known.again and _stands(kept) and not (known.year == self._year and _stands(known.elements))
-        self._memory.put(f"{self._prefix}/child/{known.child}", _pack(self._year, self.number, kept, who))
+        self._memory.put(f"{self._prefix}/child/{known.child}", _pack(self._year, self.number, kept, who, told))
         return news
 
     def missing(self, *, accept: bool, children: int) -> Missing:
@@ -192,13 +197,13 @@ class Snapshot:
                 self._memory.delete(key)  # no longer needed to know old matters again
             if year != self._year or (not gone if number == self.number else self._nobody):
                 continue
-            _, _, elements, who = _parse(value)
+            _, _, elements, who, told_last = _parse(value)
             for name, state in elements.items():
                 if state[1] is not None and (number != self.number or len(state) > 2):
                     child = key.removeprefix(f"{self._prefix}/child/")
                     yield from (Gone(child, who, name, f"{told}:gone", told) for told in _told(state))
                     elements[name] = [state[0], None]
-            self._memory.put(key, _pack(year, number, elements, who))
+            self._memory.put(key, _pack(year, number, elements, who, told_last))
 
     def close(self, **more: str) -> None:
         """Remember this return as the last one accepted."""
@@ -265,6 +270,37 @@ def _keep_missing(elements: dict[str, list[Any]], kept: dict[str, list[Any]], un
     return stands
 
 
+def _is_other(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Tell whether who a child is was corrected; that a code for the sex is written in another form is no correction."""
+    return any(before.get(part) != said for part, said in now.items() if part != "sex_as_recorded")
+
+
+def _newest(change: Change) -> tuple[str, str]:
+    return change.fact.occurred_at or "", change.fact.key
+
+
+def _renewed(facts: list[Fact], news: list[Change], kept: dict[str, list[Any]], told: str) -> list[Change]:
+    """Tell again, with who the child is now, what was told last of it; as history when nobody was told anything."""
+    fresh = {change.fact.key for change in news}
+    if told in fresh:
+        return []  # that carries it
+    whole = [
+        fact
+        for fact in facts
+        if fact.on_change is OnChange.CORRECTS and not fact.partial and kept[fact.key] == [kept[fact.key][0], fact.says]
+    ]
+    fact = max((fact for fact in whole if fact.key not in fresh), key=_rank(told), default=None)
+    if fact is None:
+        return []
+    count, says = kept[fact.key]
+    kept[fact.key] = [count + 1, says]
+    return [Change(fact, Action.UPDATE, f"{count + 1}:{says}", (fact.key, f"{count}:{says}"), history=not told)]
+
+
+def _rank(told: str) -> Callable[[Fact], tuple[bool, str]]:
+    return lambda fact: (fact.key == told, fact.occurred_at or "")
+
+
 def _moved(news: list[Change], kept: dict[str, list[Any]]) -> list[Change]:
     """Tell a new fact that stands where one of its kind has gone, as when a date was corrected, as its correction.
 
@@ -295,18 +331,18 @@ def _told(state: list[Any]) -> list[str]:
     return [f"{first + at - untold}:{_STEP.join(steps[: at + 1])}" for at in range(untold, len(steps))]
 
 
-def _pack(year: int, number: int, elements: dict[str, list[Any]], who: dict[str, Any]) -> bytes:
+def _pack(year: int, number: int, elements: dict[str, list[Any]], who: dict[str, Any], told: str) -> bytes:
     gone = alive = 0
     for state in elements.values():
         if len(state) > 2:
             gone += 1
         elif state[1] is not None:
             alive += 1
-    return f"{year} {number} {gone} {alive}|{json.dumps({'e': elements, 'who': who})}".encode()
+    return f"{year} {number} {gone} {alive}|{json.dumps({'e': elements, 'who': who, 'told': told})}".encode()
 
 
-def _parse(value: bytes) -> tuple[int, int, dict[str, list[Any]], dict[str, Any]]:
+def _parse(value: bytes) -> tuple[int, int, dict[str, list[Any]], dict[str, Any], str]:
     head, _, rest = value.partition(b"|")
     year, number, _gone, _alive = head.split()
     found = json.loads(rest)
-    return int(year), int(number), found["e"], found["who"]
+    return int(year), int(number), found["e"], found["who"], found.get("told", "")

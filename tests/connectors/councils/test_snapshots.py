@@ -312,6 +312,50 @@ def test_a_second_child_under_the_same_id_is_not_taken_and_nobody_missing_is_tak
     assert [finding.rule for finding in findings] == ["child-clash", "kept-unread"]
 
 
+BEFORE = a_child("A", an_episode(referred="2025-04-02") + an_episode())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "part", "now"),
+    [
+        (BEFORE, BEFORE.replace("2016-04-02", "2016-04-20"), "birth_date", "2016-04-20"),
+        (BEFORE.replace("PersonBirthDate", "ExpectedPersonBirthDate"), BEFORE, "birth_date", "2016-04-02"),
+        (BEFORE, BEFORE.replace("<Sex>F", "<Sex>M"), "sex", "M"),
+    ],
+    ids=["birth date", "born", "sex"],
+)
+def test_who_a_child_is_now_is_told_once_as_a_correction(before: str, after: str, part: str, now: str) -> None:
+    """Of a first return nothing was told to anybody, so the correction is for the record alone too."""
+    answers = read_all(*series([*CALM, before], [*CALM, after], [*CALM, after]))
+    first = {
+        event.header.event_id: event.header.event_type for event in answers[0][0] if event.header.occurred_at == "2025-06-02"
+    }
+    (update,) = answers[1][0]
+
+    assert (update.header.action, update.header.attributes) == (Action.UPDATE, {"history": "yes"})
+    assert first[update.header.supersedes or ""] == update.header.event_type == "council.referral.received"
+    assert update.body["identity"][part] == now  # type: ignore[literal-required] # a part of an identity
+    assert update.body["concern"]["referral_source"] == "6"
+    assert answers[2] == ([], [])
+
+
+def test_who_a_child_is_now_reaches_those_who_were_told_last() -> None:
+    told = a_child("A", an_episode(a_plan(start="2026-01-11")))
+    answers = read_all(
+        *series([*CALM, a_child("A", an_episode())], [*CALM, told], [*CALM, told.replace("2016-04-02", "2016-04-20")])
+    )
+    (plan,), (update,) = answers[1][0], answers[2][0]
+
+    assert (update.header.supersedes, update.header.attributes) == (plan.header.event_id, {})
+
+
+def test_a_birth_date_or_sex_that_is_lost_or_unread_corrects_nobody() -> None:
+    whole = a_child("A", an_episode())
+    for good, bad in (("2016-04-02", ""), ("2016-04-02", "soon"), ("<Sex>F", "<Sex>x"), ("<Sex>F</Sex>", "")):
+        answers = read_all(*series([*CALM, whole], [*CALM, whole.replace(good, bad)], [*CALM, whole]))
+        assert [events for events, _ in answers[1:]] == [[], []]
+
+
 EPISODES = st.lists(
     st.builds(
         lambda referred, plans: an_episode("".join(plans), referred=referred),
