@@ -91,10 +91,13 @@ def read_person(row: Pupil, school: str, place: str, today: str) -> Person:
         identity["sex"] = sex if sex in {"M", "F"} else "U"
         identity["sex_as_recorded"] = sex
     who = row.upn or _APART.join((row.surname, row.forename, row.dob))
-    person.stem = (
-        f"{row.native.replace('/', '_')}/{hashlib.blake2b(f'{row.native}{_APART}{who}'.encode(), digest_size=12).hexdigest()}"
-    )
+    person.stem = stem_of(row.native, who)
     return person
+
+
+def stem_of(native: str, who: str) -> str:
+    """Return what names a pupil of a school without saying who it is; `who` is the pupil's number, where there is one."""
+    return f"{native.replace('/', '_')}/{hashlib.blake2b(f'{native}{_APART}{who}'.encode(), digest_size=12).hexdigest()}"
 
 
 def _identifiers(person: Person) -> list[Identifier]:

@@ -82,6 +82,34 @@ class Snapshot:
             correction = previous if not known.get("gone") else None
             yield self._event(draft, identity, Action.UPDATE if correction else Action.NEW, correction)
 
+    def keep(self, key: str, known: dict[str, Any]) -> None:
+        """Remember that what is known stands, though it could not be read whole in this delivery."""
+        self._memory.put(key, json.dumps(known | {"seen": self._count}).encode())
+
+    def follow(self, old: str, new: str) -> None:
+        """Carry over what is remembered of a pupil whose number was corrected."""
+        before = self.known(f"roll/{old}")
+        if not before or self.seen(before) or self.known(f"roll/{new}"):
+            return
+        for kind in ("roll", "left", "excluded", "absent"):
+            for key, value in self._memory.items(f"{kind}/{old}"):
+                self._memory.put(key.replace(old, new, 1), value)
+                self._memory.delete(key)
+
+    def not_shown(self, stem: str, draft: Draft, shown: set[str]) -> tuple[str, dict[str, Any]] | None:
+        """Return what a pupil's suspension of another day was, when one of its kind and roll stands and is not shown now."""
+        alike = ("roll", "type", "category")
+        for key, value in self._memory.items(f"excluded/{stem}/"):
+            known = json.loads(value)
+            if key not in shown and self._of_term(known) and all(known.get(one) == draft.kept[one] for one in alike):
+                return key, known
+        return None
+
+    def moved(self, key: str, known: dict[str, Any]) -> dict[str, Any]:
+        """Forget it under its old key; what is returned is corrected by whatever is said next."""
+        self._memory.delete(key)
+        return known | {"said": ""}
+
     def _event(self, draft: Draft, identity: EventId, action: Action, supersedes: str | None) -> Event:
         piece = draft.place.partition(" line ")[0]
         header = Header(
@@ -99,18 +127,23 @@ class Snapshot:
         )
         return Event(header, draft.body, draft.control, draft.quality)
 
-    def gone_pupils(self, native: str) -> Iterator[Event | Finding]:
-        """Look at who of a school was on roll and is not there now; only with a person's word are they leavers."""
+    def gone_pupils(self, native: str, *, complete: bool) -> Iterator[Event | Finding]:
+        """Look at who of a school was on roll and is not there now; only with a person's word are they leavers.
+
+        While the table is not `complete`, as rows of it could not be read, no word makes anybody a leaver.
+        """
         for key, value in self._memory.items(f"roll/{native}/"):
             known = json.loads(value)
             if known.get("gone") or self.seen(known) or self.newer(known):
                 continue
-            if not self._delivery.accept_disappearances:
+            if not complete or not self._delivery.accept_disappearances:
                 yield Finding(
                     "warning",
                     "gone_from_roll",
                     f"{known['place']} of an earlier delivery",
-                    "a pupil was on roll and is neither on roll nor a leaver now: nothing was said about it",
+                    "a pupil was on roll and is neither on roll nor a leaver now: nothing was said about it"
+                    if complete
+                    else "a pupil was on roll and may be in a row that could not be read now: nothing was said about it",
                     "add the leaver record; or deliver the set again and confirm that who is missing has left",
                 )
                 continue
@@ -121,13 +154,28 @@ class Snapshot:
                 self.end(key, known, event.header.event_id)
                 yield event
 
-    def gone_exclusions(self, native: str) -> Iterator[Event | Finding]:
-        """Take back what is gone from the same term; when that is much, wait for a person."""
-        prefix, of_term, gone = f"excluded/{native}/", 0, 0
-        for _, value in self._memory.items(prefix):
+    def gone_exclusions(self, native: str, whole: set[str]) -> Iterator[Event | Finding]:
+        """Take back what is gone from the same term; when that is much, wait for a person.
+
+        `whole` are the rolls whose tables came and could be read: only there, and of pupils who are shown, is anything gone.
+        """
+        prefix, of_term, gone, kept = f"excluded/{native}/", 0, 0, 0
+        for key, value in self._memory.items(prefix):
             known = json.loads(value)
             of_term += self._of_term(known)
-            gone += self._of_term(known) and not self.seen(known)
+            if self._of_term(known) and not self.seen(known):
+                rolls = self._rolls_of(key)
+                gone += self._is_gone(known, rolls, whole)
+                kept += not {_roll(known), *rolls} <= whole
+        if kept:
+            yield Finding(
+                "warning",
+                "exclusions_kept",
+                f"NativeId {native}",
+                f"{kept} suspensions and exclusions of this term are not shown, and may be in rows that could not be read or in "
+                "tables that did not come: none of these was taken back",
+                "deliver all tables of the export together, the rows named here corrected",
+            )
         if gone > max(FEW_GONE, of_term // 10) and not self._delivery.accept_disappearances:
             yield Finding(
                 "error",
@@ -139,10 +187,21 @@ class Snapshot:
             return
         for key, value in self._memory.items(prefix) if gone else ():
             known = json.loads(value)
-            if self._of_term(known) and not self.seen(known):
+            if self._of_term(known) and not self.seen(known) and self._is_gone(known, self._rolls_of(key), whole):
                 event = self._retraction(key, known)
                 self.end(key, known, event.header.event_id)
                 yield event
+
+    def _rolls_of(self, key: str) -> set[str]:
+        """Return the rolls on which this delivery shows the pupil of a suspension."""
+        stem = "/".join(key.split("/")[1:3])
+        on_roll = self.known(f"roll/{stem}")
+        rolls = {"onroll"} if self.seen(on_roll) and not on_roll.get("gone") else set()
+        left = any(self.seen(json.loads(value)) for _, value in self._memory.items(f"left/{stem}/"))
+        return rolls | {"offroll"} if left else rolls
+
+    def _is_gone(self, known: dict[str, Any], rolls: set[str], whole: set[str]) -> bool:
+        return bool(rolls) and {_roll(known), *rolls} <= whole
 
     def _of_term(self, known: dict[str, Any]) -> bool:
         return bool(known["term"] == self.term and not known.get("gone"))
@@ -150,3 +209,7 @@ class Snapshot:
     def _retraction(self, key: str, known: dict[str, Any]) -> Event:
         draft = Draft(known["type"], f"{key}/gone", known["id"], None, known["place"], Body(identity=known["who"]))
         return self._event(draft, event_id(self._system, draft.record, draft.said), Action.RETRACT, known["id"])
+
+
+def _roll(known: dict[str, Any]) -> str:
+    return str(known.get("roll", "onroll"))

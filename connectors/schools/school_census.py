@@ -2,7 +2,8 @@
 
 A delivery is the set of tables of one export; it is a snapshot, so only what differs from what was delivered before becomes
 an event. A pupil who is missing from the roll without a leaver record is a finding, never a leaver, until a person confirms it.
-A suspension that is gone from the same term is taken back; many gone at once wait for a person.
+A suspension that is gone from the same term is taken back, if the tables came that would show it and all of their rows could be
+read; many gone at once wait for a person.
 
 What the census cannot know: the day of any absence, whether the sessions missed were consecutive, and anything since the
 census day. `school.absence.reported` is said only where 20 or more sessions (10 school days) of one term carry the codes for
@@ -14,17 +15,19 @@ suspensions (DfE, Suspension and permanent exclusion guidance); a pupil's number
 
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from broker.core.delivery import Delivery, Finding, Memory
 from broker.core.event import (
     Body,
-    Concern,
     ConcernCode,
     Control,
     Event,
     Location,
     Sector,
 )
+from broker.errors import DeliveryError
+from connectors.schools.census_exclusions import exclusion_draft, say_exclusions
 from connectors.schools.census_rows import (
     ADDRESS,
     CATEGORIES,
@@ -38,9 +41,10 @@ from connectors.schools.census_rows import (
     Pupil,
     read_address,
     read_person,
+    stem_of,
 )
 from connectors.schools.census_snapshot import FORMAT, Draft, Snapshot
-from connectors.schools.collect_csv import Index, Table, iso_date, key_column, name_parts, open_tables, term_of, whole
+from connectors.schools.collect_csv import PUPILS, Index, Table, iso_date, key_column, name_parts, open_tables, term_of, whole
 
 TEN_SCHOOL_DAYS = 20  # sessions: half days
 
@@ -60,6 +64,11 @@ class SchoolCensus:
     def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
         """Yield what the export says that was not said before, leavers first; raises DeliveryError when it is no census."""
         tables, findings = open_tables(delivery)
+        if not tables.keys() & set(PUPILS):
+            raise DeliveryError(
+                "the table of pupils is not in the delivery, so nobody can know whom its rows are about: put all tables of one "
+                "export into the inbox together"
+            )
         yield from findings
         reading = _Reading(delivery, memory, tables)
         try:
@@ -80,6 +89,7 @@ class _Reading:
         self._schools: dict[str, str | None] = {}
         self._estabs: dict[str, str] = {}
         self._index: dict[str, Index] = {}
+        self._unread: set[str] = set()  # tables with rows that could not be read, or of which nobody knows whose they are
 
     def close(self) -> None:
         for index in self._index.values():
@@ -113,9 +123,14 @@ class _Reading:
             if table := self._tables.get(kind + roll):
                 for line, (key, *row) in table.rows((key_column(roll), *gather)):
                     index.add(f"{key}/{row[0]}", [line, *row])
-                yield from table.take_problems()
+                yield from self._problems(table)
             index.close_writing()
         yield from self._gather_sessions("termlysessiondetails" + roll, key_column(roll))
+
+    def _problems(self, table: Table) -> list[Finding]:
+        if table.problems:
+            self._unread.add(table.name)
+        return table.take_problems()
 
     def _gather_sessions(self, name: str, key_name: str) -> Iterator[Finding]:
         """Add up each pupil's sessions, runs of rows at a time: exports keep a pupil's rows together."""
@@ -150,13 +165,15 @@ class _Reading:
                 continue
             person = read_person(pupil, school, table.place(line), self._today)
             yield from person.findings
+            if pupil.former_upn:
+                self._snapshot.follow(stem_of(pupil.native, pupil.former_upn), person.stem)
             joined = f"{table_id}/{pupil.native}"
             yield from said(person, joined)
             yield from self._exclusions(person, roll, joined)
             yield from self._absence(person, roll, joined)
             if table.problems:
-                yield from table.take_problems()
-        yield from table.take_problems()
+                yield from self._problems(table)
+        yield from self._problems(table)
 
     def _school(self, native: str) -> Generator[Finding, None, str | None]:
         """Find out which school rows are of: the agency itself, or by local authority and establishment number."""
@@ -182,8 +199,8 @@ class _Reading:
     def _registered(self, person: Person, joined: str) -> Iterator[Event | Finding]:
         """Say that a pupil is on roll, unless that is known and unchanged."""
         row, key = person.row, f"roll/{person.stem}"
-        addresses = self._index["addressesonroll"].take(joined)
         known = self._snapshot.known(key)
+        addresses = self._index["addressesonroll"].take(joined) or self._address_before(known)
         if self._snapshot.seen(known) and not known.get("gone"):
             yield Finding(
                 "warning", "twice", person.place, "the pupil is in the table twice: the first row counts", "remove one row"
@@ -191,6 +208,9 @@ class _Reading:
             return
         if self._snapshot.newer(known):
             return  # a later term was delivered already: an older word does not replace it
+        if not known.get("gone") and "birth_date" in known.get("who", {}) and "birth_date" not in person.identity:
+            self._snapshot.keep(key, known)  # what could not be read corrects nothing
+            return
         entry, body = _date(row.entry), _body(person, addresses)
         if row.young_carer in YOUNG_CARER:
             code = ConcernCode(scheme="dfe-young-carer", code=row.young_carer, abuse=None, present=True)
@@ -203,9 +223,14 @@ class _Reading:
             place=person.place,
             body=body,
             control=Control(role="school", organisation=person.school, state="begun", since=entry),
-            kept={"entry": entry, "school": person.school, "who": person.identity},
+            kept={"entry": entry, "school": person.school, "who": person.identity, "address": addresses[:1]},
         )
         yield from self._snapshot.say(key, draft, person.quality, known)
+
+    def _address_before(self, known: dict[str, Any]) -> list[list[object]]:
+        """Return the address as it was known, when its row could not be read or the table did not come."""
+        lost = "addressesonroll" not in self._tables or "addressesonroll" in self._unread
+        return list(known.get("address", ())) if lost else []
 
     def _left(self, person: Person, joined: str) -> Iterator[Event | Finding]:
         """Say that a pupil left, once per stay."""
@@ -233,6 +258,7 @@ class _Reading:
         rows = self._index["termlyexclusions" + roll].take(joined)
         table = self._tables.get("termlyexclusions" + roll)
         counts: dict[str, int] = {}
+        drafts: list[tuple[Draft, bool]] = []
         for line, _, category, start, sessions, *reasons in rows:
             assert table is not None  # rows come from it
             place = table.place(int(str(line)))
@@ -241,19 +267,26 @@ class _Reading:
                 yield Finding(
                     "error", "category", place, "the category is none that is known: left out", f"use {', '.join(CATEGORIES)}"
                 )
+                self._unread.add(table.name)
                 continue
-            day = _date(str(start))
+            day, missed = _date(str(start)), whole(str(sessions))
             stem = f"{person.stem}/{day}/{kind[1]}"
             counts[stem] = counts.get(stem, 0) + 1
             codes = [str(code) for code in reasons if code]
             if day is None:
                 yield Finding("warning", "start_date", place, "the start date is missing or no date", "correct the start date")
+                self._unread.add(table.name)
+            if sessions and missed is None:
+                yield Finding("warning", "sessions", place, "the sessions are no number: left out", "correct the sessions")
             if not REASONS.issuperset(codes):
                 yield Finding(
                     "warning", "reason", place, "a reason code is not in force: taken over as it is", "use today's codes"
                 )
-            draft = _exclusion_draft(person, f"{stem}/{counts[stem]}", kind, (day, whole(str(sessions)), codes), place)
-            yield from self._snapshot.say(f"excluded/{draft.record}", draft, person.quality)
+            draft = exclusion_draft(person, f"{stem}/{counts[stem]}", kind, (day, missed, codes), place)
+            draft.kept |= {"roll": roll, "category": kind[1]}
+            drafts.append((draft, day is not None and not (sessions and missed is None)))
+        if table is not None:
+            yield from say_exclusions(self._snapshot, person, drafts, complete=table.name not in self._unread)
 
     def _absence(self, person: Person, roll: str, joined: str) -> Iterator[Event | Finding]:
         rows = self._index["termlysessiondetails" + roll].take(joined)
@@ -297,6 +330,7 @@ class _Reading:
                 )  # fmt: skip
             elif kind == "termlyexclusions":
                 for row in self._index[name].left():
+                    self._unread.add(name)
                     yield Finding(
                         "error",
                         "pupil_missing",
@@ -305,15 +339,23 @@ class _Reading:
                         "export the tables together",
                     )  # fmt: skip
 
+    def _whole(self) -> set[str]:
+        """Return the rolls whose pupils and exclusions both came and could be read."""
+        needed = {
+            "onroll": ("pupilonroll", "termlyexclusionsonroll"),
+            "offroll": ("pupilnolongeronroll", "termlyexclusionsoffroll"),
+        }
+        return {roll for roll, names in needed.items() if self._tables.keys() >= set(names) and not self._unread & set(names)}
+
     def _gone(self) -> Iterator[Event | Finding]:
         """Look at what was delivered before for these schools and is not there now."""
         for native, school in self._schools.items():
             if school is None:
                 continue
             if "pupilonroll" in self._tables:
-                yield from self._snapshot.gone_pupils(native.replace("/", "_"))
+                yield from self._snapshot.gone_pupils(native.replace("/", "_"), complete="pupilonroll" not in self._unread)
             if self._snapshot.term and any(name.startswith("termlyexclusions") for name in self._tables):
-                yield from self._snapshot.gone_exclusions(native.replace("/", "_"))
+                yield from self._snapshot.gone_exclusions(native.replace("/", "_"), self._whole())
 
 
 def _date(text: str) -> str | None:
@@ -328,20 +370,3 @@ def _body(person: Person, addresses: list[list[object]]) -> Body:
     if person.row.ethnicity:
         body["monitoring"] = {"ethnicity": person.row.ethnicity}
     return body
-
-
-def _exclusion_draft(
-    person: Person, record: str, kind: tuple[str, str], what: tuple[str | None, int | None, list[str]], place: str
-) -> Draft:
-    """Put a suspension or permanent exclusion into words: `what` is first day, sessions and reason codes."""
-    day, sessions, reasons = what
-    event_type, category = kind
-    concern = Concern(
-        codes=[ConcernCode(scheme="dfe-exclusion-reason", code=code, abuse=None, present=True) for code in reasons],
-        reason=category, starts_on=day, sessions=sessions,
-    )  # fmt: skip
-    return Draft(
-        event_type, record, f"{person.school}\x1f{sessions}\x1f{reasons}", day, place,
-        Body(identity=person.identity, location=Location(organisation=person.school), concern=concern),
-        kept={"type": event_type, "who": person.identity},
-    )  # fmt: skip

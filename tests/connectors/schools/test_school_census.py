@@ -194,7 +194,11 @@ def test_categories_of_every_year_are_understood(category: str, event_type: str,
         ({"pupilonroll": table(ROLL, ADA, ADA)}, "twice", "the same pupil twice"),
         ({"pupilonroll": table(ROLL, ADA, "t2,SCH1")}, "row_length", "cut off"),
         ({"pupilonroll": table(ROLL, ADA), "termlyexclusionsonroll": table(EXCLUDED, SUSPENDED)}, "pupil_missing", "nobody's"),
-        ({"termlyexclusionsonroll": table(EXCLUDED, SUSPENDED)}, "pupils_missing", "the table of pupils is missing"),
+        (
+            {"pupilnolongeronroll": table(LEAVERS, CYD), "termlyexclusionsonroll": table(EXCLUDED, SUSPENDED)},
+            "pupils_missing",
+            "the table of pupils is missing",
+        ),
         (
             {"pupilonroll": table(ROLL, BEN), "termlyexclusionsonroll": table(EXCLUDED, SUSPENDED.replace("SUSP", "GONE"))},
             "category",
@@ -351,6 +355,12 @@ def test_files_of_one_export_belong_together_and_others_do_not() -> None:
 def test_a_table_that_is_not_the_census_is_refused_in_words() -> None:
     with pytest.raises(DeliveryError, match="not one table of a school census"):
         read({"pupils.csv": b"name,age\nx,1\n"})
+
+
+def test_tables_without_any_pupils_are_refused_in_words() -> None:
+    """Accepted, they would pass for known when the pupils' table comes with them the next time."""
+    with pytest.raises(DeliveryError, match="all tables of one export into the inbox together"):
+        read(export(termlyexclusionsonroll=table(EXCLUDED, SUSPENDED)))
 
 
 @pytest.mark.parametrize(
