@@ -10,7 +10,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
 
 from broker.core.event import Event, Sector
 from broker.core.identifiers import Digest, Millis
@@ -100,6 +100,15 @@ class Connector(Protocol):
 
     def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
         """Yield events and findings; raises DeliveryError or TooLargeError when the delivery cannot be taken at all."""
+        ...
+
+
+@runtime_checkable
+class OfTables(Protocol):
+    """A connector whose files come in sets, of which some say little without others."""
+
+    def is_whole(self, names: tuple[str, ...]) -> bool:
+        """Tell by their names whether nothing is lacking: else what carries them waits longer for the rest."""
         ...
 
 

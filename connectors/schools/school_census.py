@@ -47,6 +47,10 @@ from connectors.schools.census_snapshot import FORMAT, Draft, Snapshot
 from connectors.schools.collect_csv import PUPILS, Index, Table, iso_date, key_column, name_parts, open_tables, term_of, whole
 
 TEN_SCHOOL_DAYS = 20  # sessions: half days
+ROLLS = {  # what shows a pupil's suspensions
+    "onroll": frozenset(("pupilonroll", "termlyexclusionsonroll")),
+    "offroll": frozenset(("pupilnolongeronroll", "termlyexclusionsoffroll")),
+}
 
 
 class SchoolCensus:
@@ -60,6 +64,11 @@ class SchoolCensus:
         parts = [name_parts(name) for name in names]
         known = [part for part in parts if part]
         return bool(known) and len(known) == len(parts) == len(set(known)) and len({prefix for prefix, _ in known}) == 1
+
+    def is_whole(self, names: tuple[str, ...]) -> bool:
+        """Tell whether the pupils of a roll and their exclusions are both there: either is taken in part without the other."""
+        tables = {parts[1] for name in names if (parts := name_parts(name))}
+        return ROLLS["onroll"] <= tables and (not ROLLS["offroll"] & tables or ROLLS["offroll"] <= tables)
 
     def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
         """Yield what the export says that was not said before, leavers first; raises DeliveryError when it is no census."""
@@ -341,11 +350,7 @@ class _Reading:
 
     def _whole(self) -> set[str]:
         """Return the rolls whose pupils and exclusions both came and could be read."""
-        needed = {
-            "onroll": ("pupilonroll", "termlyexclusionsonroll"),
-            "offroll": ("pupilnolongeronroll", "termlyexclusionsoffroll"),
-        }
-        return {roll for roll, names in needed.items() if self._tables.keys() >= set(names) and not self._unread & set(names)}
+        return {roll for roll, names in ROLLS.items() if self._tables.keys() >= names and not self._unread & names}
 
     def _gone(self) -> Iterator[Event | Finding]:
         """Look at what was delivered before for these schools and is not there now."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from broker.core.delivery import Connector, Delivery, Finding, Piece
+from broker.core.delivery import Connector, Delivery, Finding, OfTables, Piece
 from broker.core.event import Event
 from broker.core.identifiers import Digest, Millis
 from broker.core.registers import Agency
@@ -47,10 +47,11 @@ Check = Callable[[Event], object]  # raises RejectError for an event that publis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait, in seconds: for a file to stop growing, for the rest of its set, between two looks."""
+    """How long to wait, in seconds: for a file to stop growing, for more of its set, for what a set lacks, between two looks."""
 
     settled: float = 1.0
     together: float = 5.0
+    lacking: float = 60.0
     look: float = 0.5
 
 
@@ -79,6 +80,7 @@ class Directory:
     check: Check = lambda _: None
     words: Words = field(default_factory=Words)
     _looked: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _since: dict[Path, float] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
 
     async def deliveries(self, *, once: bool = False) -> AsyncIterator[Outcome]:
@@ -100,7 +102,7 @@ class Directory:
             for path in self._entries():
                 if (kind := odd_kind(path)) is not None and path not in self._told:
                     yield self._refuse(path, kind)
-            ready, waiting = self._look()
+            ready, waiting = self._look(once=once)
             for paths in ready:
                 claimed = self._claim(paths)
                 if claimed is not None:
@@ -151,19 +153,32 @@ class Directory:
             write_anew(report_of(target), text)
         return outcome
 
-    def _look(self) -> tuple[list[list[Path]], bool]:
+    def _look(self, *, once: bool) -> tuple[list[list[Path]], bool]:
         """Return the deliveries that are whole and no longer growing, and whether others are still on their way."""
         seen = {path: _state(path) for path in self._entries() if odd_kind(path) is None}
         known, self._looked = self._looked, seen
+        self._since = {path: self._since[path] if known.get(path) == seen[path] else time.time() for path in seen}
         ready, waiting = [], False
         for paths in self._sets(list(seen)):
-            wait = self.patience.together if self.job.sets else self.patience.settled
-            newest = max(seen[path][1] for path in paths) / 1e9
-            if all(known.get(path) == seen[path] for path in paths) and not 0 <= time.time() - newest < wait:
+            if all(known.get(path) == seen[path] for path in paths) and not self._may_come(paths, once=once):
                 ready.append(paths)
             else:
                 waiting = True
         return ready, waiting
+
+    def _may_come(self, paths: Sequence[Path], *, once: bool) -> bool:
+        """Tell whether more of a delivery may be on its way. Whoever says `once` says that all is here.
+
+        Copying keeps the time of a file on some systems, so it counts too when a part of a set was first seen.
+        """
+        wait = self.patience.together if self.job.sets else self.patience.settled
+        times = [self._looked[path][1] / 1e9 for path in paths]
+        if self.job.sets and not once:
+            times += [self._since[path] for path in paths]
+            connector = self.job.connector
+            if isinstance(connector, OfTables) and not connector.is_whole(tuple(path.name for path in paths)):
+                wait = max(wait, self.patience.lacking)
+        return any(0 <= time.time() - at < wait for at in times)
 
     def _sets(self, paths: Sequence[Path]) -> list[list[Path]]:
         """Put together what the connector claims as one delivery; what it does not claim is a set of its own."""

@@ -352,6 +352,20 @@ def test_files_of_one_export_belong_together_and_others_do_not() -> None:
     assert not claims(())
 
 
+@pytest.mark.parametrize(
+    ("tables", "whole"),
+    [
+        (("pupilonroll", "termlyexclusionsonroll"), True),
+        (("pupilonroll", "termlyexclusionsonroll", "pupilnolongeronroll", "termlyexclusionsoffroll", "senneeds"), True),
+        (("pupilonroll",), False),
+        (("termlyexclusionsonroll", "addressesonroll"), False),
+        (("pupilonroll", "termlyexclusionsonroll", "termlyexclusionsoffroll"), False),
+    ],
+)
+def test_a_set_lacks_what_would_have_to_come_with_it(tables: tuple[str, ...], whole: bool) -> None:
+    assert SchoolCensus().is_whole(tuple(f"2025_spring_{name}.csv" for name in tables)) is whole
+
+
 def test_a_table_that_is_not_the_census_is_refused_in_words() -> None:
     with pytest.raises(DeliveryError, match="not one table of a school census"):
         read({"pupils.csv": b"name,age\nx,1\n"})

@@ -92,5 +92,19 @@ def run(
     return asyncio.run(work())
 
 
+def first_of(inbox: Path, connector: Connector) -> Outcome:
+    """What becomes of the first delivery, by a process that goes on."""
+
+    async def work() -> Outcome:
+        memory = SqliteMemory(inbox.parent / "state" / "notes.sqlite")
+        try:
+            work = Directory(inbox, Job(connector, AGENCY, sets=True), Broker().publish, memory, Patience(look=1))
+            return await anext(work.deliveries())
+        finally:
+            memory.close()
+
+    return asyncio.run(work())
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())

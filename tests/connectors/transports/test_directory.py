@@ -11,7 +11,7 @@ from connectors.transports import directory
 from connectors.transports.directory import Patience
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import SHOWN
-from tests.connectors.transports.notes import Broker, names, run
+from tests.connectors.transports.notes import Broker, Notes, first_of, names, run
 
 
 def test_a_file_is_published_and_put_away_with_its_report(inbox: Path) -> None:
@@ -155,6 +155,34 @@ def test_a_set_waits_a_little_for_its_members(inbox: Path, monkeypatch: pytest.M
     (outcome,) = run(inbox, Broker(), patience=Patience(settled=1, together=10, look=1))
 
     assert outcome.files == ("a1.note", "a2.note")
+
+
+class Pairs(Notes):
+    """Notes of which two are a set."""
+
+    def is_whole(self, names: tuple[str, ...]) -> bool:
+        return len(names) == 2
+
+
+@pytest.mark.parametrize(("late", "files"), [(8, ("a1.note", "a2.note")), (59, ("a1.note", "a2.note")), (90, ("a1.note",))])
+def test_a_set_that_lacks_a_part_waits_longer_for_it(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch, late: int, files: tuple[str, ...]
+) -> None:
+    """Also when copying kept the time of the files, which may be of last week."""
+    (inbox / "a1.note").write_text("one")
+    os.utime(inbox / "a1.note", (0, 0))
+    now = [1_000_000_000.0]
+    monkeypatch.setattr(directory.time, "time", lambda: now[0])
+
+    async def meanwhile(seconds: float) -> None:
+        now[0] += seconds
+        if now[0] == 1_000_000_000 + late:
+            (inbox / "a2.note").write_text("two")
+            os.utime(inbox / "a2.note", (0, 0))
+
+    monkeypatch.setattr(directory.asyncio, "sleep", meanwhile)
+
+    assert first_of(inbox, Pairs()).files == files
 
 
 def test_an_unsent_delivery_stays_and_is_published_whole_at_the_next_start(inbox: Path) -> None:
