@@ -19,6 +19,7 @@ from broker.cli.connect_out import write_notices
 from broker.cli.layout import count
 from broker.cli.options import json_option, with_settings
 from broker.cli.wording import words_of_book
+from broker.core.delivery import Forgetting
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId
 from broker.core.registers import Agency
@@ -45,6 +46,7 @@ Names:
 Examples:
   broker connect cin-census --agency E10000030 --inbox inbox
   broker connect school-census --agency urn:100001 --inbox inbox --once
+  broker connect cin-census --agency E10000030 --forget-last
   broker connect encompass-notice --deliver oak-dsl --outbox notices
 """
 
@@ -59,6 +61,8 @@ Examples:
 @click.option(
     "--accept-disappearances", is_flag=True, help="Confirm that who is missing from these files is gone."
 )  # fmt: skip
+@click.option("--forget-last", is_flag=True, help="Show what forgetting the last accepted file means; with --yes, forget it.")
+@click.option("--yes", is_flag=True, help="With --forget-last: do it.")
 @json_option
 @with_settings
 def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given: Any) -> None:
@@ -74,6 +78,11 @@ def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given
                 raise InputError(f"`{name}` only reads: notices out are written by `encompass-notice`")
             asyncio.run(_until_stopped(write_notices(settings, recipient, Path(outbox), once=once, as_json=as_json)))
             return
+        if given["forget_last"]:
+            if not given["agency"]:
+                raise InputError("--forget-last needs --agency: see `broker connect --help`")
+            click.echo(_forget_last(settings, name, given["agency"], sure=given["yes"]))
+            return
         agency, inbox = _pair(given, "agency", "inbox")
         work = _Inbox(settings, name, agency, Path(inbox), accept=given["accept_disappearances"], as_json=as_json)
         asyncio.run(_until_stopped(work.run(once=once)))
@@ -85,6 +94,30 @@ def _pair(given: dict[str, Any], one: str, other: str) -> tuple[str, str]:
     if not given[one] or not given[other]:
         raise InputError(f"--{one} and --{other} go together: see `broker connect --help`")
     return str(given[one]), str(given[other])
+
+
+def _forget_last(settings: Settings, name: str, agency: str, *, sure: bool) -> str:
+    """Say what it means to forget the last accepted file of an agency, and forget it when a person is sure."""
+    connector = CONNECTORS[name].make()
+    if not isinstance(connector, Forgetting):
+        raise InputError(f"`{name}` compares no file with the one before: there is nothing to forget")
+    memory = SqliteMemory(_memory_of(settings, name, agency))
+    try:
+        means = connector.last_accepted(memory)
+        if means is None:
+            raise NotFoundError(f"no file of `{agency}` was accepted by `{name}` yet: there is nothing to forget")
+        if not sure:
+            return f"{means}\nNothing was changed: with --yes it is forgotten."
+        memory.begin()
+        connector.forget_last(memory)
+        memory.commit()
+        return f"{means}\nIt is forgotten."
+    finally:
+        memory.close()
+
+
+def _memory_of(settings: Settings, name: str, agency: str) -> Path:
+    return settings.data / "connect" / f"{re.sub('[^A-Za-z0-9._-]', '_', agency)}-{name}.sqlite"
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
@@ -138,9 +171,7 @@ class _Inbox:
                 "name the right agency, or correct the registers"
             )
         job = Job(connector, agency, sets=self._registration.sets, accept_disappearances=self._accept)
-        memory = SqliteMemory(
-            self._settings.data / "connect" / f"{re.sub('[^A-Za-z0-9._-]', '_', agency.id)}-{self._name}.sqlite"
-        )
+        memory = SqliteMemory(_memory_of(self._settings, self._name, agency.id))
         try:
             async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:
                 with self._progress() as progress:

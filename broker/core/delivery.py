@@ -104,6 +104,19 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class Forgetting(Protocol):
+    """A connector that compares each delivery with the last one, and can go back when that was a wrong one."""
+
+    def last_accepted(self, memory: Memory) -> str | None:
+        """Say which delivery was accepted last, and what it means to forget it; None when there is none."""
+        ...
+
+    def forget_last(self, memory: Memory) -> None:
+        """Go back to the delivery before the last accepted one."""
+        ...
+
+
+@runtime_checkable
 class OfTables(Protocol):
     """A connector whose files come in sets, of which some say little without others."""
 

@@ -5,10 +5,8 @@ read by name, in any order, as public files differ from every yearly XSD. The ce
 council's identity extract gives its local ids theirs.
 """
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from lxml import etree
 
@@ -25,31 +23,19 @@ from broker.core.event import (
     Sector,
     Source,
 )
-from broker.core.identifiers import EventId, Millis, event_id
+from broker.core.identifiers import EventId, event_id
 from broker.errors import DeliveryError
 from connectors.councils.cin_child import ChildRecord
 from connectors.councils.cin_codes import Notes
-from connectors.councils.cin_parts import iso_date, part_of
-from connectors.councils.snapshots import Change, Gone, Known, Snapshot
+from connectors.councils.cin_header import Return, check_follows, day_of, in_words, read_header
+from connectors.councils.snapshots import Change, Gone, Known, Snapshot, forget_last_return, last_return
 
 _FORMAT = "cin-census"
 _HARDENED: Any = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 _HISTORY = {"history": "yes"}  # applied to what is known, told to nobody
 _BLOCK = 1 << 16
-_YEAR = re.compile(r"20\d\d\Z")
-_LEA = re.compile(r"\d{3}\Z")
 _CUT_SHORT = frozenset((5, 73, 77))  # libxml2: document empty or ended, start tag or element not finished
 _ENCODINGS = frozenset((6, 9, 32, 81))  # libxml2: invalid character, unsupported or invalid encoding
-
-
-class _Return(NamedTuple):
-    """What the header of a return says; `taken` is the day of the snapshot."""
-
-    year: int
-    council: str
-    software: str
-    taken: str
-    recorded_at: Millis
 
 
 class CinCensus:
@@ -65,18 +51,19 @@ class CinCensus:
     def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
         """Yield what changed since the council's last return, then what is no longer in it.
 
-        Raises DeliveryError when the file is no census, is not well formed to its end, belongs to another council than the
-        files before, or is older than the last one accepted; TooLargeError when it is larger than an inbox takes.
+        Raises DeliveryError when the file is no census, is not well formed to its end, is of no year that can be, belongs to
+        another council than the files before, or is older than the last one accepted; TooLargeError when it is larger than an
+        inbox takes.
         """
         (piece,) = delivery.pieces
         _check_well_formed(piece)
         elements = _elements(piece)
-        header, findings = _read_header(next(elements), delivery)
+        header, findings = read_header(next(elements), delivery)
         snapshot = Snapshot(memory, _FORMAT, year=header.year, taken=header.taken)
-        _check_follows(header, snapshot)
+        check_follows(header, snapshot)
         yield from findings
         maker = _Maker(delivery, header, snapshot.number)
-        notes = Notes(_day(delivery.received_at))
+        notes = Notes(day_of(delivery.received_at))
         children = 0
         for element in elements:
             children += 1
@@ -89,13 +76,23 @@ class CinCensus:
         yield from _take_back(maker, snapshot, children)
         snapshot.close(council=header.council, recorded_at=str(header.recorded_at))
 
+    def last_accepted(self, memory: Memory) -> str | None:
+        """Say which return was accepted last, and what it means to forget it; None when there is none."""
+        last = last_return(memory, _FORMAT)
+        return in_words(last) if last else None
+
+    def forget_last(self, memory: Memory) -> None:
+        """Go back to the return before the last accepted one."""
+        forget_last_return(memory, _FORMAT)
+
 
 class _Maker:
     """Makes the events of one return."""
 
-    def __init__(self, delivery: Delivery, header: _Return, number: int) -> None:
+    def __init__(self, delivery: Delivery, header: Return, number: int) -> None:
         self.delivery = delivery
         self._return = header
+        self.council = header.council
         self._agency = delivery.agency
         self._system = f"{_FORMAT}:{delivery.agency.id}"
         self._number = number
@@ -197,8 +194,9 @@ def _take_back(maker: _Maker, snapshot: Snapshot, children: int) -> Iterator[Eve
     """Yield retractions of what the return no longer holds, or the finding that a person has to confirm them."""
     missing = snapshot.missing(accept=maker.delivery.accept_disappearances, children=children)
     if snapshot.first:
-        message = f"first return of this council: what it holds of {children} children is recorded and alerts nobody"
-        yield Finding("info", "first-snapshot", "Children", message, "nothing to do")
+        message = f"first return of this council: what it holds of {_count(children)} is recorded and alerts nobody"
+        own = f"if {maker.council} is not this council's number" if maker.council else "if it was the wrong file"
+        yield Finding("info", "first-snapshot", "Children", message, f"nothing; {own}, take it back with --forget-last")
     if missing.kept:
         message = (
             f"of {_count(missing.kept)} something told before may be what could not be read now: nothing of it is taken back"
@@ -303,62 +301,3 @@ def _forget(element: Any) -> None:
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:
         del parent[0]
-
-
-def _read_header(element: Any, delivery: Delivery) -> tuple[_Return, list[Finding]]:
-    """Read what the file says of itself; raises DeliveryError when it does not say its collection year."""
-    collection, source = _header_parts(element)
-    if collection.get("Collection", "CIN") != "CIN":
-        raise DeliveryError("file is another return than the children in need census: put it in its own inbox")
-    reference = iso_date(collection.get("ReferenceDate", "")) or ""
-    year = collection.get("Year", "") or reference[:4]
-    if not _YEAR.match(year):
-        raise DeliveryError("file does not say its collection year, so it cannot be compared: export it with its header")
-    findings = []
-    if reference and reference[:4] != year:
-        findings.append(_header_finding("year-reference-date", "ReferenceDate", "the reference date is not in the year"))
-    if not _LEA.match(source.get("LEA", "")):
-        findings.append(_header_finding("council-missing", "LEA", "no three-digit number of the council"))
-    written = _instant(source.get("DateTime", ""))
-    if written is None:
-        findings.append(_header_finding("written-missing", "DateTime", "no readable time of export: taken as received"))
-    recorded_at = delivery.received_at if written is None else Millis(min(written, delivery.received_at))
-    council = source["LEA"] if _LEA.match(source.get("LEA", "")) else ""
-    return _Return(int(year), council, source.get("SoftwareCode", "")[:100], _day(recorded_at), recorded_at), findings
-
-
-def _header_parts(element: Any) -> tuple[dict[str, str], dict[str, str]]:
-    parts: dict[str, dict[str, str]] = {"CollectionDetails": {}, "Source": {}}
-    for part in element if element is not None else ():
-        if part.tag in parts:
-            parts[part.tag] = part_of(part).values
-    return parts["CollectionDetails"], parts["Source"]
-
-
-def _header_finding(rule: str, name: str, message: str) -> Finding:
-    return Finding("warning", rule, f"Header: {name}", message, "correct the settings of the export")
-
-
-def _check_follows(header: _Return, snapshot: Snapshot) -> None:
-    last = snapshot.last
-    if last is None:
-        return
-    if last["council"] and header.council and last["council"] != header.council:
-        raise DeliveryError(f"file is of council {header.council}, this inbox has been of {last['council']}: put it in its own")
-    if header.year < last["year"] or header.recorded_at < int(last["recorded_at"]):
-        raise DeliveryError("file is older than the last return accepted: deliver the newest export")
-
-
-def _instant(text: str) -> int | None:
-    """Return milliseconds since 1970 of a date and time of this century; one without a zone is taken as UTC."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if not 2000 <= found.year < 2100:
-        return None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def _day(instant: Millis) -> str:
-    return datetime.fromtimestamp(instant / 1000, UTC).date().isoformat()

@@ -207,7 +207,8 @@ class Snapshot:
 
     def close(self, **more: str) -> None:
         """Remember this return as the last one accepted."""
-        last = {"number": self.number, "year": self._year, "taken": self._taken, "lost": self._lost, **more}
+        before = {name: value for name, value in (self.last or {}).items() if name != "before"}
+        last = {"number": self.number, "year": self._year, "taken": self._taken, "lost": self._lost, "before": before, **more}
         self._memory.put(f"{self._prefix}/last", json.dumps(last).encode())
 
     def _compare(self, fact: Fact, known: list[Any] | None) -> tuple[Change | None, list[Any]]:
@@ -229,6 +230,28 @@ class Snapshot:
         if not self._new_year or self.last is None:
             return self.first
         return (fact.occurred_at or "") < f"{self.last['year'] - 1}-04-01"  # in its year the old return would have shown it
+
+
+def last_return(memory: Memory, prefix: str) -> dict[str, Any] | None:
+    """Return what is remembered of the last accepted return, with the one `before` it."""
+    found = memory.get(f"{prefix}/last")
+    last: dict[str, Any] | None = json.loads(found) if found else None
+    return last if last and "year" in last else None
+
+
+def forget_last_return(memory: Memory, prefix: str) -> None:
+    """Put the return before in the place of the last one; the count of returns goes on, as it tells them apart."""
+    last = last_return(memory, prefix)
+    if last is None:
+        return
+    before = last.get("before") or {}
+    memory.put(f"{prefix}/last", json.dumps(before | {"number": last["number"]}).encode())
+    if before.get("year", last["year"]) == last["year"]:
+        return
+    for key, value in memory.items(f"{prefix}/child/"):
+        year, number, elements, who, told = _parse(value)
+        if year == last["year"]:  # or what the wrong year showed would be out of scope for ever
+            memory.put(key, _pack(before["year"], number, elements, who, told))
 
 
 def _stands(elements: dict[str, list[Any]]) -> bool:

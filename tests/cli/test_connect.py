@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from broker.cli import cli
 from broker.sealing.signatures import new_key
 from connectors.registry import CONNECTORS
+from connectors.transports.memory import SqliteMemory
 from tests.connectors.contract import MemoryInHand
 
 
@@ -44,6 +45,8 @@ def test_every_registered_connector_is_one(name: str) -> None:
     [
         (("cin-census", "--agency", "E10000030"), "--agency and --inbox go together", "no inbox"),
         (("cin-census", "--inbox", "x"), "--agency and --inbox go together", "no agency"),
+        (("cin-census", "--forget-last"), "--forget-last needs --agency", "whose"),
+        (("sui-extract", "--agency", "E10000030", "--forget-last"), "nothing to forget", "an extract is no series"),
         (("encompass-notice", "--deliver", "oak-dsl"), "--deliver and --outbox go together", "no outbox"),
         (("cin-census", "--deliver", "oak-dsl", "--outbox", "x"), "only reads", "nothing is written in this format"),
         (("cin-census", "--agency", "E10000030", "--inbox", "x"), "broker keys new E10000030", "no private key"),
@@ -53,6 +56,24 @@ def test_what_is_missing_is_said_in_words(settings: Path, words: tuple[str, ...]
     result = connect(settings, *words)
 
     assert said in str(result.exception), why
+
+
+def test_forgetting_the_last_file_is_shown_first_and_done_with_yes(settings: Path, tmp_path: Path) -> None:
+    """It needs no Kafka: what is forgotten is what this connector remembers."""
+    words = ("cin-census", "--agency", "E10000030", "--forget-last")
+    memory = SqliteMemory(tmp_path / "state" / "connect" / "E10000030-cin-census.sqlite")
+    memory.begin()
+    memory.put("cin-census/last", b'{"number": 4, "year": 2027, "taken": "2026-05-02", "council": "999", "recorded_at": "0"}')
+    memory.commit()
+    memory.close()
+
+    shown, done, nothing = connect(settings, *words), connect(settings, *words, "--yes"), connect(settings, *words, "--yes")
+
+    assert "for the year 2027, as of 2026-05-02, of council 999" in shown.output
+    assert "taken as the first of its council" in shown.output
+    assert "Nothing was changed: with --yes it is forgotten." in shown.output
+    assert "It is forgotten." in done.output
+    assert "nothing to forget" in str(nothing.exception)
 
 
 def test_once_says_that_kafka_is_away_instead_of_waiting(settings: Path, tmp_path: Path) -> None:
