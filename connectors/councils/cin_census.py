@@ -66,12 +66,13 @@ class CinCensus:
         notes = Notes(day_of(delivery.received_at))
         children = 0
         for element in elements:
-            children += 1
+            children = notes.child = children + 1
             child = ChildRecord(element, notes, year=header.year, taken=header.taken)
             known = _known(child, snapshot, notes)
             quality = tuple(notes.quality)
             yield from notes.drain()
             if known is not None:
+                maker.place = f"child {children}, line {child.line}"
                 yield from maker.events(child, snapshot.changes(known, child.shown(delivery.agency.id)), quality)
         yield from _take_back(maker, snapshot, children)
         snapshot.close(council=header.council, recorded_at=str(header.recorded_at))
@@ -93,6 +94,7 @@ class _Maker:
         self.delivery = delivery
         self._return = header
         self.council = header.council
+        self.place = ""
         self._agency = delivery.agency
         self._system = f"{_FORMAT}:{delivery.agency.id}"
         self._number = number
@@ -103,7 +105,7 @@ class _Maker:
         if not changes:
             return
         who = child.identity(self._agency.id)
-        source = self._source(f"line {child.line}")
+        source = self._source(self.place)
         for change in sorted(changes, key=_when):
             yield self._event(change, child, who, source, quality)
 

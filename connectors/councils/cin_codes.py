@@ -108,6 +108,7 @@ class Notes:
 
     def __init__(self, today: str) -> None:
         self.today = today
+        self.child = 0  # the number in the file of the child that is read: a file may be all in one line
         self.quality: list[QualityFinding] = []
         self._findings: list[Finding] = []
         self._said: set[str] = set()
@@ -121,7 +122,7 @@ class Notes:
             self._said.add(rule)
         else:
             self.quality.append(QualityFinding(rule, path, severity))
-        self._findings.append(Finding(severity, rule, f"line {line}: {path}", message, remedy))
+        self._findings.append(Finding(severity, rule, f"child {self.child}, line {line}: {path}", message, remedy))
 
     def drain(self) -> Iterator[Finding]:
         """Yield what was noted since the last time."""

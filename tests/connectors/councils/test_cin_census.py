@@ -157,6 +157,18 @@ def test_what_is_wrong_is_found(child: str, rule: str, why: str) -> None:
     assert {event.body["identity"]["identifiers"][0]["value"] for event in events} == {"C", "D"}
 
 
+def test_a_file_in_one_line_names_the_child_that_is_wrong() -> None:
+    good, bad = a_child("C", an_episode()), a_child("C", an_episode(ReferralSource="11"))
+    one_line = a_return(good, bad.replace(">C<", ">D<"), good.replace(">C<", ">E<"), bad).replace(b"\n", b"")
+    events, findings = CASE.read({"cin.xml": one_line})
+
+    assert [one.place for one in findings if one.rule == "unknown-code"] == [
+        "child 2, line 1: ReferralSource",
+        "child 4, line 1: ReferralSource",
+    ]
+    assert {event.header.source.location for event in events} == {f"child {number}, line 1" for number in (1, 2, 3)}
+
+
 def test_free_text_in_place_of_a_code_is_not_passed_on() -> None:
     events, _ = CASE.read({"cin.xml": a_return(a_child("C", an_episode(ReferralSource="Mrs Jones next door")))})
 
