@@ -17,6 +17,7 @@ from connectors.councils.cin_codes import (
     SEX_CODES,
     SEX_SINCE,
     STARTS,
+    UNREAD,
     YES_NO,
     Notes,
 )
@@ -53,6 +54,8 @@ class ChildRecord:
                 self._read_identifiers(part_of(part), year)
             elif part.tag == "ChildCharacteristics":
                 self._read_characteristics(part)
+            else:
+                notes.add("element-unread", part.sourceline, "Child")
         for part in episodes:
             self._read_episode(part)
         if self._who.get("PersonDeathDate"):
@@ -132,11 +135,12 @@ class ChildRecord:
 
     def _read_characteristics(self, element: Any) -> None:
         part = part_of(element)
-        if CODE_FORM.match(part.values.get("Ethnicity", "")):
-            self._monitoring["ethnicity"] = part.values["Ethnicity"]
+        if ethnicity := self._code(part, "Ethnicity"):
+            self._monitoring["ethnicity"] = ethnicity
         codes = part.texts()
         if codes:
-            self._monitoring["disabilities"] = [code for code in codes if CODE_FORM.match(code)]
+            listed = (self._listed("Disability", code, part.line) for code in codes)
+            self._monitoring["disabilities"] = [code for code in listed if code]
 
     def _read_episode(self, element: Any) -> None:
         part, lost = part_of(element), self._lost
@@ -180,6 +184,8 @@ class ChildRecord:
             elif name == "ChildProtectionPlans":
                 start = self._read_protection_plan(part, key)
                 self._follows(start, referred, "CPPstartDate", part.line)
+            else:
+                self._notes.add("element-unread", part.line, name if name in UNREAD else "CINdetails")
 
     def _read_assessment(self, part: Part, key: str) -> None:
         start = self._start(part, "AssessmentActualStartDate")

@@ -12,7 +12,7 @@ def _listed(codes: str) -> frozenset[str]:
     return frozenset(codes.split())
 
 
-# Code lists of the census: DfE XSD 2017-2026, with 8A and 18A-19A of older years.
+# Code lists of the census: DfE XSD 2017-2026, with 8A of older years.
 _ABUSE_CATEGORIES = frozenset(("NEG", "PHY", "SAB", "EMO", "MUL"))
 CODES = {
     "ReferralSource": _listed("1A 1B 1C 1D 2A 2B 3A 3B 3C 3D 3E 3F 4 5A 5B 5C 5D 6 7 8 9 10"),
@@ -21,8 +21,10 @@ CODES = {
     "InitialCategoryOfAbuse": _ABUSE_CATEGORIES,
     "LatestCategoryOfAbuse": _ABUSE_CATEGORIES,
     "UPNunknown": frozenset(f"UN{number}" for number in range(1, 8)),
+    "Ethnicity": _listed("WBRI WIRI WIRT WOTH WROM MWBC MWBA MWAS MOTH AIND APKN ABAN AOTH BCRB BAFR BOTH CHNE OOTH REFU NOBT"),
+    "Disability": _listed("NONE MOB HAND PC INC COMM LD HEAR VIS BEH CON AUT DDA"),
     "AssessmentFactors": _listed(
-        "1A 1B 1C 2A 2B 2C 3A 3B 3C 4A 4B 4C 5A 5B 5C 6A 6B 6C 7A 8B 8C 8D 8E 8F 9A 10A 11A 12A 13A 14A 15A 16A 17A"
+        "1A 1B 1C 2A 2B 2C 3A 3B 3C 4A 4B 4C 5A 5B 5C 6A 6B 6C 7A 8A 8B 8C 8D 8E 8F 9A 10A 11A 12A 13A 14A 15A 16A 17A"
         " 18A 18B 18C 19A 19B 19C 20 21 22A 23A 24A"
     ),
 }
@@ -50,6 +52,7 @@ HOLDS = {
     "LatestCategoryOfAbuse": "cp_plan.category_changed",
     "PersonDeathDate": "child.died",
 }
+UNREAD = frozenset(("PreProceedingsandFGDM",))  # no event carries it; another name that is not known is not repeated
 STARTS = {  # what an element that holds work cannot do without
     "Assessments": "AssessmentActualStartDate",
     "CINPlanDates": "CINPlanStartDate",
@@ -84,6 +87,11 @@ _RULES: dict[str, tuple[Severity, str, str]] = {
     "date-in-future": ("warning", "the date is in the future", "correct the date"),
     "date-order": ("warning", "the date is before the one it must follow", "correct the dates"),
     "unknown-code": ("warning", "the code is not in the code list of the census", "correct the code"),
+    "element-unread": (
+        "info",
+        "an element that is not read: what it says was left out",
+        "tell what others must know another way",
+    ),
     "factors-empty": ("warning", "an assessment with an empty list of factors", "add the factors, or 21 for none"),
     "yes-no-form": ("info", "written true or false where the return asks for 1 or 0: read all the same", "nothing to do"),
     "yes-no-unreadable": ("warning", "neither yes nor no", "write 1 or 0"),
@@ -100,7 +108,7 @@ _RULES: dict[str, tuple[Severity, str, str]] = {
         "give each child its own id, or correct the birth date",
     ),
 }
-_ONCE = frozenset(("sex-element-year", "yes-no-form"))  # said once for a file
+_ONCE = frozenset(("sex-element-year", "yes-no-form", "element-unread"))  # said once of an element for a file
 
 
 class Notes:
@@ -111,15 +119,15 @@ class Notes:
         self.child = 0  # the number in the file of the child that is read: a file may be all in one line
         self.quality: list[QualityFinding] = []
         self._findings: list[Finding] = []
-        self._said: set[str] = set()
+        self._said: set[tuple[str, str]] = set()
 
     def add(self, rule: str, line: int, path: str) -> None:
         """Note that a rule is broken at an element."""
         severity, message, remedy = _RULES[rule]
         if rule in _ONCE:
-            if rule in self._said:
+            if (rule, said_of := path if rule == "element-unread" else "") in self._said:
                 return
-            self._said.add(rule)
+            self._said.add((rule, said_of))
         else:
             self.quality.append(QualityFinding(rule, path, severity))
         self._findings.append(Finding(severity, rule, f"child {self.child}, line {line}: {path}", message, remedy))

@@ -12,6 +12,7 @@ import pytest
 from broker.core.event import Action, Event, SubjectRole
 from broker.errors import DeliveryError
 from connectors.councils.cin_census import CinCensus
+from connectors.councils.cin_codes import CODES
 from tests.connectors import contract
 from tests.connectors.contract import Case, MemoryInHand
 from tests.connectors.councils.cin_files import a_child, a_plan, a_return, an_episode, group
@@ -136,6 +137,20 @@ def test_an_unborn_child_has_an_expected_birth_date() -> None:
         (a_child("C", an_episode(), Sex="", GenderCurrent="2"), "sex-element-year", "GenderCurrent ended with 2024"),
         (a_child("C", an_episode(), Sex="2"), "sex-code", "Sex has letters"),
         (a_child("C", an_episode(ReferralSource="11")), "unknown-code", "no such source"),
+        (a_child("C", an_episode()).replace("WBRI", "XXXX"), "unknown-code", "no such ethnicity"),
+        (
+            a_child("C", an_episode()).replace(
+                "</Ethnicity>", "</Ethnicity><Disabilities><Disability>QQQ</Disability></Disabilities>"
+            ),
+            "unknown-code",
+            "no such disability",
+        ),
+        (
+            a_child("C", an_episode(group("PreProceedingsandFGDM", PPStartDate="2026-01-01"))),
+            "element-unread",
+            "an element of 2026 that no event carries",
+        ),
+        (a_child("C", an_episode(), group("Adoption", Date="2026-01-01")), "element-unread", "no element of the census"),
         (a_child("C", an_episode(ReferralNFA="false")), "yes-no-form", "the XSD has 0 and 1"),
         (a_child("C", an_episode(ReferralNFA="perhaps")), "yes-no-unreadable", "neither"),
         (a_child("C", an_episode(a_plan(), ReferralNFA="1")), "no-action-but-work", "a plan cannot follow no action"),
@@ -155,6 +170,71 @@ def test_what_is_wrong_is_found(child: str, rule: str, why: str) -> None:
 
     assert rule in {finding.rule for finding in findings}, why
     assert {event.body["identity"]["identifiers"][0]["value"] for event in events} == {"C", "D"}
+
+
+TYPES = {
+    "ethnicitytype": "Ethnicity",
+    "disabilitytype": "Disability",
+    "referralsourcetype": "ReferralSource",
+    "categoryofabusetype": "LatestCategoryOfAbuse",
+    "primaryneedcodetype": "PrimaryNeedCode",
+    "reasonforclosuretype": "ReasonForClosure",
+    "unknownupntype": "UPNunknown",
+    "assessmentfactorstype": "AssessmentFactors",
+}
+
+
+@pytest.mark.parametrize("year", [2022, 2025, 2026])
+def test_every_code_of_the_published_schemas_is_known(samples: Path, year: int) -> None:
+    schema = ET.parse(samples / f"councils/cin_census/schema/CIN_schema_{year}.xsd")
+    xs = "{http://www.w3.org/2001/XMLSchema}"
+    listed = {
+        one.get("name"): {code.get("value") for code in one.iter(f"{xs}enumeration")} for one in schema.iter(f"{xs}simpleType")
+    }
+
+    assert not {name: unknown for name, element in TYPES.items() if (unknown := listed[name] - CODES[element])}
+
+
+@pytest.mark.parametrize(
+    ("factor", "abuse"),
+    [
+        ("11A", "SAB"), ("16A", "NEG"), ("17A", "EMO"), ("18A", "PHY"), ("18B", "PHY"), ("18C", "PHY"), ("19A", "SAB"),
+        ("19B", "SAB"), ("19C", "SAB"), ("3A", None), ("8A", None), ("24A", None),
+    ],
+)  # fmt: skip
+def test_a_factor_says_which_abuse_it_names(factor: str, abuse: str | None) -> None:
+    """FORMATS 1.1: sexual exploitation is sexual abuse; being exploited for crime is a circumstance."""
+    listed = group("FactorsIdentifiedAtAssessment", f"<AssessmentFactors>{factor}</AssessmentFactors>")
+    work = group("Assessments", listed, AssessmentActualStartDate="2025-07-01")
+    events, findings = CASE.read({"cin.xml": a_return(a_child("C", an_episode(work)))})
+    (code,) = next(event for event in events if event.header.event_type.endswith("assessment.started")).body["concern"]["codes"]
+
+    assert (code["code"], code.get("abuse")) == (factor, abuse)
+    assert [finding.rule for finding in findings] == ["first-snapshot"]
+
+
+@pytest.mark.parametrize(
+    ("not_required", "said"),
+    [
+        ("1", {"decision": "initial child protection conference not required"}),
+        ("0", {"next_step": "initial child protection conference due by 2025-06-27"}),
+    ],
+)
+def test_an_enquiry_says_whether_a_conference_must_follow(not_required: str, said: dict[str, str]) -> None:
+    work = group("Section47", S47ActualStartDate="2025-06-06", InitialCPCtarget="2025-06-27", ICPCnotRequired=not_required)
+    events, _ = CASE.read({"cin.xml": a_return(a_child("C", an_episode(work)))})
+    (enquiry,) = [event for event in events if event.header.event_type == "council.s47.started"]
+
+    assert enquiry.body["concern"] == {"status": "s47", "starts_on": "2025-06-06", **said}
+
+
+def test_a_return_written_in_the_future_counts_as_received() -> None:
+    """Else every right return after it would be older than it."""
+    memory = MemoryInHand()
+    events, _ = CASE.read({"cin.xml": a_return(a_child("C", an_episode()), at="2026-12-24T09:00:00")}, memory)
+
+    assert {event.header.recorded_at for event in events} == {contract.RECEIVED}
+    assert read(a_return(a_child("C", an_episode()), at="2026-09-22T09:00:00"), memory=memory)[0].total() == 0
 
 
 def test_a_file_in_one_line_names_the_child_that_is_wrong() -> None:
