@@ -17,16 +17,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import schemas
 from broker import codec
 from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, digest, event_id, nhs_number_is_valid, upn_is_valid
+from broker.core.identifiers import AgencyId, digest, event_id, is_event_id, nhs_number_is_valid, upn_is_valid
 from broker.errors import BrokerError
 
 LONGEST_LINE = 1024 * 1024
 _INSTANTS = ("recorded_at", "expires_at")
 _PRECISE = r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?$"
-_ID = r"^[!-~]{1,200}$"
+_IDS = frozenset(("event_id", "supersedes", "concerns_event"))
 _PATTERNS = {
-    "event_id": _ID,
-    "supersedes": _ID,
     "event_type": r"^[a-z0-9_]+(\.[a-z0-9_]+)+$",
     "occurred_at": _PRECISE,
     "birth_date": r"^\d{4}(-\d\d(-\d\d)?)?$",
@@ -194,6 +192,8 @@ def _plain(schema: str, name: str, made: Mapping[str, Any]) -> Any:
         return made[schema]
     if schema == "string" and name in _DATES:
         return Annotated[str, Field(pattern=_PATTERNS[name]), AfterValidator(_in_calendar)]
+    if schema == "string" and name in _IDS:
+        return Annotated[str, AfterValidator(_one_form)]
     if schema == "string" and name in _PATTERNS:
         return Annotated[str, Field(pattern=_PATTERNS[name])]
     return {"string": str, "long": int, "int": int, "boolean": bool, "bytes": bytes, "double": float}[schema]
@@ -206,6 +206,13 @@ def _in_calendar(text: str) -> str:
     except ValueError:
         raise ValueError("is no date of the calendar") from None
     return text
+
+
+def _one_form(text: str) -> str:
+    """Return an event's id in the one form in which two ids are the same or are not."""
+    if not is_event_id(text.lower()):
+        raise ValueError("is no UUID: leave `event_id` out, or make it with a UUID of your system's own record")
+    return text.lower()
 
 
 def _record(schema: Mapping[str, Any], made: dict[str, Any]) -> type[BaseModel]:

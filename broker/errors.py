@@ -66,6 +66,12 @@ class HeadersError(RejectError):
     reason = "headers_disagree"
 
 
+class EventIdError(RejectError):
+    """Raised when an event's id, or the id that it names, is no UUID in lower case; the message does not repeat it."""
+
+    reason = "id_not_a_uuid"
+
+
 class TooLargeError(RejectError):
     """Raised when a record is larger than the broker takes."""
 

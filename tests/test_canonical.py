@@ -49,6 +49,15 @@ def test_the_same_words_have_the_same_id_wherever_they_stand() -> None:
     assert first.header.event_id == second.header.event_id != other.header.event_id
 
 
+def test_an_id_in_upper_case_is_taken_in_the_one_form_that_ids_have() -> None:
+    """The same id written otherwise would be a second event, and a correction that names it would find nothing."""
+    one, other = "0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f", "4f2e1d3c-5a1f-5b63-8d7e-0e6b4c6a7e0d"
+    [event] = read(changed(event_id=one.upper(), supersedes=other.upper(), action="UPDATE"))
+
+    assert isinstance(event, Event)
+    assert (event.header.event_id, event.header.supersedes) == (one, other)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -71,10 +80,11 @@ def test_the_same_words_have_the_same_id_wherever_they_stand() -> None:
         (changed(occurred_at="0000"), "field `header.occurred_at`: is no date of the calendar"),
         ({**GOOD, "identity": {"birth_date": "2015-13"}}, "field `identity.birth_date`: is no date of the calendar"),
         ({**GOOD, "identity": {"birth_date": "2015-02-29"}}, "field `identity.birth_date`: is no date of the calendar"),
-        (changed(event_id=""), "field `header.event_id`: is not in the form"),
-        (changed(event_id="a\r\nb"), "field `header.event_id`: is not in the form"),
-        (changed(event_id="x" * 201), "field `header.event_id`: is not in the form"),
-        (changed(supersedes=""), "field `header.supersedes`: is not in the form"),
+        (changed(event_id=""), "field `header.event_id`: is no UUID"),
+        (changed(event_id="a\r\nb"), "field `header.event_id`: is no UUID"),
+        (changed(event_id="Alfie-Marsh-2015-03-02"), "field `header.event_id`: is no UUID"),
+        (changed(supersedes=""), "field `header.supersedes`: is no UUID"),
+        ({**GOOD, "control": {"concerns_event": "Alfie"}}, "field `control.concerns_event`: is no UUID"),
         (changed(source="our system"), "field `header.source`"),
         (changed(sector="POLICE"), "field `header.sector`: agency `urn:100001` is of the sector SCHOOLS"),
         (changed(purpose=" "), "field `header.purpose`: is empty"),

@@ -37,7 +37,7 @@ def explain(settings: Settings, *, decision: str | None, event_id: str | None, a
 
     Example: broker explain --event 0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f
     """
-    some_id = decision or event_id
+    some_id = decision or (event_id and event_id.lower())
     if some_id is None or (decision and event_id):
         raise click.UsageError("give a DECISION, or --event with an event's id")
     page = Page()

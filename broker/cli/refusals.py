@@ -34,6 +34,10 @@ REFUSALS = {
     "headers_disagree": Refusal(
         "Its Kafka headers say something else than the event in it", "its publisher has to mend its client and send it again"
     ),
+    "id_not_a_uuid": Refusal(
+        "Its id, or one that it names, is no UUID in lower case",
+        "its publisher has to send it again under a UUID: other ids could hold a name",
+    ),
     "unreadable_delivery": Refusal("The file could not be read", "the agency has to send it again"),
     "nothing_in_force": Refusal("It came before any policy or registers were in force", "release them, then redrive it"),
     "unknown_disclosure": Refusal("It answers something that was never disclosed", "ask its sender what it is about"),

@@ -1,6 +1,7 @@
 """Identifiers as distinct types, their check digits, and ids that derive from content."""
 
 import hashlib
+import re
 import uuid
 from typing import NewType
 
@@ -17,6 +18,7 @@ Digest = NewType("Digest", str)  # SHA-256 in hexadecimal
 Millis = NewType("Millis", int)  # milliseconds since 1970-01-01T00:00:00Z
 
 _EVENT_NAMESPACE = uuid.UUID("6f1b6a52-2f0b-5c0e-9a55-2b7f7c1f4d10").bytes
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 
 
@@ -34,6 +36,15 @@ def event_id(system: str, record: str, version: str) -> EventId:
     raw[8] = raw[8] & 0x3F | 0x80
     text = raw.hex()
     return EventId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}")
+
+
+def is_event_id(text: str) -> bool:
+    """Tell whether a text can be an event's id: a UUID in lower case.
+
+    Free text could hold a name, and ids stand where everybody who operates the broker reads them (I9); the same UUID in another
+    case would be a second event (I12).
+    """
+    return _UUID.fullmatch(text) is not None
 
 
 def digest(content: bytes) -> Digest:

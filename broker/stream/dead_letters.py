@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker import codec
+from broker.core.identifiers import is_event_id
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
 from broker.stream.clients import kafka_errors, open_consumer, to_record
@@ -51,8 +52,9 @@ class DeadLetter:
             told["schema"] = codec.schema_name(value)
             if told["schema"] == "event":
                 header = codec.decode_header(value)
-                said = {"event_type": header.event_type, "producer": header.producer, "event_id": header.event_id}
+                said = {"event_type": header.event_type, "producer": header.producer}
                 told |= {name: value if is_plain(value) else "not shown: no plain name" for name, value in said.items()}
+                told["event_id"] = header.event_id if is_event_id(header.event_id) else "not shown: no UUID"
         except RejectError:
             told["schema"] = told["schema"] or "unknown"
         return told

@@ -11,11 +11,12 @@ from typing import Protocol
 from broker import codec
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Event, Sector
+from broker.core.identifiers import is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.registers import Agency, Registers
 from broker.core.roles import stand_in
-from broker.errors import NotPermittedError, RejectError, TimeError, TooLargeError, UnreadableRecordError
+from broker.errors import EventIdError, NotPermittedError, RejectError, TimeError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
@@ -70,6 +71,7 @@ class _IntakeTask:
     def _take(self, record: Record, effects: Effects) -> None:
         value = _whole(record)
         event = codec.decode_event(value)
+        _check_ids(event)
         check_headers(record, event.header)
         registers = self.registers.newest()
         agency = _publisher(registers, record, event)
@@ -107,6 +109,18 @@ def _whole(record: Record) -> bytes:
     if len(record.value) > MAX_EVENT_BYTES:
         raise TooLargeError(f"event has {len(record.value)} bytes, more than the {MAX_EVENT_BYTES} that the broker takes")
     return record.value
+
+
+def _check_ids(event: Event) -> None:
+    """Check the event's id and the ids that it names; raises EventIdError, which repeats none of them."""
+    named = {
+        "event_id": event.header.event_id,
+        "supersedes": event.header.supersedes,
+        "concerns_event": (event.control or {}).get("concerns_event"),
+    }
+    for field, value in named.items():
+        if value is not None and not is_event_id(value):
+            raise EventIdError(f"field `{field}` is no UUID in lower case: publish it again under one")
 
 
 def _publisher(registers: Registers, record: Record, event: Event) -> Agency:

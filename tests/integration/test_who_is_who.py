@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
+from broker.core.identifiers import event_id
 from tests.area import Area
 
 pytestmark = pytest.mark.kafka
@@ -53,10 +54,13 @@ def until(seen: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"not seen within {_WAIT_S} s: {what}")
 
 
-def line(event_type: str, given: str, event_id: str, **identity: Any) -> str:
+MISSPELT, EARLY = event_id("tests", "it-misspelt", "1"), event_id("tests", "it-early", "1")
+
+
+def line(event_type: str, given: str, record: str, **identity: Any) -> str:
     """One event in the canonical form, about a child with this given name."""
     said = {"names": [{"given": given, "family": "Marsh"}], "birth_date": "2014-05-06", **identity}
-    header = {"event_type": event_type, "recorded_at": "2026-11-20T09:00:00Z", "event_id": event_id}
+    header = {"event_type": event_type, "recorded_at": "2026-11-20T09:00:00Z", "event_id": event_id("tests", record, "1")}
     return json.dumps({"header": header, "identity": said, "location": {"postcode": "ES1 2AB"}})
 
 
@@ -72,9 +76,7 @@ def test_an_unknown_childs_event_is_reviewed_shown_and_linked(area: Area, worker
     said = publish(area, tmp_path, "police:42", line("police.missing.reported", "Alfi", "it-misspelt"))
     assert said.startswith("published 1 event(s)")
 
-    [review] = until(
-        lambda: [one for one in reviews(area) if one["event_id"] == "it-misspelt" and one["candidates"]], "its review"
-    )
+    [review] = until(lambda: [one for one in reviews(area) if one["event_id"] == MISSPELT and one["candidates"]], "its review")
     listed = ok(broker(area, "reviews", "list"))
     shown = json.loads(ok(broker(area, "reviews", "show", review["review_id"], "--json")))
 
@@ -85,7 +87,7 @@ def test_an_unknown_childs_event_is_reviewed_shown_and_linked(area: Area, worker
     [child] = review["candidates"]
     ok(broker(area, "reviews", "link", review["review_id"], "--child", child[:12], "--reason", "spelt otherwise"))
     [closed] = until(
-        lambda: [one for one in reviews(area, "--all") if one["event_id"] == "it-misspelt" and one["state"] == "RESOLVED"],
+        lambda: [one for one in reviews(area, "--all") if one["event_id"] == MISSPELT and one["state"] == "RESOLVED"],
         "its end",
     )
 
@@ -96,7 +98,7 @@ def test_an_unknown_childs_event_is_reviewed_shown_and_linked(area: Area, worker
 
 def test_an_event_that_came_too_early_goes_on_by_itself(area: Area, worker: None, tmp_path: Path) -> None:
     publish(area, tmp_path, "police:42", line("police.missing.reported", "Bertie", "it-early"))
-    until(lambda: [one for one in reviews(area) if one["event_id"] == "it-early"], "its review")
+    until(lambda: [one for one in reviews(area) if one["event_id"] == EARLY], "its review")
 
     publish(
         area,
@@ -106,7 +108,7 @@ def test_an_event_that_came_too_early_goes_on_by_itself(area: Area, worker: None
     )
 
     [closed] = until(
-        lambda: [one for one in reviews(area, "--all") if one["event_id"] == "it-early" and one["state"] == "WITHDRAWN"],
+        lambda: [one for one in reviews(area, "--all") if one["event_id"] == EARLY and one["state"] == "WITHDRAWN"],
         "its end",
     )
     assert closed["kind"] == "UNIDENTIFIED"

@@ -4,7 +4,7 @@ from itertools import count
 from typing import Any
 
 from broker.core.event import Action, Body, Control, Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, EventId, Millis
+from broker.core.identifiers import AgencyId, EventId, Millis, event_id
 
 COUNCIL, POLICE, TRUST, SCHOOL = "E10000030", "police:42", "ods:RXX01", "urn:100001"
 NHS = ("9434765919", "9434765870", "9434765838", "9434765846")  # sound by their check digits, given to nobody
@@ -16,7 +16,7 @@ _numbers = count(1)
 def an_event(event_type: str, producer: str, **said: Any) -> Event:
     """Build an event; `given`, `family`, `born`, `postcode`, `nhs`, `upn`, `local` and `control` are what it says."""
     header = Header(
-        event_id=EventId(said.get("event_id") or f"event-{next(_numbers)}"),
+        event_id=EventId(said.get("event_id") or event_id("tests", f"event-{next(_numbers)}", "1")),
         event_type=event_type,
         producer=AgencyId(producer),
         sector=_SECTORS[producer],

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 import pytest
 
 from broker.codec import encode_event
-from broker.core.identifiers import AgencyId, EventId
+from broker.core.identifiers import AgencyId
 from broker.core.ports import UNREADABLE, Outgoing, Record
 from broker.stream.dead_letters import read_dead_letter, redrive
 from broker.stream.engine.chunk import MALFORMED, dead_letter
 from tests.stream.people import enrolled
+
+SOME_ID = "0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f"
 
 
 def a_letter(**header: str) -> dict[str, str | int | None]:
@@ -22,12 +24,20 @@ def a_letter(**header: str) -> dict[str, str | int | None]:
 
 
 def test_an_event_is_named_by_type_publisher_and_id() -> None:
-    told = a_letter(event_id=EventId("e-1"))
+    told = a_letter(event_id=SOME_ID)
 
-    assert (told["schema"], told["event_type"], told["event_id"]) == ("event", "school.pupil.registered", "e-1")
+    assert (told["schema"], told["event_type"], told["event_id"]) == ("event", "school.pupil.registered", SOME_ID)
 
 
-@pytest.mark.parametrize("field", ["event_id", "event_type", "producer"])
+@pytest.mark.parametrize("name", ["Alfie-Marsh-2015-03-02", "Alfie Marsh", "\x1b[2J", SOME_ID.upper()])
+def test_an_id_that_is_no_uuid_is_not_shown_for_it_may_be_a_name(name: str) -> None:
+    told = a_letter(event_id=name)
+
+    assert told["event_id"] == "not shown: no UUID"
+    assert name not in str(told)
+
+
+@pytest.mark.parametrize("field", ["event_type", "producer"])
 @pytest.mark.parametrize("name", ["Alfie Marsh", "\x1b[2J", "x" * 5000])
 def test_a_name_that_is_none_is_not_shown(field: str, name: str) -> None:
     told = a_letter(**{field: AgencyId(name)})

@@ -11,7 +11,7 @@ from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import AgencyId, Digest, EventId, Millis, RecipientId
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Record
 from broker.core.registers import Agency, Area, Registers, SigningKey
-from broker.errors import HeadersError, RejectError
+from broker.errors import EventIdError, RejectError
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.cloudevents import headers_of
 from broker.stream.intake import Intake
@@ -188,12 +188,19 @@ def test_nobody_publishes_as_another_agency(school: Signer, tmp_path: Path) -> N
         take(source, dataclasses.replace(record(honest), headers=forged))
 
 
-@pytest.mark.parametrize("name", ["", "x" * 201, "a\r\nb", "Alfie Marsh", "é"])
-def test_an_id_that_cannot_go_into_headers_and_reasons_is_refused(school: Signer, name: str) -> None:
-    event = enrolled()
-    named = dataclasses.replace(event, header=dataclasses.replace(event.header, event_id=EventId(name)))
+SOME_ID = "0D7E6A4C-6B0E-5D7E-9B63-1F5A3C1D2E4F"  # in upper case it would be another event than in lower case
 
-    with pytest.raises(HeadersError, match="field `event_id`") as found:
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\r\nb", "Alfie Marsh", "Alfie-Marsh-2015-03-02", "é", SOME_ID, SOME_ID[:-1]])
+@pytest.mark.parametrize("field", ["event_id", "supersedes", "concerns_event"])
+def test_an_id_that_could_hold_a_name_or_be_written_in_two_ways_is_refused(school: Signer, field: str, name: str) -> None:
+    event = enrolled()
+    if field == "concerns_event":
+        named = dataclasses.replace(event, control={**(event.control or {}), "concerns_event": name})
+    else:
+        named = dataclasses.replace(event, header=dataclasses.replace(event.header, **{field: EventId(name)}))
+
+    with pytest.raises(EventIdError, match=f"field `{field}`") as found:
         take(registers(school), record(signed_record(school, named)))
 
     assert not name or name not in str(found.value)

@@ -14,7 +14,7 @@ from typing import Any
 from broker import codec
 from broker.audit.books import Books
 from broker.core.event import Event
-from broker.core.identifiers import Digest, EventId
+from broker.core.identifiers import Digest, EventId, event_id
 from broker.core.ports import Outgoing, Record, Stage
 from broker.core.registers import Registers
 from broker.stream.decide.stage import Decide
@@ -60,8 +60,9 @@ def feed(dice: random.Random) -> Sequence[Outgoing]:
     """The releases, then what a school and the police say about two children, some of it twice, in any order."""
     said: list[Event] = []
     for number, child in enumerate(CHILDREN):
-        said.append(enrolled(**child, event_id=f"roll-{number}"))
-        said += [notified(**without_upn(child), event_id=f"notice-{number}-{one}") for one in range(dice.randint(1, 3))]
+        said.append(enrolled(**child, event_id=event_id("school", str(number), "1")))
+        ids = [event_id("police", f"{number}/{one}", "1") for one in range(dice.randint(1, 3))]
+        said += [notified(**without_upn(child), event_id=one) for one in ids]
     dice.shuffle(said)
     said += [dice.choice(said) for _ in range(2)]
     records = [signed_record(a_signer(event.header.producer), event) for event in said]
