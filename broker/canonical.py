@@ -18,6 +18,7 @@ import schemas
 from broker import codec
 from broker.core.event import Event, Sector
 from broker.core.identifiers import AgencyId, digest, event_id, is_event_id, nhs_number_is_valid, upn_is_valid
+from broker.core.publishing import InForce, faults_of
 from broker.errors import BrokerError
 
 LONGEST_LINE = 1024 * 1024
@@ -33,6 +34,8 @@ _PATTERNS = {
     "since": _PRECISE,
     "until": _PRECISE,
 }
+_NAME = re.compile(r"[a-z_]{1,40}")
+_HALF = re.compile("[\ud800-\udfff]")
 _DATES = frozenset(("occurred_at", "birth_date", "expected_birth_date", "death_date", "since", "until"))
 _SECTORS = (
     ("police:", Sector.POLICE),
@@ -41,6 +44,7 @@ _SECTORS = (
     ("E", Sector.COUNCILS),
     ("W", Sector.COUNCILS),
 )
+_LARGEST = {"long": (1 << 63) - 1, "int": (1 << 31) - 1}
 _CHECKS = {"nhs_number": nhs_number_is_valid, "upn": upn_is_valid, "former_upn": upn_is_valid}
 
 
@@ -53,15 +57,25 @@ class BadLine:
 
 
 def read_lines(
-    lines: Iterable[bytes], agency: AgencyId, check: Callable[[Event], object] = lambda _: None
+    lines: Iterable[bytes], agency: AgencyId, known: InForce, check: Callable[[Event], object] = lambda _: None
 ) -> Iterator[Event | BadLine]:
     """Read events one per line as this agency; a line that cannot be taken comes out as what is wrong with it.
 
-    `check` may refuse an event by raising one of our errors.
+    `known` is what the events will meet; `check` may refuse one by raising one of our errors.
     """
     for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield _read_line(line, number, agency, check)
+        if not line.strip():
+            continue
+        try:
+            event = _event(_content(line), line, number, agency, known)
+            faults = tuple(faults_of(event, known))
+            if not faults:
+                check(event)
+        except _FaultyLineError as error:
+            faults = error.faults
+        except BrokerError as error:
+            faults = (str(error),)
+        yield BadLine(number, faults) if faults else event
 
 
 def sector_of(agency: AgencyId) -> Sector | None:
@@ -69,38 +83,51 @@ def sector_of(agency: AgencyId) -> Sector | None:
     return next((sector for prefix, sector in _SECTORS if agency.startswith(prefix)), None)
 
 
-def _read_line(line: bytes, number: int, agency: AgencyId, check: Callable[[Event], object]) -> Event | BadLine:
+class _FaultyLineError(Exception):
+    """Raised when a line holds no event; caught in this file, it never leaves it."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+def _content(line: bytes) -> dict[str, Any]:
+    """Return what a line holds."""
     if len(line) > LONGEST_LINE:
-        return BadLine(number, (f"line is longer than {LONGEST_LINE} bytes: send one event per line",))
+        raise _FaultyLineError(f"line is longer than {LONGEST_LINE} bytes: send one event per line")
     try:
-        content = json.loads(line)
+        content = json.loads(line, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        return BadLine(number, ("line is not JSON in UTF-8: one event, one object, one line",))
+        raise _FaultyLineError("line is not JSON in UTF-8: one event, one object, one line") from None
     if not isinstance(content, dict) or not isinstance(content.get("header"), dict):
-        return BadLine(number, ("line must hold an object with a `header`",))
+        raise _FaultyLineError("line must hold an object with a `header`")
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a field that stands twice nobody could tell which was meant."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        shown = name if _NAME.fullmatch(name) else "?"
+        if name in found:
+            raise _FaultyLineError(f"field `{shown}`: stands twice: take one out")
+        if any(
+            isinstance(text, str) and _HALF.search(text) for text in (name, *(value if isinstance(value, list) else (value,)))
+        ):
+            raise _FaultyLineError(f"field `{shown}`: holds half a sign (a lone surrogate), which no text can: mend the export")
+        found[name] = value
+    return found
+
+
+def _event(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyId, known: InForce) -> Event:
     try:
-        checked = _model().model_validate(_filled(content, line, number, agency))
-        event = codec.event_from_message(_with_checks(checked.model_dump(mode="python")))
-        if faults := tuple(_refused(event, agency)):
-            return BadLine(number, faults)
-        check(event)
+        checked = _model().model_validate(_filled(content, line, number, agency, known.sector))
     except ValidationError as error:
-        return BadLine(number, tuple(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors()))
-    except BrokerError as error:
-        return BadLine(number, (str(error),))
-    return event
+        raise _FaultyLineError(*(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors())) from None
+    return codec.event_from_message(_with_checks(checked.model_dump(mode="python")))
 
 
-def _refused(event: Event, agency: AgencyId) -> Iterator[str]:
-    """Say what intake would not take from this agency."""
-    own = sector_of(agency)
-    if own is not None and event.header.sector is not own:
-        yield f"field `header.sector`: agency `{agency}` is of the sector {own.value}: leave the field out"
-    if not event.header.purpose.strip():
-        yield "field `header.purpose`: is empty: say why it is shared, or leave the field out"
-
-
-def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyId) -> dict[str, Any]:
+def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyId, sector: Sector | None) -> dict[str, Any]:
     """Fill what the line left out and the broker knows."""
     given = content["header"]
     source = {
@@ -111,7 +138,6 @@ def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: Agency
         "location": f"line {number}",
         **(given["source"] if isinstance(given.get("source"), dict) else {}),
     }
-    sector = sector_of(agency)
     said = json.dumps(content, sort_keys=True, separators=(",", ":"))
     header = {
         "event_id": event_id(f"{agency}/{source['system']}", "canonical", digest(said.encode())),
@@ -196,7 +222,9 @@ def _plain(schema: str, name: str, made: Mapping[str, Any]) -> Any:
         return Annotated[str, AfterValidator(_one_form)]
     if schema == "string" and name in _PATTERNS:
         return Annotated[str, Field(pattern=_PATTERNS[name])]
-    return {"string": str, "long": int, "int": int, "boolean": bool, "bytes": bytes, "double": float}[schema]
+    if schema in _LARGEST:
+        return Annotated[int, Field(ge=-_LARGEST[schema] - 1, le=_LARGEST[schema])]
+    return {"string": str, "boolean": bool, "bytes": bytes, "double": float}[schema]
 
 
 def _in_calendar(text: str) -> str:

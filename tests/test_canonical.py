@@ -1,6 +1,7 @@
 """The canonical form: every fault with line and field, never a value; the good lines are taken."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,14 @@ import pytest
 from broker.canonical import BadLine, read_lines
 from broker.codec import decode_event, encode_event
 from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId
+from broker.core.identifiers import AgencyId, Millis, RecipientId
+from broker.core.publishing import InForce
+from broker.core.registers import Agency
+from broker.policyfile import load_policy
+from tests.core.values import area
 
 SCHOOL = AgencyId("urn:100001")
+KNOWN = InForce(events=load_policy().events, now=Millis(1_795_200_000_000), sector=Sector.SCHOOLS)
 GOOD: dict[str, Any] = {
     "header": {"event_type": "school.concern.raised", "recorded_at": "2026-11-20T09:00:00Z", "occurred_at": "2026-11-19"},
     "identity": {
@@ -23,7 +29,7 @@ GOOD: dict[str, Any] = {
 
 
 def read(*lines: object) -> list[Event | BadLine]:
-    return list(read_lines([one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines], SCHOOL))
+    return list(read_lines([one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines], SCHOOL, KNOWN))
 
 
 def changed(**header: object) -> dict[str, Any]:
@@ -88,6 +94,25 @@ def test_an_id_in_upper_case_is_taken_in_the_one_form_that_ids_have() -> None:
         (changed(source="our system"), "field `header.source`"),
         (changed(sector="POLICE"), "field `header.sector`: agency `urn:100001` is of the sector SCHOOLS"),
         (changed(purpose=" "), "field `header.purpose`: is empty"),
+        (changed(recorded_at="2100-01-01T00:00:00Z"), "field `header.recorded_at`: is in the future"),
+        (changed(recorded_at=10**30), "field `header.recorded_at`: input should be less than"),
+        (changed(sequence=10**30), "field `header.sequence`: input should be less than"),
+        (changed(expires_at="2026-11-20T09:00:00Z"), "field `header.expires_at`: is not after `recorded_at`"),
+        (changed(event_type="police.encompass.notified"), "field `header.event_type`: is not for this agency to publish"),
+        (changed(event_type="school.no_such_type"), "field `header.event_type`: is not in the catalogue"),
+        (changed(action="RETRACT"), "field `header.supersedes`: missing"),
+        (changed(event_type="control.retraction"), "field `header.supersedes`: missing"),
+        (changed(attributes={"level": "Alfie lives at"}), "field `header.attributes.level`: is none of"),
+        (changed(attributes={"Alfie": "yes"}), "field `header.attributes`: holds what this event type does not know"),
+        (changed(contact_point="\ud800"), "field `contact_point`: holds half a sign"),
+        (changed(source={"system": "\ud800"}), "field `system`: holds half a sign"),
+        (changed(excluded=["hub", "\ud800"]), "field `excluded`: holds half a sign"),
+        (changed(**{"\ud800": 1}), "field `?`: holds half a sign"),
+        (
+            b'{"header":{"event_type":"school.suspension","event_type":"school.concern.raised"}}',
+            "field `event_type`: stands twice",
+        ),
+        ({**GOOD, "identity": {"birth_date": "2090-01-01"}}, "field `identity.birth_date`: is after `recorded_at`"),
     ],
 )
 def test_a_bad_line_is_told_with_its_field_and_without_its_value(line: object, said: str) -> None:
@@ -112,3 +137,17 @@ def test_a_line_that_is_too_long_is_told_and_the_next_is_read() -> None:
 
     assert isinstance(bad, BadLine)
     assert isinstance(good, Event)
+
+
+def test_what_intake_would_refuse_by_the_registers_is_told_before_it_is_sent() -> None:
+    """An agency's own entry, and whom an exclusion names: one that names nobody would keep nobody out."""
+    entry = Agency(id=SCHOOL, name="School", sector=Sector.SCHOOLS, area="E1", event_types=frozenset({"school.suspension"}))
+    known = replace(KNOWN, agency=entry, registers=area())
+    some_recipient = next(iter(area().recipients))
+    lines = [changed(), changed(event_type="school.suspension", excluded=[some_recipient, RecipientId("nobody-at-all")])]
+    first, second = read_lines([json.dumps(one).encode() for one in lines], SCHOOL, known)
+
+    assert isinstance(first, BadLine)
+    assert isinstance(second, BadLine)
+    assert first.faults[0].startswith("field `header.event_type`: is not for this agency to publish")
+    assert second.faults == ("field `header.excluded.1`: is no recipient in the registers in force: see `broker registers show`",)

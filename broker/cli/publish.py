@@ -3,8 +3,10 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,20 +14,24 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from broker.canonical import LONGEST_LINE, BadLine, read_lines
+from broker.canonical import LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
 from broker.cli.options import json_option, with_settings
 from broker.core.event import Event
-from broker.core.identifiers import AgencyId
-from broker.errors import InputError, reason_in_words
+from broker.core.identifiers import AgencyId, Millis
+from broker.core.publishing import InForce
+from broker.errors import InputError, KeysError, NotFoundError, reason_in_words
+from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
 from broker.stream.publish import Publisher, signed_record
+from broker.stream.releases.registers import released
 from broker.stream.topics import EVENTS
 
 _SHOWN = 20  # bad lines told one by one; the others are counted
 _AT_ONCE = 500
+_FOREVER = 1 << 62
 
 
 @click.command("publish")
@@ -37,15 +43,17 @@ _AT_ONCE = 500
 def publish(settings: Settings, *, file: Path, agency: str, dry_run: bool, as_json: bool) -> None:
     """Publish the events in FILE (JSON, one per line; `-` reads standard input), signed as --agency.
 
-    Lines that cannot be taken are named with what is wrong in which field, the others are published. Publishing a file
-    again tells nobody twice. Exit status 3 when a line was not taken.
+    Lines that the broker would refuse are named with what is wrong in which field, by the policy and the registers in force;
+    the others are published. --dry-run asks no Kafka and checks against the catalogue that comes with the program.
+    Publishing a file again tells nobody twice. Exit status 3 when a line was not taken.
 
     Example: broker publish concerns.jsonl --agency urn:100001
     """
     signer = load_signer(settings.keys, agency)
     bad: list[BadLine] = []
     with _opened(file) as stream:
-        events = _events(_lines(stream), agency, signer, bad)
+        known = _shipped(agency) if dry_run else asyncio.run(_in_force(settings, signer))
+        events = _events(_lines(stream), signer, known, bad)
         count = sum(1 for _ in events) if dry_run else asyncio.run(_publish(settings, signer, events))
     _tell(file, count, bad, dry_run=dry_run, as_json=as_json)
     if bad:
@@ -64,9 +72,34 @@ async def _publish(settings: Settings, signer: Signer, events: Iterator[Event]) 
     return count
 
 
-def _events(lines: Iterator[bytes], agency: str, signer: Signer, bad: list[BadLine]) -> Iterator[Event]:
+def _shipped(agency: str) -> InForce:
+    """Return what can be known without Kafka: the catalogue that comes with the program."""
+    return InForce(events=load_policy().events, now=_now(), sector=sector_of(AgencyId(agency)))
+
+
+async def _in_force(settings: Settings, signer: Signer) -> InForce:
+    """Return what the events will meet; raises NotFoundError or KeysError when everything would be refused."""
+    book, known = await released(settings.kafka), _shipped(signer.holder)
+    if book.latest("policy"):
+        known = replace(known, events=book.newest_policy().events)
+    if not book.latest("registers"):
+        return known
+    registers = book.newest()
+    entry, key = registers.agencies.get(AgencyId(signer.holder)), registers.keys.get(signer.key_id)
+    if entry is None:
+        raise NotFoundError(f"agency `{signer.holder}` is not in the registers in force: ask the broker's operator to enter it")
+    if key is None or not key.since <= known.now < (key.until or _FOREVER):
+        raise KeysError(f"the key of `{signer.holder}` is not in the registers in force: send its public half to the operator")
+    return replace(known, sector=entry.sector, agency=entry, registers=registers)
+
+
+def _now() -> Millis:
+    return Millis(time.time_ns() // 1_000_000)
+
+
+def _events(lines: Iterator[bytes], signer: Signer, known: InForce, bad: list[BadLine]) -> Iterator[Event]:
     """Yield the events that intake would take; keep what is wrong with the others."""
-    for read in read_lines(lines, AgencyId(agency), lambda event: signed_record(signer, event)):
+    for read in read_lines(lines, AgencyId(signer.holder), known, lambda event: signed_record(signer, event)):
         if isinstance(read, BadLine):
             bad.append(read)
         else:

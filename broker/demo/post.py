@@ -6,6 +6,7 @@ The connectors are the ones that `broker connect` runs, one for each agency and 
 
 import asyncio
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ from pathlib import Path
 from broker.canonical import BadLine, read_lines
 from broker.core.delivery import Connector
 from broker.core.event import Event
-from broker.core.identifiers import AgencyId
+from broker.core.identifiers import AgencyId, Millis
+from broker.core.policy import Policy
+from broker.core.publishing import InForce
 from broker.core.words import Words, words_of
 from broker.demo.scene import Scene
 from broker.errors import InputError
@@ -49,11 +52,13 @@ class Post:
     rejected: list[str] = field(default_factory=list)
     _inboxes: dict[tuple[str, str], Directory] = field(default_factory=dict)
     _words: Words = field(init=False)
+    _policy: Policy = field(init=False)
     _publishers: dict[str, Publisher] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Take the words for the reports from the policy that is in force here."""
-        self._words = words_of(load_policy(), self.scene.registers)
+        self._policy = load_policy()
+        self._words = words_of(self._policy, self.scene.registers)
 
     async def deliver(self, dispatches: Sequence[Dispatch]) -> None:
         """Put these deliveries into their inboxes and have all of them read; returns when Kafka has every event."""
@@ -83,7 +88,7 @@ class Post:
                     self.rejected.append(f"{', '.join(outcome.files)}: {outcome.reason}")
 
     async def _publish_lines(self, agency: AgencyId, file: Path) -> None:
-        self._count(await self._publisher(agency).publish(_events(file, agency)))
+        self._count(await self._publisher(agency).publish(self._events(file, agency)))
 
     def _count(self, published: int) -> None:
         """Add to the count. Never `+= await`: that reads the sum before it waits, and what others add meanwhile is lost."""
@@ -104,20 +109,22 @@ class Post:
             self._inboxes[connector, agency] = Directory(folder, job, publish, memory, _PATIENCE, words=self._words)
         return self._inboxes[connector, agency]
 
+    def _events(self, file: Path, agency: AgencyId) -> list[Event]:
+        """Read a file in the canonical form; raises InputError for a line that cannot be taken."""
+        registers = self.scene.registers
+        entry, now = registers.agencies[agency], Millis(time.time_ns() // 1_000_000)
+        known = InForce(events=self._policy.events, now=now, sector=entry.sector, agency=entry, registers=registers)
+        events = []
+        for one in read_lines(iter(file.read_bytes().splitlines()), agency, known):
+            if isinstance(one, BadLine):
+                raise InputError(f"`{file}` line {one.line}: {'; '.join(one.faults)}")
+            events.append(one)
+        return events
+
     def _publisher(self, agency: str) -> Publisher:
         if agency not in self._publishers:
             self._publishers[agency] = Publisher(self.kafka_producer, self.scene.signer(agency))
         return self._publishers[agency]
-
-
-def _events(file: Path, agency: AgencyId) -> list[Event]:
-    """Read a file in the canonical form; raises InputError for a line that cannot be taken."""
-    events = []
-    for one in read_lines(iter(file.read_bytes().splitlines()), agency):
-        if isinstance(one, BadLine):
-            raise InputError(f"`{file}` line {one.line}: {'; '.join(one.faults)}")
-        events.append(one)
-    return events
 
 
 def _drop(file: Path, inbox: Path) -> None:

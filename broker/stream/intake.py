@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker import codec
-from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Event, Sector
 from broker.core.identifiers import is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.publishing import TOLERANCE_MS, names_nothing_to_take_back, permits
 from broker.core.registers import Agency, Registers
 from broker.core.roles import stand_in
 from broker.errors import EventIdError, NotPermittedError, RejectError, TimeError, TooLargeError, UnreadableRecordError
@@ -22,14 +22,10 @@ from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
 from broker.stream.topics import CANDIDATES, EVENTS, MAX_EVENT_BYTES
 
-TOLERANCE_MS = 5 * 60 * 1000  # how far a source's clock may be ahead of Kafka's
-
 # Records of a person from a register of people: they may open a child.
 REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
 
 _SECTOR_OF = {EVENTS[sector]: sector for sector in Sector}
-_PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
-_ANY_SECTOR = ("control.", "identity.")
 
 
 class RegistersSource(Protocol):
@@ -134,19 +130,13 @@ def _publisher(registers: Registers, record: Record, event: Event) -> Agency:
         raise NotPermittedError(f"`{key.holder}` is not an agency in the registers: release them with its entry")
     if not agency.sector == header.sector == _SECTOR_OF.get(record.topic):
         raise NotPermittedError(f"agency `{agency.id}` is of sector {agency.sector.value} and publishes on its own topic only")
-    if not _may_publish(agency, header.event_type):
+    if not permits(header.event_type, agency.sector, agency):
         raise NotPermittedError(f"agency `{agency.id}` may not publish this event type: see its entry in the registers")
-    if takes_back(event) and superseded_by(event) is None:
+    if names_nothing_to_take_back(event):
         raise NotPermittedError("a retraction names no event in `supersedes`: publish it again with the id of what it takes back")
     if not header.purpose.strip():
         raise NotPermittedError("field `purpose` is empty: say why it is shared")
     return agency
-
-
-def _may_publish(agency: Agency, event_type: str) -> bool:
-    if agency.event_types:
-        return event_type in agency.event_types
-    return event_type.startswith((_PREFIXES[agency.sector], *_ANY_SECTOR))
 
 
 def _check_time(record: Record, event: Event) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from broker.cli import cli
 from broker.core.identifiers import event_id
+from broker.sealing.signatures import new_key
 from tests.area import Area
 
 pytestmark = pytest.mark.kafka
@@ -133,3 +134,16 @@ def test_a_review_or_child_that_is_not_there_is_said_to_be_unknown(area: Area, w
 
     assert "see `broker reviews list --all`" in str(unknown.exception)
     assert child.exit_code != 0
+
+
+def test_what_intake_would_refuse_is_not_said_to_be_published(area: Area, worker: None, tmp_path: Path) -> None:
+    """By the registers and the policy in force: another sector's type, one that nobody knows, a key that is not registered."""
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(line(one, "Clara", one) for one in ("police.missing.reported", "school.no_such_type")))
+    said = broker(area, "publish", str(file), "--agency", "urn:100001", "--json")
+    new_key(area.folder / "keys", "urn:999999")
+    stranger = broker(area, "publish", str(file), "--agency", "urn:999999")
+
+    told = json.loads(said.output)
+    assert (said.exit_code, told["published"], [one["line"] for one in told["bad"]]) == (3, 0, [1, 2])
+    assert "urn:999999` is not in the registers in force" in str(stranger.exception)

@@ -1,0 +1,92 @@
+"""What an agency may publish, and what is wrong with an event before it is sent: asked by intake and by whoever publishes.
+
+Pure. Messages name the field and never a value: values are personal data.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from broker.core.corrections import superseded_by, takes_back
+from broker.core.dates import instant_of
+from broker.core.event import Event, Sector
+from broker.core.identifiers import Millis
+from broker.core.policy import EventKind
+from broker.core.registers import Agency, Registers
+
+TOLERANCE_MS = 5 * 60 * 1000  # how far a source's clock may be ahead of Kafka's
+_PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
+_ANY_SECTOR = ("control.", "identity.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """What a publisher can know of what its events will meet. Without registers there is no `agency` and nobody is unknown."""
+
+    events: Mapping[str, EventKind]
+    now: Millis
+    sector: Sector | None = None
+    agency: Agency | None = None
+    registers: Registers | None = None
+
+
+def permits(event_type: str, sector: Sector, agency: Agency | None) -> bool:
+    """Tell whether an agency may publish an event type: what its entry in the registers names, else what its sector may."""
+    if agency is not None and agency.event_types:
+        return event_type in agency.event_types
+    return event_type.startswith((_PREFIXES[sector], *_ANY_SECTOR))
+
+
+def names_nothing_to_take_back(event: Event) -> bool:
+    """Tell whether an event takes back and does not say what: it would be taken in silence, and everybody would go on."""
+    return takes_back(event) and superseded_by(event) is None
+
+
+def faults_of(event: Event, known: InForce) -> Iterator[str]:
+    """Say what the broker would refuse of an event, or take and then do nothing with; one line per field."""
+    header = event.header
+    if known.sector is not None and header.sector is not known.sector:
+        yield f"field `header.sector`: agency `{header.producer}` is of the sector {known.sector.value}: leave the field out"
+    if not header.purpose.strip():
+        yield "field `header.purpose`: is empty: say why it is shared, or leave the field out"
+    if not permits(header.event_type, header.sector, known.agency):
+        yield "field `header.event_type`: is not for this agency to publish: see its sector and its entry in the registers"
+    elif header.event_type not in known.events:
+        yield "field `header.event_type`: is not in the catalogue of event types: correct its spelling, see `broker policy check`"
+    if names_nothing_to_take_back(event):
+        yield "field `header.supersedes`: missing: a retraction names the id of the event that it takes back"
+    yield from _times(event, known.now)
+    yield from _attributes(event, known.events.get(header.event_type))
+    yield from _excluded(event, known.registers)
+
+
+def _times(event: Event, now: Millis) -> Iterator[str]:
+    header = event.header
+    if header.recorded_at > now + TOLERANCE_MS:
+        yield "field `header.recorded_at`: is in the future: correct the clock of the source"
+    if header.expires_at is not None and header.expires_at <= header.recorded_at:
+        yield "field `header.expires_at`: is not after `recorded_at`: nobody would ever hear of it"
+    born = instant_of(event.body.get("identity", {}).get("birth_date"))
+    if born is not None and born > header.recorded_at:
+        yield "field `identity.birth_date`: is after `recorded_at`: of a child not yet born say `expected_birth_date`"
+
+
+def _attributes(event: Event, kind: EventKind | None) -> Iterator[str]:
+    """Say which coded facts are none: free text there would go where only codes may."""
+    if kind is None:
+        return
+    for name, value in event.header.attributes.items():
+        known = kind.attributes.get(name)
+        if known is None:
+            may = ", ".join(sorted(kind.attributes))
+            yield f"field `header.attributes`: holds what this event type does not know: {may} may stand there"
+        elif value not in known.values:
+            yield f"field `header.attributes.{name}`: is none of {', '.join(sorted(known.values))}"
+
+
+def _excluded(event: Event, registers: Registers | None) -> Iterator[str]:
+    """Say whom nobody knows: an exclusion that names nobody keeps nobody out."""
+    if registers is None:
+        return
+    for at, recipient in enumerate(event.header.excluded):
+        if recipient not in registers.recipients:
+            yield f"field `header.excluded.{at}`: is no recipient in the registers in force: see `broker registers show`"
