@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from broker.core.identifiers import RecipientId, RoleName
+from broker.core.narrowing import silenced
 from broker.core.policy import Effect, Policy
-from broker.core.registers import Recipient
+from broker.core.registers import Recipient, Registers
 from broker.errors import NotFoundError, RegistersError
 
 _HEAD = re.compile(r"^\s*\[")
@@ -31,6 +32,13 @@ def check_narrows(recipient: Recipient, event_types: Sequence[str], roles: Seque
             )
     if faults:
         raise RegistersError("\n".join(f"recipient `{recipient.id}`: {fault}" for fault in faults))
+
+
+def check_silences_nobody(registers: Registers, policy: Policy, only: RecipientId | None = None) -> None:
+    """Check that no rule would reach nobody at some place because of subscriptions; raises RegistersError naming the rules."""
+    if faults := tuple(silenced(registers, policy, only)):
+        remedy = "let it hear that too, or enter somebody else in that role first"
+        raise RegistersError("\n".join(f"registers: {fault}: {remedy}" for fault in faults))
 
 
 def with_subscription(text: str, recipient: RecipientId, subscription: dict[str, list[str]], path: Path) -> str:

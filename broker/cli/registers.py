@@ -2,20 +2,23 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from broker.cli.layout import Page, busy
-from broker.cli.options import json_option, with_settings
-from broker.core.identifiers import RecipientId
-from broker.core.registers import Registers
+from broker.cli.options import json_option, settings_option, with_settings
+from broker.core.identifiers import RecipientId, RoleName
+from broker.core.policy import Policy
+from broker.core.registers import Recipient, Registers, Subscription
 from broker.errors import NotFoundError
 from broker.policyfile import load_policy
-from broker.registeredit import check_narrows, with_subscription
+from broker.registeredit import check_narrows, check_silences_nobody, with_subscription
 from broker.registerfile import load_content, load_registers, registers_from_content
-from broker.settings import Settings
+from broker.settings import Settings, load_settings
 from broker.stream.releases.registers import release_registers, released
 
 _KINDS = ("area", "agency", "recipient", "key", "calendar")
@@ -82,6 +85,7 @@ def release(settings: Settings, *, file: Path, as_json: bool) -> None:
     """
     content = load_content(file)
     registers = registers_from_content(content)
+    check_silences_nobody(registers, _policy_in_force(settings))
     before = _newest(settings)
     changes = _changes(before, content)
     if before == content:
@@ -107,9 +111,18 @@ def release(settings: Settings, *, file: Path, as_json: bool) -> None:
 @click.option("--event-type", "event_types", multiple=True, help="Hear only this; may be given several times.")
 @click.option("--role", "roles", multiple=True, help="Hear only in this role; may be given several times.")
 @click.option("--everything", is_flag=True, help="Hear all again that the policy gives.")
+@click.option(
+    "--policy",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Check against this folder of policy files instead of the policy in force.",
+)
 @json_option
-def subscribe(recipient: str, *, file: Path, everything: bool, as_json: bool, **given: tuple[str, ...]) -> None:
+@settings_option
+def subscribe(recipient: str, *, file: Path, everything: bool, as_json: bool, **given: Any) -> None:
     """Narrow what RECIPIENT hears. The policy decides what it may hear at all: a subscription never widens that.
+
+    Nobody is let out of what would then reach nobody: who fills a role alone hears what the rules tell to that role.
 
     Example: broker registers subscribe dsl-100001 --registers registers.toml --event-type police.encompass.notified
     """
@@ -120,8 +133,10 @@ def subscribe(recipient: str, *, file: Path, everything: bool, as_json: bool, **
     entry = registers.recipients.get(RecipientId(recipient))
     if entry is None:
         raise NotFoundError(f"registers file `{file}`: no recipient `{recipient}`: see `broker registers show {file}`")
-    check_narrows(entry, event_types, roles, load_policy())
+    policy = load_policy(given["folder"]) if given["folder"] else _policy_in_force(load_settings(given["settings_file"]))
+    check_narrows(entry, event_types, roles, policy)
     wanted = {"event_types": sorted(event_types), "roles": sorted(roles)}
+    check_silences_nobody(_narrowed(registers, entry, event_types, roles), policy, entry.id)
     file.write_text(with_subscription(file.read_text(encoding="utf-8"), entry.id, wanted, file), encoding="utf-8")
     if as_json:
         click.echo(json.dumps({"recipient": recipient, **wanted}))
@@ -130,6 +145,18 @@ def subscribe(recipient: str, *, file: Path, everything: bool, as_json: bool, **
     click.echo(
         f"{recipient} will hear {said}, once it is released: give the file a new version, then broker registers release {file}"
     )
+
+
+def _narrowed(registers: Registers, entry: Recipient, event_types: Iterable[str], roles: Iterable[str]) -> Registers:
+    """Return the registers as they would be with this subscription."""
+    asked = Subscription(event_types=frozenset(event_types), roles=frozenset(RoleName(one) for one in roles))
+    return replace(registers, recipients={**registers.recipients, entry.id: replace(entry, subscription=asked)})
+
+
+def _policy_in_force(settings: Settings) -> Policy:
+    with busy("reading the policy in force"):
+        book = asyncio.run(released(settings.kafka))
+    return book.newest_policy() if book.latest("policy") else load_policy()
 
 
 def _newest(settings: Settings) -> bytes | None:

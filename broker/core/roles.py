@@ -52,6 +52,16 @@ def organisation_of(agency: AgencyId) -> str:
     return agency if ":" in agency else f"la:{agency}"
 
 
+def desks_of(role: Role, registers: Registers) -> Iterator[tuple[str, tuple[RecipientId, ...]]]:
+    """Yield for each place that the registers know who would be seated in a role there: an area, or an organisation."""
+    if role.filled_by in (*_BY_AREA, "event_area_hub"):
+        seated = _BY_AREA.get(role.filled_by, _hub)
+        yield from ((area.id, found) for area in registers.areas.values() if (found := seated(area)))
+        return
+    served = sorted({place for one in registers.recipients.values() for place in one.serves})
+    yield from ((place, found) for place in served if (found := _desk(role, place, registers)))
+
+
 class _Place:
     """Where roles are looked for."""
 
@@ -150,12 +160,12 @@ def _seat(found: Seats, role: RoleName, recipient: RecipientId, place: _Place) -
         found.vacant[role] = None
         return
     entry = place.registers.recipients.get(told)
-    hears = entry is None or _wants(entry.subscription, place.header.event_type, role)
+    hears = entry is None or wants(entry.subscription, place.header.event_type, role)
     seated = found.filled if hears else found.narrowed
     seated[told] = _joined(seated, told, role) if told in seated else (role,)
 
 
-def _wants(wanted: Subscription, event_type: str, role: RoleName) -> bool:
+def wants(wanted: Subscription, event_type: str, role: RoleName) -> bool:
     """Tell whether a subscription lets it through; one that says nothing lets everything through."""
     return (not wanted.event_types or event_type in wanted.event_types) and (not wanted.roles or role in wanted.roles)
 

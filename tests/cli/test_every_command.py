@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import COMMANDS, cli
+from broker.policyfile import POLICIES
 from broker.settings import VARIABLE
 from tests.area import Area
 
@@ -97,7 +98,7 @@ def _has_json(words: tuple[str, ...]) -> bool:
         "policy test --json",
         "schemas check --json",
         "registers show {registers} --json --settings {settings}",
-        "registers subscribe dsl-100001 --registers {registers} --event-type police.encompass.notified --json",
+        "registers subscribe hub --registers {registers} --everything --policy {policy} --json",
         "keys new urn:100001 --folder {folder}/k --json",
         "keys broker --folder {folder}/k --json",
         "simulate --out {folder}/s --children 100 --stories 1 --json",
@@ -107,7 +108,7 @@ def _has_json(words: tuple[str, ...]) -> bool:
 )
 def test_json_parses_where_no_kafka_is_needed(words: str, area: Area, tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text(json.dumps(EVENT))
-    places = {"registers": area.registers_file, "settings": area.settings_file, "folder": tmp_path}
+    places = {"registers": area.registers_file, "settings": area.settings_file, "folder": tmp_path, "policy": POLICIES}
 
     shown = broker(*words.format(**places).split())
 

@@ -10,6 +10,7 @@ import schemas
 from broker.cli import cli
 from broker.cli.schemas import write_lock
 from broker.errors import BrokerError, SchemaChangeError
+from broker.policyfile import POLICIES
 from broker.registerfile import load_registers
 from tests.area import Area
 
@@ -86,20 +87,54 @@ def test_an_unchanged_lock_file_is_written_as_it_is(monkeypatch: pytest.MonkeyPa
     assert json.loads((tmp_path / "lock.json").read_text()) == json.loads(before)
 
 
+_SECOND_DESK = """
+[[recipient]]
+id = "deputy-100001"
+name = "Deputy"
+area = "E10000030"
+agency = "urn:100001"
+serves = ["urn:100001"]
+roles = ["dsl"]
+"""
+
+
+def narrow(file: Path, recipient: str, *said: str) -> Result:
+    """Narrow against the policy that comes with the program."""
+    return broker("registers", "subscribe", recipient, "--registers", str(file), *said, "--policy", str(POLICIES))
+
+
 def test_a_subscription_is_narrowed_in_the_file_and_everything_can_be_heard_again(tmp_path: Path) -> None:
     area = Area(tmp_path / "area", "127.0.0.1:1")
     area.write()
-    file, before = str(area.registers_file), area.registers_file.read_text()
+    file = area.registers_file
+    file.write_text(file.read_text() + _SECOND_DESK)
+    before = file.read_text()
 
-    narrowed = broker("registers", "subscribe", "dsl-100001", "--registers", file, "--event-type", "police.encompass.notified")
-    widened = broker("registers", "subscribe", "dsl-100001", "--registers", file, "--event-type", "police.intelligence.held")
-    shown = broker("registers", "show", file, "--settings", str(area.settings_file))
-    again = broker("registers", "subscribe", "dsl-100001", "--registers", file, "--everything")
+    narrowed = narrow(file, "dsl-100001", "--event-type", "police.encompass.notified")
+    widened = narrow(file, "dsl-100001", "--event-type", "police.intelligence.held")
+    shown = broker("registers", "show", str(file), "--settings", str(area.settings_file))
+    again = narrow(file, "dsl-100001", "--everything")
 
     assert (narrowed.exit_code, again.exit_code) == (0, 0), narrowed.output
     assert "a subscription only narrows" in str(widened.exception)
     assert "hears only   police.encompass.notified" in shown.output
-    assert area.registers_file.read_text() == before
+    assert file.read_text() == before
+
+
+def test_nobody_is_let_out_of_what_would_then_reach_nobody(tmp_path: Path) -> None:
+    """The hub alone is the hub, and the lead alone is the school's: the rules that speak to them would find nobody."""
+    area = Area(tmp_path / "area", "127.0.0.1:1")
+    area.write()
+    file = area.registers_file
+    before = file.read_text()
+
+    hub = narrow(file, "hub", "--event-type", "police.missing.reported")
+    lead = narrow(file, "dsl-100001", "--event-type", "police.encompass.notified")
+
+    assert "role `hub` at `E10000030`: nobody but `hub` fills it" in str(hub.exception)
+    assert "`school.concern.raised` (rule `concern-to-hub`)" in str(hub.exception)
+    assert "role `dsl` at `urn:100001`" in str(lead.exception)
+    assert file.read_text() == before
 
 
 def test_publishing_names_every_bad_line_and_checks_without_kafka(tmp_path: Path) -> None:
