@@ -50,14 +50,14 @@ def spark(values: Iterable[int]) -> str:
 
 def sentences(report: Report) -> tuple[str, ...]:
     """Say how things stand: one sentence for each thing that matters, the gravest first; one sentence when all is well."""
-    found = [*_clocks(report.undelivered), *_unaccounted(report), *_lags(report), *_silences(report), *_people(report)]
+    found = [*clocks(report.undelivered), *_unaccounted(report), *_lags(report), *_silences(report), *_people(report)]
     return tuple(found) or ("everything is up to date",)
 
 
 def headline(report: Report) -> str:
     """Say in one line how far behind events are and what that puts at risk."""
     behind = _behind(report)
-    return "; ".join([behind or "events are up to date", *_clocks(report.undelivered)])
+    return "; ".join([behind or "events are up to date", *clocks(report.undelivered)])
 
 
 def _behind(report: Report) -> str | None:
@@ -67,7 +67,8 @@ def _behind(report: Report) -> str | None:
     return f"{feed(late.topic)} are {duration(late.seconds)} behind"
 
 
-def _clocks(undelivered: Iterable[Undelivered]) -> list[str]:
+def clocks(undelivered: Iterable[Undelivered]) -> list[str]:
+    """Say how many alerts were not, and may not be, received in time; nothing when none is at risk."""
     waiting = tuple(undelivered)
     past, risk = sum(one.past_due for one in waiting), sum(one.at_risk for one in waiting)
     found = []

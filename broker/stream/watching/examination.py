@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from aiokafka.errors import KafkaError
 from broker.audit.local_file import is_damaged
 from broker.core.identifiers import Digest
 from broker.errors import BrokerError
-from broker.lag.words import sentences
+from broker.lag.evaluation import Status
+from broker.lag.report import Report
+from broker.lag.words import clocks, sentences
 from broker.sealing.secrets import Secrets
 from broker.settings import Settings
 from broker.stream.clients import open_consumer, open_producer
@@ -74,7 +76,10 @@ async def examine(settings: Settings, book: ReleaseBook) -> AsyncIterator[Findin
     yield await _clock(settings)
     async for finding in _releases(settings, book):
         yield finding
-    yield await _workers(settings)
+    async with open_watch(settings) as watch:
+        report = with_noted(await watch.look_until_sure(_SURE_S), read_noted(settings.data))
+    yield workers(report, settings.group)
+    yield alerts(report)
 
 
 def _data_folder(folder: Path) -> Finding:
@@ -94,7 +99,7 @@ def _keys(settings: Settings) -> Finding:
     try:
         Secrets.load(settings.keys)
     except BrokerError as error:
-        return Finding("keys", State.ILL, str(error), "make them with `broker keys new broker`, or copy them from another worker")
+        return Finding("keys", State.ILL, str(error), "make them with `broker keys broker`, or copy them from another worker")
     open_to_others = [file.name for file in settings.keys.glob("*.keys") if file.stat().st_mode & 0o077]
     if open_to_others:
         names = ", ".join(f"`{name}`" for name in sorted(open_to_others)[:5])
@@ -187,12 +192,20 @@ async def _in_force(settings: Settings) -> dict[int, InForce]:
     return found
 
 
-async def _workers(settings: Settings) -> Finding:
-    async with open_watch(settings) as watch:
-        report = with_noted(await watch.look_until_sure(_SURE_S), read_noted(settings.data))
-    words = "; ".join(sentences(report))
+def workers(report: Report, group: str) -> Finding:
+    """Say who works and how far behind the events are."""
+    words = "; ".join(sentences(replace(report, undelivered=())))
     if not report.members:
-        return Finding("workers", State.ILL, f"none runs in group `{settings.group}`; {words}", "broker run")
-    state = State.ILL if report.needs_help else State.DOUBTFUL if report.is_late else State.WELL
+        return Finding("workers", State.ILL, f"none runs in group `{group}`; {words}", "broker run")
+    behind = report.status is not Status.OK
+    state = State.ILL if report.needs_help else State.DOUBTFUL if behind else State.WELL
     count = f"{report.members} worker{'' if report.members == 1 else 's'}"
-    return Finding("workers", state, f"{count} in group `{settings.group}`; {words}", "broker lag --watch")
+    return Finding("workers", state, f"{count} in group `{group}`; {words}", "" if state is State.WELL else "broker lag --watch")
+
+
+def alerts(report: Report) -> Finding:
+    """Say whether somebody may hear too late: the program may be well, and a child's school still not know."""
+    if late := clocks(report.undelivered):
+        remedy = "`broker lag` names the recipients: ask them to look, by telephone where it is urgent"
+        return Finding("alerts", State.DOUBTFUL, "; ".join(late), remedy)
+    return Finding("alerts", State.WELL, "none is at risk of coming too late")
