@@ -20,7 +20,7 @@ from broker.core.identifiers import KeyId
 from broker.core.ports import Headers, Record
 from broker.core.registers import Registers, SigningKey
 from broker.errors import NOBODY, KeysError, SignatureError
-from broker.sealing.secrets import read_secret, write_secret
+from broker.sealing.secrets import MASTER_FILE, read_secret, write_secret
 
 KEY_HEADER = "sb_key_id"
 SIGNATURE_HEADER = "sb_signature"
@@ -123,10 +123,16 @@ def load_signer(folder: Path, holder: str) -> Signer:
 
 
 def key_file(folder: Path, holder: str) -> Path:
-    """Return where a holder's key is kept; raises KeysError when the name cannot be a holder's."""
+    """Return where a holder's key is kept; raises KeysError when the name cannot be a holder's.
+
+    No two holders share a file: a colon is written as `_`, and `_` as `%5F`, which no name holds.
+    """
     if not _HOLDER.fullmatch(holder):
         raise KeysError(f"`{holder}` cannot be a holder: letters, digits, and : . _ - are allowed")
-    return folder / f"{holder.replace(':', '_')}.keys"
+    file = f"{holder.replace('_', '%5F').replace(':', '_')}.keys"
+    if file == MASTER_FILE:
+        raise KeysError(f"`{holder}` cannot be a holder: `{MASTER_FILE}` is the broker's master key, see `broker keys broker`")
+    return folder / file
 
 
 def _signer(holder: str, private: Ed25519PrivateKey) -> Signer:

@@ -84,6 +84,15 @@ def test_a_holders_name_cannot_leave_the_folder(tmp_path: Path, holder: str) -> 
         new_key(tmp_path, holder)
 
 
+def test_no_two_holders_share_a_file(tmp_path: Path) -> None:
+    names = ["urn:100001", "urn_100001", "urn:_1", "urn_:1", "urn__1", "urn::1"]
+    made = {name: new_key(tmp_path, name).key_id for name in names}
+
+    assert {name: load_signer(tmp_path, name).key_id for name in names} == made
+    with pytest.raises(KeysError, match="master key"):
+        new_key(tmp_path, "broker")
+
+
 def test_another_holders_key_file_is_not_taken(tmp_path: Path, signer: Signer) -> None:
     (tmp_path / "urn_100001.keys").rename(tmp_path / "urn_100002.keys")
 
