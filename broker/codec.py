@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any, cast
 
 import fastavro
+from fastavro.schema import UnknownType
 
 import schemas
 from broker.avro import Write, Written, writer
@@ -84,7 +85,7 @@ def read_with(writer: Any, reader: Any, message: Any) -> Any:
         fastavro.schemaless_writer(out, fastavro.parse_schema(writer), message, strict=True)
         out.seek(0)
         return fastavro.schemaless_reader(out, fastavro.parse_schema(writer), fastavro.parse_schema(reader))
-    except (*_UNREADABLE, fastavro.read.SchemaResolutionError) as error:
+    except (*_UNREADABLE, fastavro.read.SchemaResolutionError, fastavro.schema.SchemaParseException, UnknownType) as error:
         raise UnreadableRecordError(f"value does not survive the other version: {type(error).__name__}") from error
 
 

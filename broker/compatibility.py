@@ -28,6 +28,17 @@ _PLAIN: Mapping[str, tuple[Any, ...]] = {
     "float": (0.0, 1.5),
     "null": (None,),
 }
+_READ_BY_ROUTING = frozenset((Category.EXISTENCE, Category.CONCERN))
+_DEFAULTS: Mapping[str, type | tuple[type, ...]] = {
+    "string": str,
+    "bytes": str,
+    "long": int,
+    "int": int,
+    "boolean": bool,
+    "double": (int, float),
+    "float": (int, float),
+    "null": type(None),
+}
 
 
 def faults_of_fields(schema: Json) -> Iterator[str]:
@@ -40,10 +51,30 @@ def faults_of_fields(schema: Json) -> Iterator[str]:
                 yield f"field `{name}.{field['name']}`: has no doc: say in one sentence what it holds"
             if field.get("category") not in frozenset(Category):
                 yield f"field `{name}.{field['name']}`: has no category of information: need-to-know could not filter it"
+            elif name == "Header" and field["category"] not in _READ_BY_ROUTING:
+                yield f"field `{name}.{field['name']}`: routing reads the header, which is no place for that: put it into a group"
+            if "default" in field and (fault := _default_fault(name, field)):
+                yield fault
+
+
+def _default_fault(name: str, field: Json) -> str:
+    """Say why a default is none of the field's type; Avro takes the default of a union to be of its first type."""
+    kind = field["type"][0] if isinstance(field["type"], list) else field["type"]
+    default = field["default"]
+    if isinstance(kind, str):
+        fits = _DEFAULTS.get(kind)
+        sound = fits is None or (isinstance(default, fits) and isinstance(default, bool) == (kind == "boolean"))
+    elif kind["type"] == "enum":
+        sound = default in kind["symbols"]
+    else:
+        sound = isinstance(default, list if kind["type"] == "array" else dict)
+    return "" if sound else f"field `{name}.{field['name']}`: its default is not of its type: give one that is"
 
 
 def faults_of_change(released: Json, present: Json) -> list[str]:
     """Say why a schema must not change from a released version to the present one; empty when it may."""
+    if unfit := _unfit(present):
+        return [unfit]
     return [
         *_gone(released, present),
         *_moved(released, present),
@@ -66,6 +97,18 @@ def examples(schema: Json, count: int = _VARIANTS) -> list[Any]:
     return [_value(schema, variant, dict(_types(schema))) for variant in range(count)]
 
 
+def _unfit(schema: Json) -> str:
+    """Say why something is no Avro schema at all; empty when it is one."""
+    try:
+        parse(json.dumps(schema))
+        read_with(schema, schema, examples(schema, 1)[0])
+    except AvroException as error:
+        return f"is not a schema: {str(error).splitlines()[0]}"
+    except (RejectError, LookupError, TypeError) as error:
+        return f"is not a schema: a message of it cannot be written and read ({str(error)[:200]})"
+    return ""
+
+
 def _gone(released: Json, present: Json) -> Iterator[str]:
     now = dict(_types(present))
     for name, node in _types(released):
@@ -82,28 +125,38 @@ def _gone(released: Json, present: Json) -> Iterator[str]:
 
 
 def _moved(released: Json, present: Json) -> Iterator[str]:
-    """Say what Avro allows and we do not: another category under an old name, another field in front of the message."""
+    """Say what Avro allows and we do not: another category or default under an old name, another field in front."""
     now = dict(_types(present))
     for name, node in _types(released):
-        kept = {field["name"]: field.get("category") for field in now.get(name, {}).get("fields", ())}
+        kept = {field["name"]: field for field in now.get(name, {}).get("fields", ())}
         for field in node.get("fields", ()):
-            was, is_now = field.get("category"), kept.get(field["name"], field.get("category"))
-            if was != is_now:
-                yield (
-                    f"field `{name}.{field['name']}`: was of category `{was}` and is of `{is_now}`: what was published as the "
-                    "one would be shared as the other, so make it a new field"
-                )
-    before, after = ([field["name"] for field in one.get("fields", ())][:1] for one in (released, present))
-    if before != after:
-        yield f"field `{before[0]}`: no longer comes first: routing reads the beginning of a message and not the whole"
+            yield from _meant(f"field `{name}.{field['name']}`", field, kept.get(field["name"], field))
+    yield from _fronts(released, present)
+
+
+def _meant(where: str, was: Json, now: Json) -> Iterator[str]:
+    if was.get("category") != now.get("category"):
+        yield (
+            f"{where}: was of category `{was.get('category')}` and is of `{now.get('category')}`: what was published as the "
+            "one would be shared as the other, so make it a new field"
+        )
+    if isinstance(was["type"], str) and isinstance(now["type"], str) and was["type"] != now["type"]:
+        yield f"{where}: its type changed: programs that read it expect `{was['type']}`, so make it a new field"
+    if "default" in was and ("default" not in now or was["default"] != now["default"]):
+        yield f"{where}: its default changed: what was left out would mean something else, so put it back or make it a new field"
+
+
+def _fronts(released: Json, present: Json) -> Iterator[str]:
+    """Say where another field comes first: in a message, and in the record that comes first in it."""
+    before, after = ((one.get("fields") or [{}])[0] for one in (released, present))
+    if before.get("name") != after.get("name"):
+        yield f"field `{before.get('name')}`: no longer comes first: routing reads the beginning of a message and not the whole"
+    elif all(isinstance(one.get("type"), dict) for one in (before, after)):
+        yield from _fronts(before["type"], after["type"])
 
 
 def _avro_faults(released: Json, present: Json) -> Iterator[str]:
-    try:
-        old, new = parse(json.dumps(released)), parse(json.dumps(present))
-    except AvroException as error:
-        yield f"is not a schema: {str(error).splitlines()[0]}"
-        return
+    old, new = parse(json.dumps(released)), parse(json.dumps(present))
     for reader, writer, what in ((new, old, "old bytes cannot be read"), (old, new, "a released reader cannot read new bytes")):
         found = ReaderWriterCompatibilityChecker().get_compatibility(reader, writer)
         if found.compatibility is not SchemaCompatibilityType.compatible:

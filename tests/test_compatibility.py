@@ -42,6 +42,11 @@ CHANGES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
     "the first field moved": lambda fields: fields.append(fields.pop(0)),
     "a field in front": lambda fields: fields.insert(0, {**NEW, "default": None}),
     "a field in the middle": lambda fields: fields.insert(1, {**NEW, "default": None}),
+    "a default changed": lambda fields: fields[2].update(default=["x"]),
+    "a type that Avro takes for another": lambda fields: fields[0].update(type="bytes"),
+    "a default taken away": lambda fields: fields[2].pop("default"),
+    "a default of another type": lambda fields: fields.append({**NEW, "type": "string", "default": 5}),
+    "a type that is none": lambda fields: fields.append({**NEW, "type": "text", "default": ""}),
     "a type widened": lambda fields: fields[2].update(type=["null", fields[2]["type"]]),
 }
 
@@ -68,6 +73,11 @@ def after(change: str) -> dict[str, Any]:
         ("the first field moved", "no longer comes first"),
         ("a field in front", "no longer comes first"),
         ("a field in the middle", None),
+        ("a default changed", "its default changed"),
+        ("a type that Avro takes for another", "its type changed"),
+        ("a default taken away", "its default changed"),
+        ("a default of another type", "is not a schema"),
+        ("a type that is none", "is not a schema"),
         ("a type widened", "a released reader cannot read new bytes"),
     ],
 )
@@ -102,3 +112,18 @@ def test_a_field_without_doc_or_category_is_named() -> None:
         "field `Thing.notes`",
         "field `Thing.more`",
     ]
+
+
+def test_a_default_of_another_type_is_named() -> None:
+    assert [fault.split(":")[0] for fault in faults_of_fields(after("a default of another type"))] == ["field `Thing.more`"]
+
+
+def test_the_header_keeps_its_first_field_and_holds_nothing_that_routing_may_not_read() -> None:
+    """Routing reads the header alone: an account of what happened is no part of it, least of all its beginning."""
+    released = stripped(schemas.whole("event"))
+    present = copy.deepcopy(schemas.whole("event"))
+    account = {"name": "account", "type": "string", "default": "", "doc": "What happened.", "category": "narrative"}
+    present["fields"][0]["type"]["fields"].insert(0, account)
+
+    assert any("`event_id`: no longer comes first" in fault for fault in faults_of_change(released, present))
+    assert any("`Header.account`: routing reads the header" in fault for fault in faults_of_fields(present))

@@ -1,7 +1,8 @@
 """`broker schemas`: whether the messages may change as they did, and the release of a change that may."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 import schemas
 from broker.cli.options import json_option
 from broker.compatibility import faults_of_change, faults_of_fields, stripped
-from broker.errors import SchemaChangeError
+from broker.errors import SchemaChangeError, reason_in_words
 
 _EXIT_UNRELEASED = 1
 
@@ -33,6 +34,8 @@ def check(*, release: bool, as_json: bool) -> None:
 
     Example: broker schemas check --release
     """
+    if unread := _unread():
+        raise SchemaChangeError("\n".join(unread))
     lock = dict(schemas.lock())
     faults = [fault for name in schemas.NAMES for fault in _faults(name, lock.get(name, []))]
     faults += [
@@ -61,9 +64,30 @@ def write_lock(lock: Mapping[str, list[dict[str, Any]]], changed: list[str]) -> 
     schemas.LOCK_FILE.write_text("{\n" + ",\n".join(blocks) + "\n}\n", encoding="utf-8")
 
 
+def _unread() -> list[str]:
+    """Say which files are no JSON at all."""
+    found = []
+    readings: dict[str, Callable[[], object]] = {f"{name}.avsc": partial(_json, f"{name}.avsc") for name in schemas.NAMES}
+    readings[schemas.LOCK_FILE.name] = schemas.lock
+    for file, reading in readings.items():
+        try:
+            reading()
+        except json.JSONDecodeError as error:
+            found.append(f"`{file}`: is not JSON: line {error.lineno} column {error.colno}: {error.msg.lower()}")
+        except (OSError, UnicodeDecodeError) as error:
+            found.append(f"`{file}`: cannot be read: {reason_in_words(error)}")
+    return found
+
+
+def _json(file: str) -> object:
+    return json.loads((schemas.FOLDER / file).read_text(encoding="utf-8"))
+
+
 def _faults(name: str, versions: list[dict[str, Any]]) -> list[str]:
     present = schemas.whole(name)
     found = [f"schema `{name}`: {fault}" for fault in faults_of_fields(present)]
+    if found:
+        return found
     for version in versions:
         found += [
             f"schema `{name}` against id {version['id']}: {fault}" for fault in faults_of_change(version["schema"], present)

@@ -87,6 +87,18 @@ def test_an_unchanged_lock_file_is_written_as_it_is(monkeypatch: pytest.MonkeyPa
     assert json.loads((tmp_path / "lock.json").read_text()) == json.loads(before)
 
 
+def test_a_schema_that_is_no_json_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in schemas.FOLDER.glob("*.avsc"):
+        (tmp_path / file.name).write_text(file.read_text())
+    (tmp_path / "receipt.avsc").write_text('{"type": "record",\n "name" "Receipt"}')
+    monkeypatch.setattr(schemas, "FOLDER", tmp_path)
+
+    found = broker("schemas", "check")
+
+    assert isinstance(found.exception, SchemaChangeError)
+    assert "`receipt.avsc`: is not JSON: line 2 column 9" in str(found.exception)
+
+
 _SECOND_DESK = """
 [[recipient]]
 id = "deputy-100001"
