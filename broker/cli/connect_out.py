@@ -11,11 +11,12 @@ from typing import Any
 import click
 
 from broker.errors import InputError
-from broker.sealing.signatures import Signer, load_signer
+from broker.sealing.signatures import Signer
 from broker.settings import Settings
 from broker.stream.clients import KafkaProducer, Writer, open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.standing import recipient_here
 from broker.stream.subscribe import From, follow
 from connectors.police.encompass_notice import EncompassNotice
 
@@ -29,7 +30,7 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
     A notice is a whole file on disk before it is remembered, and remembered before it is confirmed: a crash may write the
     same file again, under the same name, and never loses one. Raises InputError when the folder cannot be written.
     """
-    signer = load_signer(settings.keys, recipient)
+    signer, _ = await recipient_here(settings, recipient)
     inbox = Inbox(settings.data / NOTICES, recipient)
     desk = _Desk(inbox, signer, outbox, as_json=as_json)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from broker.cli.layout import Page, busy, count
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import json_option, with_broker_settings
 from broker.cli.refusals import refusal
 from broker.cli.wording import words_at_hand
 from broker.core.words import Words, instant_in_words
@@ -34,7 +34,7 @@ def group() -> None:
 @group.command("list")
 @click.option("--reason", help="Only those with this reason.")
 @json_option
-@with_settings
+@with_broker_settings
 def list_letters(settings: Settings, *, reason: str | None, as_json: bool) -> None:
     """List the dead letters that were not put back, the oldest first.
 
@@ -73,7 +73,7 @@ def _print_reason(page: Page, reason: str, letters: Sequence[DeadLetter], words:
 @group.command()
 @click.argument("place")
 @json_option
-@with_settings
+@with_broker_settings
 def show(settings: Settings, *, place: str, as_json: bool) -> None:
     """Show one dead letter without personal data. PLACE is topic/partition@offset, as `list` gives it.
 
@@ -103,7 +103,7 @@ def show(settings: Settings, *, place: str, as_json: bool) -> None:
 @click.option("--reason", help="All with this reason.")
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @json_option
-@with_settings
+@with_broker_settings
 def redrive_letters(settings: Settings, *, places: tuple[str, ...], reason: str | None, every: bool, as_json: bool) -> None:
     """Put dead letters back where they came from, as they came, once their cause is mended.
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from broker.cli.layout import Page, busy
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import json_option, with_broker_settings
 from broker.cli.wording import words_in_force
 from broker.codec import Message
 from broker.core.explain import WIDTH, explain_decision, explain_history
@@ -29,7 +29,7 @@ _STATES = {
 @click.argument("decision", required=False)
 @click.option("--event", "event_id", help="All that happened about one event: decisions, corrections, receipts, clocks.")
 @json_option
-@with_settings
+@with_broker_settings
 def explain(settings: Settings, *, decision: str | None, event_id: str | None, as_json: bool) -> None:
     """Say in plain English why somebody was told, or was not. DECISION is the id of a decision or of a disclosure.
 

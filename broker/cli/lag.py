@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import json_option, with_broker_settings
 from broker.cli.wording import words_at_hand
 from broker.core.words import Words
 from broker.lag.evaluation import Status
@@ -43,7 +43,7 @@ _COLOURS = {Status.OK: "green", Status.SILENT: "yellow", Status.WARN: "yellow"}
 )
 @click.option("--partitions", "every", is_flag=True, help="Show every partition, not only those where something waits.")
 @json_option
-@with_settings
+@with_broker_settings
 def lag(settings: Settings, *, watch: bool, seconds: float, every: bool, as_json: bool) -> None:
     """Show how far behind each stage is, in seconds and in words.
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from broker.settings import load_settings
+from broker.settings import Settings, load_settings
+from broker.stream.standing import check_place
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +31,17 @@ def with_settings(command: Command) -> Command:
         return command(*args, settings=load_settings(settings_file), **kwargs)
 
     return settings_option(loaded)  # type: ignore[return-value]  # click keeps the type of what it decorates
+
+
+def with_broker_settings(command: Command) -> Command:
+    """Give a command the settings as `with_settings` does, at the broker's own place alone: it reads what is nobody else's."""
+
+    @wraps(command)
+    def loaded(*args: Any, settings: Settings, **kwargs: Any) -> Any:
+        check_place(settings, "this command reads the log of the whole broker")
+        return command(*args, settings=settings, **kwargs)
+
+    return with_settings(loaded)  # type: ignore[return-value]  # click keeps the type of what it decorates
 
 
 def quiet_clients() -> None:

@@ -20,18 +20,18 @@ from broker.cli.options import json_option, with_settings
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId, Millis
 from broker.core.publishing import InForce
-from broker.errors import InputError, KeysError, NotFoundError, reason_in_words
+from broker.errors import InputError, reason_in_words
 from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
 from broker.stream.publish import Publisher, signed_record
 from broker.stream.releases.registers import released
+from broker.stream.standing import agency_here
 from broker.stream.topics import EVENTS
 
 _SHOWN = 20  # bad lines told one by one; the others are counted
 _AT_ONCE = 500
-_FOREVER = 1 << 62
 
 
 @click.command("publish")
@@ -85,11 +85,7 @@ async def _in_force(settings: Settings, signer: Signer) -> InForce:
     if not book.latest("registers"):
         return known
     registers = book.newest()
-    entry, key = registers.agencies.get(AgencyId(signer.holder)), registers.keys.get(signer.key_id)
-    if entry is None:
-        raise NotFoundError(f"agency `{signer.holder}` is not in the registers in force: ask the broker's operator to enter it")
-    if key is None or not key.since <= known.now < (key.until or _FOREVER):
-        raise KeysError(f"the key of `{signer.holder}` is not in the registers in force: send its public half to the operator")
+    entry = agency_here(registers, signer)
     return replace(known, sector=entry.sector, agency=entry, registers=registers)
 
 

@@ -12,12 +12,13 @@ from broker.cli.options import json_option, with_settings
 from broker.core.words import words_of
 from broker.errors import InputError, NotFoundError
 from broker.policyfile import load_policy
-from broker.sealing.signatures import Signer, load_signer
+from broker.sealing.signatures import Signer
 from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
 from broker.stream.releases.registers import released
+from broker.stream.standing import recipient_here
 
 _WORDS = {"READ": "read", "ACTED": "acted on", "OUTCOME": "answered with its outcome"}
 
@@ -76,9 +77,9 @@ def _check_outcome(settings: Settings, what: str) -> None:
 
 
 def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, Any], *, as_json: bool) -> None:
-    signer = load_signer(settings.keys, recipient)
     inbox, shown = _found(settings, recipient, disclosure)
     try:
+        signer, _ = asyncio.run(recipient_here(settings, recipient))
         answer = Answer(disclosure_id=shown.id, token=shown.token, said_at=time.time_ns() // 1_000_000, **what)
         asyncio.run(_send(settings, signer, answer))
         inbox.mark([shown.id], answer.state.lower())

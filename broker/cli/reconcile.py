@@ -10,7 +10,7 @@ from itertools import groupby
 import click
 
 from broker.cli.layout import Page, busy
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import json_option, with_broker_settings
 from broker.core.balance import Balance, names, total
 from broker.errors import NotFoundError
 from broker.lag.words import duration, feed
@@ -25,7 +25,7 @@ _SHOWN = 20
 @click.option("--partitions", "every", is_flag=True, help="Show every partition with its offsets, not only the topics.")
 @click.option("--quick", is_flag=True, help="Read no log: say what the worker that keeps the books here found last, and when.")
 @json_option
-@with_settings
+@with_broker_settings
 def reconcile(settings: Settings, *, every: bool, quick: bool, as_json: bool) -> None:
     """Prove that nothing vanished: accepted = decided + applied + duplicate + in review + dead-lettered + in flight.
 

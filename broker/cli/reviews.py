@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from broker.cli.layout import Page, busy, count
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import json_option, with_broker_settings
 from broker.cli.review_words import answers, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
@@ -20,6 +20,8 @@ from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import load_signer
 from broker.settings import Settings
+from broker.stream.releases.registers import released
+from broker.stream.standing import check_key
 from broker.stream.watching.review_reader import LINK, REJECT, Answer, Review, answer, answer_to, known_children, read_reviews
 
 _PLAIN = ("review_id", "kind", "state", "for_recipient", "event_id", "event_type", "producer", "why", "opened_at")
@@ -37,7 +39,7 @@ def group() -> None:
 @click.option("--for", "recipient", help="Only those of this hub or desk.")
 @click.option("--all", "every", is_flag=True, help="Also those that are resolved or withdrawn.")
 @json_option
-@with_settings
+@with_broker_settings
 def list_reviews(settings: Settings, *, recipient: str | None, every: bool, as_json: bool) -> None:
     """List open reviews, the oldest first. No personal data is shown.
 
@@ -65,7 +67,7 @@ def list_reviews(settings: Settings, *, recipient: str | None, every: bool, as_j
 @group.command("show")
 @click.argument("review")
 @json_option
-@with_settings
+@with_broker_settings
 def show(settings: Settings, *, review: str, as_json: bool) -> None:
     """Show one review with the event in it. It opens only with the broker's key, and holds personal data.
 
@@ -100,7 +102,7 @@ def show(settings: Settings, *, review: str, as_json: bool) -> None:
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
 @click.option("--reason", required=True, help="Why, in a few words without personal data.")
 @json_option
-@with_settings
+@with_broker_settings
 def link(settings: Settings, *, review: str, child: str | None, as_json: bool, **said: Any) -> None:
     """Say which child an event is about, or that what was asked may be shared.
 
@@ -118,7 +120,7 @@ def link(settings: Settings, *, review: str, child: str | None, as_json: bool, *
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
 @click.option("--reason", required=True, help="Why, in a few words without personal data.")
 @json_option
-@with_settings
+@with_broker_settings
 def reject(settings: Settings, *, review: str, holder: str | None, reason: str, as_json: bool) -> None:
     """Say that an event is about none of the children, that two records are two children, or that nothing may be shared.
 
@@ -135,6 +137,9 @@ def _say(one: Review, said: str, *, as_json: bool) -> None:
 
 def _answer(settings: Settings, one: Review, said: Answer, holder: str | None) -> None:
     signer = load_signer(settings.keys, holder or one.message["for_recipient"])
+    book = asyncio.run(released(settings.kafka))
+    if book.latest("registers"):
+        check_key(book.newest(), signer)
     made = answer_to(one, said, signer, Secrets.load(settings.keys))
     asyncio.run(answer(settings.kafka, made))
 

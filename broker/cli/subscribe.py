@@ -13,14 +13,15 @@ import click
 
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
-from broker.cli.wording import words_for
+from broker.cli.wording import words_of_book
 from broker.core.tell import heading, tell
 from broker.core.words import Words, instant_in_words
-from broker.sealing.signatures import Signer, load_signer
+from broker.sealing.signatures import Signer
 from broker.settings import Settings
 from broker.stream.clients import KafkaProducer, Writer, open_producer
 from broker.stream.inbox import Inbox, Shown
 from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.standing import recipient_here
 from broker.stream.subscribe import BEGINNING, From, follow
 
 _COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
@@ -56,13 +57,15 @@ class _Instant(click.ParamType):
 def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) -> None:
     """Follow what RECIPIENT is told. Each disclosure is shown once, also after a restart.
 
-    What was shown is confirmed as delivered with the recipient's own key, from the folder of keys in the settings.
+    What was shown is confirmed as delivered with the recipient's own key. Nobody is served whose key is not in the folder of
+    keys here and in the registers in force; who has no topic of its own is served at the broker's own place.
 
     Example: broker subscribe oak-dsl --from 2026-11-03T08:00
     """
-    signer = None if how["no_receipt"] else load_signer(settings.keys, recipient)
+    with busy("reading the registers in force"):
+        signer, book = asyncio.run(recipient_here(settings, recipient))
     inbox = Inbox(settings.data, recipient)
-    desk = _Desk(recipient, inbox, signer, again=how["again"], as_json=as_json)
+    desk = _Desk(inbox, None if how["no_receipt"] else signer, words_of_book(book), again=how["again"], as_json=as_json)
     try:
         asyncio.run(desk.sit(settings, From(at=how["start"], until_now=how["until_now"])))
     finally:
@@ -72,20 +75,18 @@ def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) 
 class _Desk:
     """Shows what comes, remembers it, and confirms it, in this order: a crash may show a message again, never lose it."""
 
-    def __init__(self, recipient: str, inbox: Inbox, signer: Signer | None, *, again: bool, as_json: bool) -> None:
+    def __init__(self, inbox: Inbox, signer: Signer | None, words: Words, *, again: bool, as_json: bool) -> None:
         self._inbox = inbox
-        self._recipient = recipient
+        self._recipient = inbox.recipient
         self._signer = signer
         self._again = again
         self._as_json = as_json
         self._page = Page()
-        self._words = Words()
+        self._words = words
         self._this_run: set[str] = set()
 
     async def sit(self, settings: Settings, start: From) -> None:
         """Follow until told to stop."""
-        with busy("reading what words and names mean"):
-            self._words = await words_for(settings.kafka, self._recipient)
         if sys.stdout.isatty() and not (start.until_now or self._as_json):
             click.echo(f"following what {self._words.name(self._recipient)} is told; Ctrl-C stops it", err=True)
         async with open_producer(settings.kafka) as producer:

@@ -1,7 +1,7 @@
 """The plain words that commands print instead of codes, from the policy and the registers that were released last."""
 
 from broker.core.words import Words, words_of
-from broker.errors import BrokerError, NotFoundError
+from broker.errors import BrokerError
 from broker.policyfile import load_policy
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import released
@@ -21,14 +21,6 @@ async def words_at_hand(kafka: str) -> Words:
         return await words_in_force(kafka)
     except BrokerError:
         return words_of(load_policy())
-
-
-async def words_for(kafka: str, recipient: str) -> Words:
-    """Return the words for a recipient; raises NotFoundError when the registers in force do not know it."""
-    book = await released(kafka)
-    if book.latest("registers") and recipient not in book.newest().recipients:
-        raise NotFoundError(f"recipient `{recipient}` is not in the registers in force: see `broker registers show`")
-    return words_of_book(book)
 
 
 def words_of_book(book: ReleaseBook) -> Words:
