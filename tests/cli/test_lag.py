@@ -9,6 +9,7 @@ from rich.console import Console
 from broker.cli import cli, lag
 from broker.cli.lag import exit_code, page
 from broker.core.words import Words
+from broker.sealing.secrets import new_master
 from tests.lag.test_words import a_lag, a_report, an_undelivered
 
 REPORT = a_report(a_lag(minutes=14), a_lag(stage="identify", topic="candidates.v1"), undelivered=(an_undelivered(),))
@@ -18,6 +19,7 @@ REPORT = a_report(a_lag(minutes=14), a_lag(stage="identify", topic="candidates.v
 def settings(tmp_path: Path) -> Path:
     file = tmp_path / "broker.toml"
     file.write_text('kafka = "127.0.0.1:1"\ndata = "state"\nkeys = "keys"\narea = "E10000030"\nmode = "live"\n')
+    new_master(tmp_path / "keys")
     return file
 
 
