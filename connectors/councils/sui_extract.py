@@ -106,12 +106,13 @@ class SuiExtract:
         (piece,) = delivery.pieces
         with open_text(piece) as stream:
             lines = rows_of(stream)
-            columns = _find_columns(next(lines, (0, None)))
+            first = next(lines, (0, None))
+            columns, width = _find_columns(first), len(first[1] or ())
             if stream.encoding == "cp1252":
                 yield _finding("encoding", "file")
             reading = _Reading(delivery, memory)
             for line, cells in lines:
-                yield from reading.row(line, cells, columns)
+                yield from reading.row(line, _fitted(cells, width), columns)
             reading.close()
 
 
@@ -133,11 +134,7 @@ class _Reading:
         if isinstance(cells, BadRow):
             self._wrong.append(cells.value)
         elif any(cell.strip() for cell in cells):
-            width = max(columns.values()) + 1
-            if len(cells) < width:
-                self._wrong.append("row-form")
-            else:
-                made = self._publish(self._person(cells, columns), line)
+            made = self._publish(self._person(cells, columns), line)
         yield from (_finding(rule, f"line {line}") for rule in self._wrong)
         if made:
             yield made
@@ -292,6 +289,13 @@ def _read_date(text: str) -> str | None:
             except ValueError:
                 return None
     return None
+
+
+def _fitted(cells: list[str] | BadRow, width: int) -> list[str] | BadRow:
+    """Return a row as wide as the first line; one that has more in it, or less, would be read shifted."""
+    if isinstance(cells, BadRow) or not any(cell.strip() for cell in cells):
+        return cells
+    return cells if len(cells) == width else BadRow.FORM
 
 
 def _find_columns(first: tuple[int, list[str] | BadRow | None]) -> dict[str, int]:

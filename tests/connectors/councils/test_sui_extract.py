@@ -101,6 +101,7 @@ def test_birth_dates(written: str, read_as: str | None, why: str) -> None:
         (",1,2050-03-09,Quill,Ada,F,,,", "birth-date-future", 1, "not born yet"),
         (",,,,,,,,x", "nobody", 0, "nothing that tells who"),
         (",1,2015-03-09,Quill", "row-form", 0, "too short"),
+        (",1,2015-03-09,Quill, Marsh,Ada,F,,,", "row-form", 0, "a comma in a name would shift every cell after it"),
         (",1," + "x" * 70_000, "row-too-long", 0, "too long"),
     ],
 )
