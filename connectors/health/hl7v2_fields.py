@@ -103,8 +103,16 @@ def parse(text: str, wanted: Iterable[str]) -> Iterator[Segment]:
     names = frozenset(wanted)
     chosen = "\r".join(line for line in text.split("\r") if line[:3] in names and line[3:4] == field)
     unescape = _Unescape(field, encoding)
-    for segment in hl7.parse(chosen):
+    for segment in _parsed(chosen):
         yield Segment(_first(segment[0]), segment, unescape)
+
+
+def _parsed(text: str) -> hl7.Message:
+    """Let the library part a message; what it cannot part is the fault of that one message, whatever it raises."""
+    try:
+        return hl7.parse(text)
+    except (hl7.HL7Exception, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise NotAMessageError("it cannot be parted into fields as its first segment says") from error
 
 
 def _separators(text: str) -> tuple[str, str]:

@@ -321,6 +321,7 @@ def test_characters_are_read_as_the_message_says(charset: str, encoding: str, ex
         ("MSH|||||||ADT^A28|1\r", "not_a_message", "no separators"),
         ("MSH|aaaa|x\r", "not_a_message", "letters as separators"),
         ("MSH|^^^^|x\r", "not_a_message", "one sign for everything"),
+        ("MSH~^~\\&~PAS\r", "not_a_message", "the sign that parts fields is said to part something else, too"),
         (message("A28"), "no_patient", "no PID"),
         (message("A28", pid(), control=""), "control_id", "no control id"),
         (message("A28", pid(numbers="9434765918^^^NHS")), "nhs_number_check", "wrong check digit"),
