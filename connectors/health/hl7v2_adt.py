@@ -9,18 +9,14 @@ the same visit said before; when that was never delivered here, it is a finding.
 Fields: HL7 version 2.3 to 2.8 and the NHS ITK ADT messages of version 2.4; trigger events in HL7 table 0003.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from broker.core.delivery import Delivery, Finding, Memory, Piece, check_readable
 from broker.core.event import (
     Action,
     Assertion,
     Body,
-    Clinical,
     Control,
     Event,
     Header,
@@ -29,11 +25,13 @@ from broker.core.event import (
     Source,
     SubjectRole,
 )
-from broker.core.identifiers import EventId, Millis, digest, event_id
+from broker.core.identifiers import EventId, digest, event_id
 from broker.errors import DeliveryError
-from connectors.health.hl7v2_fields import NotAMessageError, Segment, decode, iso_time, millis, parse
+from connectors.health.hl7v2_fields import NotAMessageError, Segment, decode, millis, parse
 from connectors.health.hl7v2_framing import Cut, cut, looks_like_hl7
+from connectors.health.hl7v2_message import Case, Message, open_message
 from connectors.health.hl7v2_person import Patient, is_adult, read_identifiers, read_patient
+from connectors.health.hl7v2_visit import SETTINGS, cancelled, clinical_of, hashed, note_visit, numbers_of
 
 FORMAT = "hl7v2-adt"
 SUFFIXES = (".hl7", ".txt", ".adt", ".mllp", ".dat")
@@ -42,14 +40,7 @@ ARRIVALS = {("A01", "E"): "health.ed.attended", ("A04", "E"): "health.ed.attende
 CHANGES = frozenset({"A08", "A31"})
 CANCELS = {"A11": "arrival", "A13": "departure"}  # A11 takes back A01 and A04, A13 takes back A03
 TRIGGERS = frozenset({"A01", "A03", "A04", "A28", "A40", *CHANGES, *CANCELS})
-SETTINGS = {  # PV1-2, HL7 table 0004
-    "E": "emergency department",
-    "I": "ward",
-    "O": "outpatients",
-    "P": "before admission",
-    "R": "recurring visits",
-    "B": "maternity",
-}
+NEEDS_CLASS = frozenset({"A01", "A04"})  # what follows from them depends on PV1-2
 
 
 class Hl7Adt:
@@ -68,46 +59,6 @@ class Hl7Adt:
             if not looks_like_hl7(check_readable(piece)):
                 raise DeliveryError(f"file `{piece.name}` does not begin with an MSH segment: it holds no HL7 version 2 messages")
             yield from _Reading(delivery, memory, piece).everything()
-
-
-@dataclass(slots=True)
-class _Message:
-    """One message: its segments and what every event of it needs."""
-
-    place: str
-    content: bytes
-    segments: list[Segment]
-    trigger: str
-    control_id: str
-    recorded_at: Millis
-    occurred_at: str | None
-
-    def first(self, name: str) -> Segment | None:
-        return next((segment for segment in self.segments if segment.name == name), None)
-
-    def text(self, name: str, number: int, component: int = 1) -> str:
-        segment = self.first(name)
-        return segment.text(number, component) if segment else ""
-
-    def patients(self) -> Iterator[list[Segment]]:
-        """Yield each PID with what follows it: a merge may name several."""
-        groups: list[list[Segment]] = []
-        for segment in self.segments:
-            if segment.name == "PID":
-                groups.append([])
-            if groups:
-                groups[-1].append(segment)
-        yield from groups
-
-
-@dataclass(slots=True)
-class _Case:
-    """One patient of one message, with the segments that belong to them; a merge may be about several."""
-
-    message: _Message
-    patient: Patient
-    segments: list[Segment]
-    number: int
 
 
 class _Reading:
@@ -135,54 +86,35 @@ class _Reading:
         if one.fault:
             raise NotAMessageError(one.fault)
         text, honest = decode(one.content)
-        message = self._open(one, list(parse(text, WANTED)), place)
+        message = open_message(one.content, list(parse(text, WANTED)), place, self._received_at)
         if not honest:
             yield Finding(
                 "warning", "encoding", message.place, "not UTF-8, and MSH-18 does not say so: read as Windows-1252", "set MSH-18"
             )
-        if (stamped := millis(message.text("EVN", 2) or message.text("MSH", 7))) and stamped > self._received_at:
-            yield Finding(
-                "warning",
-                "time_in_future",
-                message.place,
-                "recorded later than received: taken as recorded when received",
-                "set the clock",
-            )
+        yield from _times_in_doubt(message)
         if message.trigger not in TRIGGERS:
             self._not_told[f"of a kind that nothing follows from ({message.trigger or 'without MSH-9'})"] += 1
             return
         patients = list(message.patients())
         if not patients:
             yield Finding("error", "no_patient", message.place, "there is no PID segment", "send the message again")
+        if len(patients) > 1 and message.trigger != "A40":
+            yield Finding(
+                "warning",
+                "second_patient",
+                message.place,
+                "it names more than one patient: only the first was taken",
+                "send one message for each patient",
+            )
         for number, segments in enumerate(patients if message.trigger == "A40" else patients[:1]):
             yield from self._patient(message, segments, number)
 
-    def _open(self, one: Cut, segments: list[Segment], place: str) -> _Message:
-        msh = segments[0]
-        evn = next((segment for segment in segments if segment.name == "EVN"), msh)
-        kind = msh.text(9, 2) or (evn.text(1) if evn is not msh else "")
-        is_adt = msh.text(9, 1).upper() == "ADT"
-        trigger = kind[:12].upper() if is_adt else f"{msh.text(9, 1)[:12]} {kind[:12]}".strip()
-        recorded = (evn.text(2) if evn is not msh else "") or msh.text(7)
-        pv1 = next((segment for segment in segments if segment.name == "PV1"), None)
-        visit_time = pv1.text(45 if trigger == "A03" else 44) if pv1 else ""
-        happened = (evn.text(6) if evn is not msh else "") or visit_time or recorded
-        control = msh.text(10)
-        return _Message(
-            place=f"{place}, message {control[:40]}" if control else place,
-            content=one.content,
-            segments=segments,
-            trigger=trigger,
-            control_id=control,
-            recorded_at=min(millis(recorded) or millis(msh.text(7)) or self._received_at, self._received_at),
-            occurred_at=iso_time(happened) or iso_time(recorded),
-        )
-
-    def _patient(self, message: _Message, segments: list[Segment], number: int) -> Iterator[Event | Finding]:
+    def _patient(self, message: Message, segments: list[Segment], number: int) -> Iterator[Event | Finding]:
         """Say what one message means for one patient."""
-        case = _Case(message, read_patient(segments, self._agency.id, message.text("MSH", 4)), segments, number)
+        case = Case(message, read_patient(segments, self._agency.id, message.text("MSH", 4)), segments, number)
+        yield from _birth_in_doubt(case)
         born = case.patient.identity.get("birth_date")
-        if born and is_adult(born, message.occurred_at or ""):
+        if born and is_adult(born, message.day_of_age()):
             self._not_told["about adults"] += 1
             return
         yield from _doubts(case)
@@ -201,7 +133,7 @@ class _Reading:
                 "send the message again with the birth date",
             )
 
-    def _told(self, case: _Case) -> Iterator[Event]:
+    def _told(self, case: Case) -> Iterator[Event | Finding]:
         trigger, patient_class = case.message.trigger, case.message.text("PV1", 2).upper()
         event_type = ARRIVALS.get((trigger, patient_class))
         if event_type:
@@ -215,23 +147,27 @@ class _Reading:
             yield self._event(case, "health.demographics.changed", self._body(case))
             if self._practice_changed(case.patient):
                 yield self._event(case, "health.gp.registered", self._body(case), _practice(case))
+        elif patient_class in SETTINGS:
+            self._not_told[f"of a kind that nothing follows from ({trigger} of class {patient_class})"] += 1
         else:
-            self._not_told[
-                f"messages of a kind that nothing follows from ({trigger} of class {patient_class[:3] or 'none'})"
-            ] += 1
+            yield Finding(
+                "warning",
+                "patient_class",
+                f"{case.message.place}, PV1-2",
+                "it does not say where the child came to, an emergency department or a ward: not published",
+                f"send the message again with one of {', '.join(SETTINGS)}",
+            )
 
-    def _visit(self, case: _Case, event_type: str, part: str) -> Event:
+    def _visit(self, case: Case, event_type: str, part: str) -> Event:
         body = self._body(case)
-        if clinical := _clinical(case.message):
+        if clinical := clinical_of(case.message):
             body["clinical"] = clinical
         event = self._event(case, event_type, body)
-        kept = {"id": event.header.event_id, "type": event_type}
-        self._memory.put(_visit_key(case, part), json.dumps(kept).encode())
+        note_visit(self._memory, case, part, event.header.event_id, event_type)
         return event
 
-    def _cancel(self, case: _Case) -> Iterator[Event | Finding]:
-        key = _visit_key(case, CANCELS[case.message.trigger])
-        before = self._memory.get(key)
+    def _cancel(self, case: Case) -> Iterator[Event | Finding]:
+        before = cancelled(self._memory, case, CANCELS[case.message.trigger])
         if before is None:
             yield Finding(
                 "warning",
@@ -241,11 +177,10 @@ class _Reading:
                 "send the message that it cancels first, or nothing when it was about an adult",
             )
             return
-        known = json.loads(before)
-        self._memory.delete(key)
-        yield self._event(case, known["type"], Body(identity=case.patient.identity), retracts=EventId(known["id"]))
+        retracts, event_type = before
+        yield self._event(case, event_type, Body(identity=case.patient.identity), retracts=retracts)
 
-    def _merge(self, case: _Case) -> Iterator[Event | Finding]:
+    def _merge(self, case: Case) -> Iterator[Event | Finding]:
         surviving = {(one["scheme"], one["value"], one.get("issuer")) for one in case.patient.identity["identifiers"]}
         losing = [
             one
@@ -270,12 +205,12 @@ class _Reading:
         """Remember the patient's practice; tell whether it is another than before."""
         if not patient.practice:
             return False
-        key = f"practice/{_hashed(*_numbers(patient))}"
+        key = f"practice/{hashed(numbers_of(patient))}"
         known = self._memory.get(key)
         self._memory.put(key, patient.practice.encode())
         return known != patient.practice.encode()
 
-    def _body(self, case: _Case) -> Body:
+    def _body(self, case: Case) -> Body:
         patient = case.patient
         location = patient.location.copy()
         location["organisation"] = self._agency.id
@@ -289,7 +224,7 @@ class _Reading:
         return body
 
     def _event(
-        self, case: _Case, event_type: str, body: Body, control: Control | None = None, retracts: EventId | None = None
+        self, case: Case, event_type: str, body: Body, control: Control | None = None, retracts: EventId | None = None
     ) -> Event:
         message = case.message
         msh = message.segments[0]
@@ -312,16 +247,47 @@ class _Reading:
         return Event(header, body, control, tuple(case.patient.quality))
 
 
-def _doubts(case: _Case) -> Iterator[Finding]:
-    """Name what is wrong with the message, and leave out what cannot be."""
-    message, patient = case.message, case.patient
-    born, at = patient.identity.get("birth_date"), message.occurred_at
-    if born and at and born > at[: len(born)]:
-        del patient.identity["birth_date"]
-        patient.quality.append(QualityFinding("birth_date", "PID-7", "warning"))
+def _times_in_doubt(message: Message) -> Iterator[Finding]:
+    """Name the times that cannot be, which were left out, and a clock that is a little ahead."""
+    if message.wrong:
         yield Finding(
-            "warning", "birth_date_late", f"{message.place}, PID-7", "the birth date is after the event: left out", "correct it"
+            "warning",
+            "time_impossible",
+            f"{message.place}, {', '.join(message.wrong)}",
+            "a time lies days ahead of its receipt, or is older than anybody: left out",
+            "set the clock, and write years with four digits",
         )
+    stamped = millis(message.text("EVN", 2) or message.text("MSH", 7))
+    if stamped and stamped > message.received_at:
+        yield Finding(
+            "warning",
+            "time_in_future",
+            message.place,
+            "recorded later than received: taken as recorded when received",
+            "set the clock",
+        )
+
+
+def _birth_in_doubt(case: Case) -> Iterator[Finding]:
+    """Name a birth date that cannot be, and leave it out; one that is only after the event may be right, and its clock wrong."""
+    message, patient = case.message, case.patient
+    born, place = patient.identity.get("birth_date"), f"{case.message.place}, PID-7"
+    if not born:
+        return
+    if not message.can_be(case.segments[0].text(7)):
+        wrong = "the birth date is after its receipt, or of somebody older than anybody: left out"
+        del patient.identity["birth_date"]
+    elif message.occurred_at and born > message.occurred_at[: len(born)]:
+        wrong = "the birth date is after the event: one of the two is wrong"
+    else:
+        return
+    patient.quality.append(QualityFinding("birth_date", "PID-7", "warning"))
+    yield Finding("warning", "birth_date_late", place, wrong, "correct it, and write years with four digits")
+
+
+def _doubts(case: Case) -> Iterator[Finding]:
+    """Name what else is wrong with the message."""
+    message, patient = case.message, case.patient
     if any(doubt.rule == "nhs_number_check" for doubt in patient.quality):
         yield Finding(
             "warning",
@@ -334,43 +300,7 @@ def _doubts(case: _Case) -> Iterator[Finding]:
         yield Finding("warning", "control_id", f"{message.place}, MSH-10", "there is no control id", "give every message its own")
 
 
-def _practice(case: _Case) -> Control | None:
+def _practice(case: Case) -> Control | None:
     if not case.patient.practice:
         return None
     return Control(role="gp", organisation=case.patient.practice, state="begun", since=case.message.occurred_at)
-
-
-def _clinical(message: _Message) -> Clinical:
-    """Say where the child was seen, why, what was found, and what then."""
-    said = Clinical()
-    if setting := SETTINGS.get(message.text("PV1", 2).upper()):
-        said["setting"] = setting
-    if reason := message.text("PV2", 3, 2) or message.text("PV2", 3):
-        said["presentation"] = reason
-    diagnoses = [one.text(3, 2) or one.text(4) or one.text(3) for one in message.segments if one.name == "DG1"]
-    if any(diagnoses):
-        said["findings"] = "; ".join(one for one in diagnoses if one)
-    if disposition := message.text("PV1", 36):
-        said["disposition"] = disposition
-    if arrived := iso_time(message.text("PV1", 44)):
-        said["attended_at"] = arrived
-    if left := iso_time(message.text("PV1", 45)):
-        said["left_at"] = left
-    return said
-
-
-def _visit_key(case: _Case, part: str) -> str:
-    visit = case.message.text("PV1", 19)
-    named = _hashed(visit, case.message.text("PV1", 19, 4)) if visit else _hashed(*_numbers(case.patient))
-    return f"visit/{part}/{named}"
-
-
-def _numbers(patient: Patient) -> list[str]:
-    """Return what the hospital knows the patient by: its own numbers, else the NHS number."""
-    identifiers = patient.identity["identifiers"]
-    own = sorted(f"{one.get('issuer')}/{one['value']}" for one in identifiers if one["scheme"] == "mrn")
-    return own or sorted(one["value"] for one in identifiers)
-
-
-def _hashed(*parts: str) -> str:
-    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()

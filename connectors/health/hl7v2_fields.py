@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import hl7
@@ -127,6 +128,7 @@ def _separators(text: str) -> tuple[str, str]:
     return field, encoding
 
 
+@lru_cache(maxsize=1024)  # the times of one message are much the same
 def iso_time(stamp: str) -> str | None:
     """Return `20101010`, `201010101418` or `20101010141857+0100` as ISO 8601 with the same precision; None when it is none."""
     found = _STAMP.fullmatch(stamp)
@@ -140,6 +142,7 @@ def iso_time(stamp: str) -> str | None:
     return text
 
 
+@lru_cache(maxsize=1024)
 def millis(stamp: str) -> Millis | None:
     """Return the instant of a time stamp, in English time where it names no zone; None when it is none."""
     found = _STAMP.fullmatch(stamp)
