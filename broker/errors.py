@@ -84,6 +84,10 @@ class DeliveryError(RejectError):
     reason = "unreadable_delivery"
 
 
+class CutOffError(DeliveryError):
+    """Raised when a delivery ends in the middle of what its format holds: it was cut, or it is still being written."""
+
+
 class TimeError(RejectError):
     """Raised when a record was recorded in the future."""
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from broker.cli.wording import words_for
+from broker.core.words import Words
 from broker.errors import InputError
 from broker.sealing.signatures import Signer
 from broker.settings import Settings
@@ -32,8 +34,8 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
     """
     signer, _ = await recipient_here(settings, recipient)
     inbox = Inbox(settings.data / NOTICES, recipient)
-    desk = _Desk(inbox, signer, outbox, as_json=as_json)
     try:
+        desk = _Desk(inbox, signer, outbox, await words_for(settings.kafka, recipient), as_json=as_json)
         await asyncio.to_thread(outbox.mkdir, parents=True, exist_ok=True)
         async with open_producer(settings.kafka) as producer:
             await desk.confirm(producer, inbox.unconfirmed())
@@ -51,7 +53,8 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
 class _Desk:
     """Writes notices and says that they were delivered."""
 
-    def __init__(self, inbox: Inbox, signer: Signer, outbox: Path, *, as_json: bool) -> None:
+    def __init__(self, inbox: Inbox, signer: Signer, outbox: Path, words: Words, *, as_json: bool) -> None:
+        self._words = words
         self._inbox = inbox
         self._signer = signer
         self._outbox = outbox
@@ -66,7 +69,7 @@ class _Desk:
         file = self._outbox / f"{name}.txt"
         unfinished = file.with_name(f"{file.name}.part")
         with unfinished.open("w", encoding="utf-8") as out:
-            out.write(self._connector.write(disclosure))
+            out.write(self._connector.write(disclosure, self._words))
             out.flush()
             os.fsync(out.fileno())
         unfinished.replace(file)

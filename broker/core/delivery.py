@@ -54,7 +54,8 @@ class Delivery:
 class Finding:
     """Something wrong with the delivery that a person at the agency can mend.
 
-    `place` is a line, element path or message id, `message` plain words without personal data, `remedy` what to do.
+    `place` is a line, element path or message id, `message` plain words without personal data, `remedy` what to do. `cut_off`:
+    the delivery ends in the middle of this record, so that it may still be being written.
     """
 
     severity: Literal["info", "warning", "error"]
@@ -62,6 +63,7 @@ class Finding:
     place: str
     message: str
     remedy: str
+    cut_off: bool = False
 
 
 class Memory(Protocol):

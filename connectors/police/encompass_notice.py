@@ -16,15 +16,15 @@ this project's documented text form of that content, not a national schema:
       in further lines, each begun with a blank.
     END OF NOTICE
 
-Any line may be absent; labels are those of `_LABELS`, in any order and case. Several notices follow one another in a file.
+Any line but the first and the last may be absent; labels are those of `encompass_form.LABELS`, in any order and case. Several
+notices follow one another in a file, one for each child. What has no last line may have been cut in the middle of a name.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any, NamedTuple, TextIO
-from zoneinfo import ZoneInfo
 
 from broker.core.delivery import Delivery, Finding, Memory, open_text
 from broker.core.event import (
@@ -41,62 +41,25 @@ from broker.core.event import (
     ToldFamily,
 )
 from broker.core.identifiers import EventId, digest, event_id, nhs_number_is_valid, upn_is_valid
-from broker.errors import DeliveryError
+from broker.core.words import Words
+from broker.errors import CutOffError, DeliveryError
+from connectors.police.encompass_form import BY_LABEL, LABELS, LOCAL, read_value, written_lines
 
 _FORMAT = "encompass-notice"
 _VERSION = "1"
 _BEGIN = "OPERATION ENCOMPASS NOTICE"
 _END = "END OF NOTICE"
-_LOCAL = "Europe/London"  # the clock of every force in England
-# Label, where it belongs in an event (group and field), and how it is read.
-_LABELS: dict[str, tuple[str, str, str]] = {
-    "Police reference": ("concern", "reference", "text"),
-    "Incident": ("header", "occurred_at", "when"),
-    "Place": ("location", "place", "text"),
-    "Child first name": ("name", "given", "text"),
-    "Child surname": ("name", "family", "text"),
-    "Date of birth": ("identity", "birth_date", "date"),
-    "Sex": ("identity", "sex", "sex"),
-    "NHS number": ("number", "nhs_number", "text"),
-    "UPN": ("number", "upn", "text"),
-    "Home postcode": ("location", "postcode", "postcode"),
-    "School URN": ("location", "organisation", "urn"),
-    "Child present": ("concern", "child_present", "answer"),
-    "Child spoken to": ("concern", "child_spoken_to", "answer"),
-    "Welfare check": ("concern", "welfare_check", "answer"),
-    "Hub threshold": ("attribute", "threshold", "threshold"),
-    "Grade": ("concern", "grade", "text"),
-    "Next step": ("concern", "next_step", "text"),
-    "Voice of the child": ("wish", "words", "text"),
-    "Heard by": ("wish", "heard_by_role", "text"),
-    "Circumstances": ("narrative", "text", "text"),
-    "Account checked by": ("narrative", "checked_by_role", "text"),
-    "Family told": ("header", "told_family", "told"),
-    "Contact": ("header", "contact_point", "text"),
-    "Standing": ("notice", "kind", "standing"),
-    "Notice id": ("notice", "disclosure_id", "text"),
-    "Replaces notice": ("notice", "replaces", "text"),
-    "Why you are told": ("notice", "because", "text"),
-    "Lawful basis": ("notice", "lawful_basis", "text"),
-    "Keep to": ("notice", "obligations", "text"),
-}
-_BY_LABEL = {label.lower(): (label, *rest) for label, rest in _LABELS.items()}
-_ANSWERS = {"yes": "yes", "y": "yes", "no": "no", "n": "no", "not known": "not known", "unknown": "not known", "alone": "alone"}
-_TOLD = {
-    "yes": ToldFamily.YES,
-    "no, not safe": ToldFamily.NOT_SAFE,
-    "no, not practicable": ToldFamily.NOT_PRACTICABLE,
-    "not yet": ToldFamily.NOT_YET,
-}
-_THRESHOLD = {"met": "met", "not met": "not_met"}
-_STANDING = {"new": "ALERT", "correction": "CORRECTION", "withdrawn": "RETRACTION"}
-_SEX = {"f": "F", "female": "F", "m": "M", "male": "M", "u": "U", "unknown": "U"}
-_POSTCODE = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?)(\d[A-Z]{2})\Z")
-_UK_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})\Z")
 _LINE = re.compile(r"([A-Za-z][A-Za-z ]{0,40}?)\s*:\s?(.*)\Z", re.DOTALL)
 _LONGEST_NOTICE = 60_000  # characters: an event of it is never larger than the broker takes
 _LONGEST_LINE = _LONGEST_NOTICE + 1
 _ONE_LINE = frozenset(("name", "identity", "number", "location"))  # what does not go on in a line that begins with a blank
+_NO_WORDS = Words()
+# What is each child's own: once a second child is named, none of it is taken, lest it be put to the first.
+_OF_THE_CHILD = frozenset({
+    "Child first name", "Child surname", "Date of birth", "Sex", "NHS number", "UPN", "Home postcode", "School URN",
+    "Child present", "Child spoken to", "Welfare check", "Voice of the child", "Heard by",
+})  # fmt: skip
+_NAMES_A_CHILD = frozenset(("Child first name", "Date of birth", "NHS number", "UPN"))
 _RULES: dict[str, tuple[Any, str, str]] = {
     "encoding": ("info", "not UTF-8: read as Windows-1252", "save it as UTF-8 so that every name is right"),
     "stray-line": ("warning", "text outside any notice: not read", f"begin each notice with {_BEGIN}"),
@@ -108,7 +71,16 @@ _RULES: dict[str, tuple[Any, str, str]] = {
     ),
     "unreadable": ("warning", "the value cannot be read: left out", "write it as documented"),
     "check-digit": ("warning", "the check digit or letter is wrong", "correct the number"),
-    "no-end": ("warning", f"the notice has no line {_END}: taken as far as it goes", "send it again whole"),
+    "no-end": (
+        "error",
+        f"the notice has no line {_END}, so it may have been cut: not taken",
+        f"send it again whole, up to {_END}",
+    ),
+    "second-child": (
+        "error",
+        "the notice names a second child, of whom nobody is told: only the first was taken",
+        "write a notice of its own for each child",
+    ),
     "nobody": ("error", "the notice names no child: not taken", "give first name, surname and date of birth"),
     "no-reference": ("error", "the notice has no police reference: not taken", "add the police reference"),
     "too-long": ("error", "the notice is too long: not taken", "shorten it"),
@@ -143,42 +115,37 @@ class EncompassNotice:
     def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
         """Yield an event for each notice that names a child; a notice sent again with other words is an update.
 
-        Raises DeliveryError when the file is no text or holds no notice.
+        Raises DeliveryError when the file is no text or holds no notice, CutOffError when it breaks off in its only one.
         """
         (piece,) = delivery.pieces
-        found = False
+        found = cut = False
         with open_text(piece) as stream:
             if stream.encoding == "cp1252":
                 yield _finding("encoding", 1)
             for one in _notices(stream):
                 if isinstance(one, Finding):
-                    found = found or one.rule == "too-long"
+                    found, cut = found or one.rule == "too-long", cut or one.rule == "no-end"
                     yield one
                     continue
                 found = True
                 yield from _read_notice(one, delivery, memory)
+        if cut and not found:
+            raise CutOffError(f"file breaks off in its only notice, before the line {_END}: send it again whole")
         if not found:
             raise DeliveryError(f"file holds no notice: each begins with the line {_BEGIN}")
 
-    def write(self, disclosure: Mapping[str, Any]) -> str:
+    def write(self, disclosure: Mapping[str, Any], words: Words = _NO_WORDS) -> str:
         """Return the notice of one disclosure: what was granted, and no line for what was not."""
-        name = _usual_name(disclosure)
-        lines = [_BEGIN]
-        for label, (group, field, kind) in _LABELS.items():
-            value = _value(disclosure, name, group, field)
-            written = _OUT.get(kind, _indented)(value) if isinstance(value, str) else ""
-            if written:
-                lines.append(f"{label}: {written}")
-        return "\n".join([*lines, _END, ""])
+        return "\n".join([_BEGIN, *written_lines(disclosure, words), _END, ""])
 
 
 def _read_notice(notice: _Notice, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
     wrong = notice.wrong
     read: dict[str, dict[str, Any]] = {}
-    today = datetime.fromtimestamp(delivery.received_at / 1000, ZoneInfo(_LOCAL)).date().isoformat()
+    today = datetime.fromtimestamp(delivery.received_at / 1000, LOCAL).date().isoformat()
     for label, (line, text) in notice.said.items():
-        group, field, kind = _LABELS[label]
-        value = _IN[kind](text)
+        group, field, kind = LABELS[label]
+        value = read_value(label, text)
         if value is None:
             wrong.append((line, "unreadable"))
             continue
@@ -247,7 +214,7 @@ def _ids(record: str, said: str, delivery: Delivery, memory: Memory) -> tuple[Ev
 
 
 def _body(notice: _Notice, read: dict[str, dict[str, Any]]) -> Body:
-    identity: Identity = {"identifiers": [], "names": [], **read.get("identity", {})}  # type: ignore[typeddict-item] # by _LABELS
+    identity: Identity = {"identifiers": [], "names": [], **read.get("identity", {})}  # type: ignore[typeddict-item] # by LABELS
     if read.get("name"):
         identity["names"] = [{"given": read["name"].get("given", ""), "family": read["name"].get("family", "")}]
     for scheme, value in read.get("number", {}).items():
@@ -261,7 +228,7 @@ def _body(notice: _Notice, read: dict[str, dict[str, Any]]) -> Body:
     body.update(said)
     account = read.get("narrative", {})
     if account.get("text"):
-        body["narrative"] = {"checked": "checked_by_role" in account, **account}  # type: ignore[typeddict-item] # by _LABELS
+        body["narrative"] = {"checked": "checked_by_role" in account, **account}  # type: ignore[typeddict-item] # by LABELS
     return body
 
 
@@ -290,17 +257,15 @@ def _notices(stream: TextIO) -> Iterator[_Notice | Finding]:
 def _closed(notice: _Notice, mark: str, line: int, size: int) -> _Notice | Finding:
     if size > _LONGEST_NOTICE:
         return _finding("too-long", notice.line)
-    if mark != _END:
-        notice.wrong.append((line, "no-end"))
-    return notice
+    return notice if mark == _END else _finding("no-end", line, cut_off=not mark)
 
 
 def _take_line(notice: _Notice, label: str, text: str, line: int) -> str:
     """Put one line where it belongs and return the label that lines begun with a blank go on from."""
     found = _LINE.match(text.strip())
-    known = _BY_LABEL.get(" ".join(found[1].split()).lower()) if found else None
+    known = BY_LABEL.get(" ".join(found[1].split()).lower()) if found else None
     further = not text or text[0] in " \t"
-    if further and not (known and label and _LABELS[label][0] in _ONE_LINE):
+    if further and not (known and label and LABELS[label][0] in _ONE_LINE):
         if label:
             first, said = notice.said[label]
             notice.said[label] = first, f"{said}\n{text.strip()}"
@@ -308,92 +273,17 @@ def _take_line(notice: _Notice, label: str, text: str, line: int) -> str:
     if found is None or known is None:
         notice.wrong.append((line, "unknown-label"))
         return ""
+    second = (rule == "second-child" for _, rule in notice.wrong)
+    if known[0] in _OF_THE_CHILD and any(second):
+        return ""
     if known[0] in notice.said:
-        notice.wrong.append((line, "label-twice"))
+        other = known[0] in _NAMES_A_CHILD and notice.said[known[0]][1].split() != found[2].split()
+        notice.wrong.append((line, "second-child" if other else "label-twice"))
         return ""
     notice.said[known[0]] = line, found[2]
     return known[0]
 
 
-def _text(said: str) -> str | None:
-    return said.strip() or None
-
-
-def _day(said: str) -> str | None:
-    found = _UK_DATE.match(said.strip())
-    try:
-        return (date(int(found[3]), int(found[2]), int(found[1])) if found else date.fromisoformat(said.strip())).isoformat()
-    except ValueError:
-        return None
-
-
-def _when(said: str) -> str | None:
-    """Read a day, or a day and a local time, to which the offset of that day is added."""
-    day, _, clock = said.strip().partition(" ")
-    found = _day(day)
-    if found is None or not clock.strip():
-        return found
-    try:
-        at = datetime.combine(date.fromisoformat(found), time.fromisoformat(clock.strip()))
-        return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(_LOCAL))).isoformat(timespec="minutes")
-    except ValueError:
-        return None
-
-
-def _postcode(said: str) -> str | None:
-    found = _POSTCODE.match("".join(said.split()).upper())
-    return f"{found[1]} {found[2]}" if found else None
-
-
-def _urn(said: str) -> str | None:
-    number = said.strip()
-    return f"urn:{number}" if number.isascii() and number.isdigit() and len(number) == 6 else None
-
-
-_IN: dict[str, Any] = {
-    "text": _text,
-    "date": _day,
-    "when": _when,
-    "answer": lambda said: _ANSWERS.get(said.strip().lower()),
-    "sex": lambda said: _SEX.get(said.strip().lower()),
-    "threshold": lambda said: _THRESHOLD.get(said.strip().lower()),
-    "standing": lambda said: _STANDING.get(said.strip().lower()),
-    "told": lambda said: _TOLD.get(said.strip().lower()),
-    "postcode": _postcode,
-    "urn": _urn,
-}
-
-
-def _indented(value: str) -> str:
-    return "\n  ".join(line.strip() for line in value.splitlines())
-
-
-_OUT: dict[str, Any] = {
-    "when": lambda value: value[:16].replace("T", " "),
-    "urn": lambda value: value.removeprefix("urn:"),
-    "standing": lambda value: next((word for word, kind in _STANDING.items() if kind == value), ""),
-    "told": lambda value: next((words for words, told in _TOLD.items() if told.value == value), ""),
-}
-
-
-def _usual_name(disclosure: Mapping[str, Any]) -> Mapping[str, Any]:
-    names = (disclosure.get("identity") or {}).get("names") or [{}]
-    found: Mapping[str, Any] = next((name for name in names if name.get("kind", "usual") == "usual"), names[0])
-    return found
-
-
-def _value(disclosure: Mapping[str, Any], name: Mapping[str, Any], group: str, field: str) -> Any:
-    if group in {"header", "notice"}:
-        value = disclosure.get(field)
-        return "\n".join(value) if isinstance(value, list | tuple) else value
-    if group == "name":
-        return name.get(field)
-    if group == "number":
-        identifiers = (disclosure.get("identity") or {}).get("identifiers") or []
-        return next((one["value"] for one in identifiers if one["scheme"] == field), None)
-    return (disclosure.get(group) or {}).get(field)
-
-
-def _finding(rule: str, line: int) -> Finding:
+def _finding(rule: str, line: int, *, cut_off: bool = False) -> Finding:
     severity, message, remedy = _RULES[rule]
-    return Finding(severity, rule, f"line {line}", message, remedy)
+    return Finding(severity, rule, f"line {line}", message, remedy, cut_off)

@@ -3,12 +3,10 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from broker.core.delivery import Finding
 from broker.core.event import Action, Event, ToldFamily
-from broker.errors import DeliveryError
+from broker.errors import CutOffError, DeliveryError
 from connectors.police.encompass_notice import EncompassNotice
 from tests.connectors import contract
 from tests.connectors.contract import Case, MemoryInHand
@@ -47,13 +45,6 @@ CASE = Case(EncompassNotice(), {"night.txt": TWO}, {"night.txt": DAMAGED}, 1, PR
 
 def read(text: str, memory: MemoryInHand | None = None) -> tuple[list[Event], list[Finding]]:
     return CASE.read({"night.txt": text.encode()}, memory)
-
-
-def a_disclosure(event: Event, **more: Any) -> dict[str, Any]:
-    """Everything in an event, as if all of it had been granted."""
-    header = event.header
-    said = {"occurred_at": header.occurred_at, "told_family": header.told_family.value, "contact_point": header.contact_point}
-    return {"kind": "ALERT", "disclosure_id": "d-1", "replaces": None, **said, **event.body, **more}
 
 
 @pytest.mark.parametrize("check", contract.CHECKS, ids=contract.name_of)
@@ -140,7 +131,6 @@ def test_carriers_may_change_what_does_not_matter(spoil: Any, why: str) -> None:
         ("Grade: medium", "Sex: female", "label-twice", 15, 1, "one label twice"),
         ("UPN: A950000178301", "UPN: A950000178302", "check-digit", 1, 1, "a wrong check letter"),
         ("Date of birth: 2016-04-02\n", "", "birth-date-missing", 1, 1, "matching will be weak"),
-        ("END OF NOTICE\n", "", "no-end", 23, 1, "it may have been cut"),
         ("Police reference: 99/0001/26\n", "", "no-reference", 1, 0, "which matter?"),
         (
             "Child first name: Ottilie\nChild surname: Quill\n",
@@ -170,6 +160,50 @@ def test_a_notice_about_nobody_is_not_taken_and_the_next_one_is() -> None:
 def test_a_file_without_a_notice_is_refused() -> None:
     with pytest.raises(DeliveryError, match="no notice"):
         read("Dear school, FIRST NAME has been identified as being in a household.\n")
+
+
+def test_a_notice_that_was_cut_in_the_middle_of_a_name_is_not_taken() -> None:
+    with pytest.raises(CutOffError, match="send it again whole"):
+        read(NOTICE[: NOTICE.index("ill\nDate of birth")])
+
+    events, findings = read(SECOND + NOTICE[: NOTICE.index("ill\nDate of birth")])
+    assert [event.body["identity"]["names"][0]["given"] for event in events] == ["Ben"]
+    assert [(one.severity, one.rule, one.cut_off) for one in findings] == [("error", "no-end", True)]
+
+
+def test_a_notice_that_the_next_one_interrupts_is_not_taken() -> None:
+    events, findings = read(NOTICE.replace("END OF NOTICE\n", "") + SECOND)
+
+    assert [event.body["identity"]["names"][0]["given"] for event in events] == ["Ben"]
+    assert [(one.rule, one.place, one.cut_off) for one in findings] == [("no-end", "line 24", False)]
+
+
+SIBLING = """Child surname: Quill
+Child first name: Ben
+Date of birth: 2012-04-02
+UPN: H243278544154
+NHS number: 9434765919
+School URN: 100002
+Child present: no
+Voice of the child: "I was out."
+"""
+
+
+def test_a_second_child_in_one_notice_is_an_error_and_nothing_of_it_is_put_to_the_first() -> None:
+    events, findings = read(NOTICE.replace("END OF", SIBLING + "END OF"))
+
+    assert [event.body for event in events] == [event.body for event in read(NOTICE)[0]]
+    assert [(one.severity, one.rule, one.place) for one in findings if one.severity == "error"] == [
+        ("error", "second-child", "line 25")
+    ]
+    assert "nobody is told" in findings[-1].message
+
+
+def test_what_only_a_second_child_says_is_not_put_to_the_first() -> None:
+    short = NOTICE.replace("School URN: 100001\n", "").replace("UPN: A950000178301\n", "")
+    (event,), _ = read(short.replace("END OF", SIBLING + "END OF"))
+
+    assert event.body == read(short)[0][0].body
 
 
 def test_an_endless_notice_costs_itself_only() -> None:
@@ -237,88 +271,3 @@ def test_withdrawing_what_was_never_sent_is_a_finding() -> None:
 
     assert not events
     assert [finding.rule for finding in findings] == ["nothing-to-withdraw"]
-
-
-def test_what_is_written_reads_back_as_it_was() -> None:
-    for event in CASE.read()[0]:
-        (back,), findings = read(EncompassNotice().write(a_disclosure(event)))
-
-        assert (back.body, back.header.occurred_at, back.header.told_family) == (
-            event.body,
-            event.header.occurred_at,
-            event.header.told_family,
-        )
-        assert not findings
-
-
-def test_only_what_was_granted_is_written() -> None:
-    (event,), _ = read(NOTICE)
-    granted = {
-        "kind": "ALERT",
-        "disclosure_id": "d-1",
-        "identity": event.body["identity"],
-        "concern": None,
-        "wish": {"words": None},
-    }
-
-    assert EncompassNotice().write(granted) == (
-        "OPERATION ENCOMPASS NOTICE\n"
-        "Child first name: Ottilie\n"
-        "Child surname: Quill\n"
-        "Date of birth: 2016-04-02\n"
-        "Sex: F\n"
-        "UPN: A950000178301\n"
-        "Standing: new\n"
-        "Notice id: d-1\n"
-        "END OF NOTICE\n"
-    )
-
-
-def test_a_withheld_group_changes_no_other_line() -> None:
-    (event,), _ = read(NOTICE)
-    whole = EncompassNotice().write(a_disclosure(event)).splitlines()
-    without = EncompassNotice().write({**a_disclosure(event), "location": None}).splitlines()
-
-    assert without == [line for line in whole if not line.startswith(("Place", "Home postcode", "School URN"))]
-
-
-def test_a_retraction_and_its_reasons_are_written() -> None:
-    said = {
-        "kind": "RETRACTION",
-        "disclosure_id": "d-2",
-        "replaces": "d-1",
-        "because": ["It was sent in error.", "Stop using it."],
-    }
-
-    assert EncompassNotice().write(said).splitlines() == [
-        "OPERATION ENCOMPASS NOTICE",
-        "Standing: withdrawn",
-        "Notice id: d-2",
-        "Replaces notice: d-1",
-        "Why you are told: It was sent in error.",
-        "  Stop using it.",
-        "END OF NOTICE",
-    ]
-
-
-LINES = st.lists(
-    st.one_of(
-        st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=20),
-        st.sampled_from(["END OF NOTICE", "OPERATION ENCOMPASS NOTICE", "Grade: high", "Standing: withdrawn", "a b"]),
-    ),
-    min_size=1,
-    max_size=5,
-).map("\n".join)
-
-
-@settings(max_examples=100, deadline=None)
-@given(text=LINES, words=LINES)
-def test_any_account_survives_the_way_out_and_in(text: str, words: str) -> None:
-    """Whatever stands in free text, it can neither end its notice nor pass for another line."""
-    (event,), _ = read(NOTICE)
-    sent = a_disclosure(event) | {"narrative": {"text": text, "checked": False}, "wish": {"words": words}}
-    (back,), findings = read(EncompassNotice().write(sent))
-
-    assert (back.body["narrative"]["text"], back.body["wish"]["words"]) == (text, words)
-    assert back.body["concern"] == event.body["concern"]
-    assert not findings
