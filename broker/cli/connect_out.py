@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from broker.cli.wording import words_for
+from broker.cli.wording import words_of_book
 from broker.core.words import Words
 from broker.errors import InputError
 from broker.sealing.signatures import Signer
@@ -32,10 +32,10 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
     A notice is a whole file on disk before it is remembered, and remembered before it is confirmed: a crash may write the
     same file again, under the same name, and never loses one. Raises InputError when the folder cannot be written.
     """
-    signer, _ = await recipient_here(settings, recipient)
+    signer, book = await recipient_here(settings, recipient)
     inbox = Inbox(settings.data / NOTICES, recipient)
     try:
-        desk = _Desk(inbox, signer, outbox, await words_for(settings.kafka, recipient), as_json=as_json)
+        desk = _Desk(inbox, signer, outbox, words_of_book(book), as_json=as_json)
         await asyncio.to_thread(outbox.mkdir, parents=True, exist_ok=True)
         async with open_producer(settings.kafka) as producer:
             await desk.confirm(producer, inbox.unconfirmed())

@@ -30,15 +30,17 @@ from connectors.councils.sui_extract import SuiExtract
 from connectors.health.hl7v2_adt import Hl7Adt
 from connectors.police.encompass_notice import EncompassNotice
 from connectors.schools.school_census import SchoolCensus
-from connectors.transports.directory import Directory, Job, Patience
+from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
+from connectors.transports.settling import Patience
 
 _CANONICAL = "canonical"
 _CONNECTORS: dict[str, Connector] = {
     one.name: one for one in (CinCensus(), SuiExtract(), Hl7Adt(), EncompassNotice(), SchoolCensus())
 }
 _SETS = frozenset(("school-census",))
-_PATIENCE = Patience(settled=0.0, together=0.0, look=0.01)  # the files are whole: they are moved in, not written there
+# The files are whole: they are moved in, not written there.
+_PATIENCE = Patience(settled=0.0, unsure=0.0, together=0.0, cut_off=0.0, look=0.01)
 
 
 @dataclass(slots=True)

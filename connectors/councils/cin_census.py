@@ -24,7 +24,7 @@ from broker.core.event import (
     Source,
 )
 from broker.core.identifiers import EventId, event_id
-from broker.errors import DeliveryError
+from broker.errors import CutOffError, DeliveryError
 from connectors.councils.cin_child import ChildRecord
 from connectors.councils.cin_codes import Notes
 from connectors.councils.cin_header import Return, check_follows, day_of, in_words, read_header
@@ -239,22 +239,22 @@ def _check_well_formed(piece: Piece) -> None:
                 parser.feed(block)
         parser.close()
     except etree.XMLSyntaxError as error:
-        raise DeliveryError(_in_words(error)) from None
+        raise _fault(error) from None
     with piece.open() as stream:
         _, root = next(etree.iterparse(stream, events=("start",), **_HARDENED))
         if etree.QName(root).localname != "Message":
             raise DeliveryError("file is XML but no census return: its first element is not `Message`")
 
 
-def _in_words(error: etree.XMLSyntaxError) -> str:
+def _fault(error: etree.XMLSyntaxError) -> DeliveryError:
     """Say where a file is broken without repeating any of it."""
     place = f"line {error.lineno}, column {error.offset}"
     code = getattr(error, "code", None)
     if code in _CUT_SHORT:
-        return f"file breaks off at {place}: export or copy it again"
+        return CutOffError(f"file breaks off at {place}: export or copy it again")
     if code in _ENCODINGS:
-        return f"file is not in the encoding that it declares: {place}: save it as UTF-8"
-    return f"file is not well-formed XML: {place}: export it again"
+        return DeliveryError(f"file is not in the encoding that it declares: {place}: save it as UTF-8")
+    return DeliveryError(f"file is not well-formed XML: {place}: export it again")
 
 
 def _elements(piece: Piece) -> Iterator[Any]:
@@ -265,7 +265,7 @@ def _elements(piece: Piece) -> Iterator[Any]:
     try:
         yield from _built(piece)
     except etree.XMLSyntaxError as error:
-        raise DeliveryError(_in_words(error)) from None
+        raise _fault(error) from None
 
 
 def _built(piece: Piece) -> Iterator[Any]:

@@ -1,11 +1,13 @@
 """Take an agency's files from an inbox folder, publish what they say, and put each with a report where a person finds it.
 
-    inbox/             where files are dropped; a name that ends in .part or .tmp, or that starts with a dot, waits
+    inbox/             where files are dropped; a name that ends in .part or .tmp, or that starts with a dot, waits; so does
+                       what is still being written, and for a while what ends in the middle of something
     inbox/.working/    what is being read now; after a crash it is read again
     inbox/accepted/    what was read, with `<name>.report.txt` beside it
     inbox/rejected/    what could not be read, or is no file but a link or a pipe, with the reason beside it
 
-Nothing of a delivery is published before all of it was read once without an error. What the connector remembers lasts only after
+Nothing of a delivery is published before all of it was read once without an error. What changes while it is read goes back
+into the inbox. What the connector remembers lasts only after
 Kafka acknowledged every event: a crash in between publishes the same events again under the same ids, which tells nobody twice.
 """
 
@@ -26,10 +28,11 @@ from broker.core.event import Event
 from broker.core.identifiers import Digest, Millis
 from broker.core.registers import Agency
 from broker.core.words import Words, instant_in_words
-from broker.errors import DeliveryError, RejectError, StopError
+from broker.errors import CutOffError, DeliveryError, RejectError, StopError
 from connectors.transports.entries import REPORT, free, is_folder, odd_kind, opened, report_of, said, write_anew
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import Outcome, Tally, write_report
+from connectors.transports.settling import Patience, Settling
 
 UNFINISHED = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 _PLACES = ("accepted", "rejected")
@@ -43,16 +46,6 @@ _UNFORESEEN = (
 
 Publish = Callable[[Iterable[Event]], Awaitable[object]]  # returns when every event is acknowledged
 Check = Callable[[Event], object]  # raises RejectError for an event that publishing would refuse
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait, in seconds: for a file to stop growing, for more of its set, for what a set lacks, between two looks."""
-
-    settled: float = 1.0
-    together: float = 5.0
-    lacking: float = 60.0
-    look: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +72,11 @@ class Directory:
     patience: Patience = field(default_factory=Patience)
     check: Check = lambda _: None
     words: Words = field(default_factory=Words)
-    _looked: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    _since: dict[Path, float] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
+    _settling: Settling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settling = Settling(self.patience)
 
     async def deliveries(self, *, once: bool = False) -> AsyncIterator[Outcome]:
         """Yield what became of each delivery, for ever; with `once`, until the inbox holds nothing that could be read.
@@ -93,7 +88,8 @@ class Directory:
             (self.inbox / name).mkdir(parents=True, exist_ok=True)
         with _alone(self.inbox):
             for folder in self._interrupted():
-                yield await self._deliver(folder)
+                if outcome := await self._deliver(folder):
+                    yield outcome
             async for outcome in self._rounds(once=once):
                 yield outcome
 
@@ -105,8 +101,8 @@ class Directory:
             ready, waiting = self._look(once=once)
             for paths in ready:
                 claimed = self._claim(paths)
-                if claimed is not None:
-                    yield await self._deliver(claimed)
+                if claimed is not None and (outcome := await self._deliver(claimed)):
+                    yield outcome
             if once and not ready and not waiting:
                 return
             if not ready:
@@ -116,9 +112,7 @@ class Directory:
         """Yield deliveries that a crash left half done; what was only half claimed goes back, what was done is put away."""
         for folder in sorted((self.inbox / ".working").iterdir()):
             if not (folder / _COMPLETE).exists():
-                for path in _files(folder):
-                    path.rename(free(self.inbox / path.name))
-                shutil.rmtree(folder)
+                _put_back(folder, self.inbox)
             elif self._is_done(folder):
                 _put_away(folder, self.inbox)
             else:
@@ -155,30 +149,20 @@ class Directory:
 
     def _look(self, *, once: bool) -> tuple[list[list[Path]], bool]:
         """Return the deliveries that are whole and no longer growing, and whether others are still on their way."""
-        seen = {path: _state(path) for path in self._entries() if odd_kind(path) is None}
-        known, self._looked = self._looked, seen
-        self._since = {path: self._since[path] if known.get(path) == seen[path] else time.time() for path in seen}
+        paths = self._settling.look(path for path in self._entries() if odd_kind(path) is None)
         ready, waiting = [], False
-        for paths in self._sets(list(seen)):
-            if all(known.get(path) == seen[path] for path in paths) and not self._may_come(paths, once=once):
-                ready.append(paths)
+        for one in self._sets(paths):
+            if self._settling.settled(one, sets=self.job.sets, lacking=not once and self._lacks(one)):
+                ready.append(one)
             else:
                 waiting = True
         return ready, waiting
 
-    def _may_come(self, paths: Sequence[Path], *, once: bool) -> bool:
-        """Tell whether more of a delivery may be on its way. Whoever says `once` says that all is here.
-
-        Copying keeps the time of a file on some systems, so it counts too when a part of a set was first seen.
-        """
-        wait = self.patience.together if self.job.sets else self.patience.settled
-        times = [self._looked[path][1] / 1e9 for path in paths]
-        if self.job.sets and not once:
-            times += [self._since[path] for path in paths]
-            connector = self.job.connector
-            if isinstance(connector, OfTables) and not connector.is_whole(tuple(path.name for path in paths)):
-                wait = max(wait, self.patience.lacking)
-        return any(0 <= time.time() - at < wait for at in times)
+    def _lacks(self, paths: Sequence[Path]) -> bool:
+        """Tell whether more of a set has to come."""
+        connector = self.job.connector
+        names = tuple(path.name for path in paths)
+        return self.job.sets and isinstance(connector, OfTables) and not connector.is_whole(names)
 
     def _sets(self, paths: Sequence[Path]) -> list[list[Path]]:
         """Put together what the connector claims as one delivery; what it does not claim is a set of its own."""
@@ -205,7 +189,8 @@ class Directory:
         (folder / _COMPLETE).write_text("\n".join(said(path.name) for path in _files(folder)), encoding="utf-8")
         return folder
 
-    async def _deliver(self, folder: Path) -> Outcome:
+    async def _deliver(self, folder: Path) -> Outcome | None:
+        """Read and publish a delivery and put it away; None when it is not whole yet and went back into the inbox."""
         delivery = self._delivery(folder)
         names = tuple(piece.name for piece in delivery.pieces)
         digest = _digest_of(delivery)
@@ -214,9 +199,29 @@ class Directory:
             why = f"these very files were delivered before, on {instant_in_words(before)}"
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=Tally(), reason=why))
         else:
-            outcome = await self._read(folder, delivery, names, digest)
+            done = await self._read(folder, delivery, names, digest)
+            if done is None:
+                self._wait_for_the_rest(folder, delivery)
+                return None
+            outcome = done
         _put_away(folder, self.inbox)
         return outcome
+
+    def _wait_for_the_rest(self, folder: Path, delivery: Delivery) -> None:
+        """Put a delivery back that was read before it was whole; unless it changed since, it waits for as long as it may."""
+        names = [path.name for path in _files(folder)]
+        unchanged = self._is_still(folder, delivery)
+        _put_back(folder, self.inbox)
+        if unchanged:
+            for name in names:
+                self._settling.hold(self.inbox / name)
+
+    def _is_still(self, folder: Path, delivery: Delivery) -> bool:
+        """Tell whether a delivery's files are what they were when it was claimed, and nobody has one open to write in it."""
+        if any(self._settling.in_hand(self.inbox / path.name, now_at=path) for path in _files(folder)):
+            return False
+        now = [(piece.name, piece.size, piece.digest) for piece in self._delivery(folder).pieces]
+        return now == [(piece.name, piece.size, piece.digest) for piece in delivery.pieces]
 
     def _delivery(self, folder: Path) -> Delivery:
         return Delivery(
@@ -226,19 +231,26 @@ class Directory:
             accept_disappearances=self.job.accept_disappearances,
         )
 
-    async def _read(self, folder: Path, delivery: Delivery, names: tuple[str, ...], digest: Digest) -> Outcome:
-        """Read everything once to see that it can be read, then again to publish it."""
+    async def _read(self, folder: Path, delivery: Delivery, names: tuple[str, ...], digest: Digest) -> Outcome | None:
+        """Read everything once to see that it can be read, then again to publish it; None when it is not whole yet."""
         tally = Tally()
+        young = any(self._settling.is_young(self.inbox / path.name, now_at=path) for path in _files(folder))
         try:
             if not self.job.connector.claims(names):
                 raise DeliveryError(f"the name is none that {self.job.connector.name} reads: see `broker connect --help`")
-            await self._rehearse(delivery)
+            await self._rehearse(delivery, young=young)
+            if not self._is_still(folder, delivery):
+                return None
             self.memory.begin()
             await self.publish(_counted(self.job.connector.read(delivery, self.memory), tally, self.check))
+            if not self._is_still(folder, delivery):  # INVARIANT: nothing counts as delivered that was not read to its end
+                return None
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=tally))
             self.memory.note_delivered(digest, delivery.received_at)
             self.memory.commit()
         except RejectError as error:
+            if not self._is_still(folder, delivery) or (isinstance(error, CutOffError) and young):
+                return None
             outcome = self._note(folder, delivery, Outcome(names, accepted=False, tally=Tally(), reason=str(error)))
         finally:
             self.memory.rollback()
@@ -252,11 +264,16 @@ class Directory:
         written.rename(folder / _OUTCOME)
         return outcome
 
-    async def _rehearse(self, delivery: Delivery) -> None:
-        """Read everything and publish nothing; raises DeliveryError for whatever stops the reading."""
+    async def _rehearse(self, delivery: Delivery, *, young: bool) -> None:
+        """Read everything and publish nothing; raises DeliveryError for whatever stops the reading.
+
+        Of what is `young`, a record that is cut off stops it too.
+        """
         self.memory.begin()
         try:
-            for number, _ in enumerate(self.job.connector.read(delivery, self.memory)):
+            for number, one in enumerate(self.job.connector.read(delivery, self.memory)):
+                if young and isinstance(one, Finding) and one.cut_off:
+                    raise CutOffError(one.message)
                 if number % _BREATH == 0:
                     await asyncio.sleep(0)
         except OSError as error:
@@ -300,6 +317,14 @@ def _put_away(folder: Path, inbox: Path) -> None:
     shutil.rmtree(folder)
 
 
+def _put_back(folder: Path, inbox: Path) -> None:
+    """Undo a claim; first the mark that all of the set is here, so that a crash in between puts the rest back, too."""
+    (folder / _COMPLETE).unlink(missing_ok=True)
+    for path in _files(folder):
+        path.rename(free(inbox / path.name))
+    shutil.rmtree(folder)
+
+
 def _put(path: Path, target: Path, report: str) -> None:
     write_anew(report_of(target), report)
     path.rename(target)
@@ -308,14 +333,6 @@ def _put(path: Path, target: Path, report: str) -> None:
 def _waits(path: Path) -> bool:
     """Tell whether whoever wrote an entry says that it is not to be taken (yet)."""
     return path.name.startswith(".") or path.name.endswith((*UNFINISHED, REPORT))
-
-
-def _state(path: Path) -> tuple[int, int]:
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return 0, 0
-    return found.st_size, found.st_mtime_ns
 
 
 def _piece(path: Path) -> Piece:

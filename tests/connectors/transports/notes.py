@@ -9,11 +9,12 @@ from broker.core.event import Event, Header, Sector, Source
 from broker.core.identifiers import AgencyId, Digest, Millis, event_id
 from broker.core.registers import Agency
 from broker.errors import DeliveryError, SendFailedError
-from connectors.transports.directory import Check, Directory, Job, Patience
+from connectors.transports.directory import Check, Directory, Job
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import Outcome
+from connectors.transports.settling import Patience
 
-AT_ONCE = Patience(settled=0, together=0, look=0)
+AT_ONCE = Patience(settled=0, unsure=0, together=0, cut_off=0, look=0)
 AGENCY = Agency(id=AgencyId("urn:100001"), name="A school", sector=Sector.SCHOOLS, area="E10000099")
 
 

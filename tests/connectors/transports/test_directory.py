@@ -8,9 +8,9 @@ import pytest
 
 from broker.errors import SendFailedError, StopError
 from connectors.transports import directory
-from connectors.transports.directory import Patience
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import SHOWN
+from connectors.transports.settling import Patience
 from tests.connectors.transports.notes import Broker, Notes, first_of, names, run
 
 

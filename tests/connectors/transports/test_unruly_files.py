@@ -196,7 +196,7 @@ def test_a_file_that_was_swapped_for_a_link_after_it_was_looked_at_is_not_follow
     (outcome,) = run(inbox, broker, connector=Swapping())
 
     assert (outcome.accepted, broker.published) == (False, [])
-    assert "cannot be read" in outcome.reason
+    assert "it is a link" in outcome.reason
 
 
 def test_no_report_is_written_through_a_link(inbox: Path) -> None:
