@@ -5,7 +5,7 @@ agent on Kafka, or the in-process broker of the explorer) writes it in the order
 acknowledged before the next, and commits the input only then.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -86,11 +86,22 @@ STATE_VERSION = "sb_version"  # header of state records: how many records were a
 
 @dataclass(slots=True)
 class Effects:
-    """What a chunk of records makes; later state of a key replaces earlier."""
+    """What a chunk of records makes; later state of a key replaces earlier.
+
+    `at_end` is what a task puts off until its chunk is at its end, by what it concerns: state that many records of the chunk
+    change is written once.
+    """
 
     audit: list[Outgoing] = field(default_factory=list)
     outputs: list[Outgoing] = field(default_factory=list)
     state: dict[tuple[str, bytes], Outgoing] = field(default_factory=dict)
+    at_end: dict[object, Callable[["Effects"], None]] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Carry out what was put off: whoever runs a task calls this after the last record of a chunk."""
+        put_off, self.at_end = self.at_end, {}
+        for carry_out in put_off.values():
+            carry_out(self)
 
 
 class Table(Protocol):
@@ -104,8 +115,11 @@ class Table(Protocol):
         """Return how many records were applied to the key; 0 when it has no state."""
         ...
 
-    def put(self, key: bytes, value: bytes, effects: Effects, headers: Headers = ()) -> None:
-        """Set the state of a key, and what its headers say, as its next version; have it written with this chunk's effects."""
+    def put(self, key: bytes, value: bytes, effects: Effects, headers: Headers = (), *, version: int = 0) -> None:
+        """Set the state of a key, and what its headers say; have it written with this chunk's effects.
+
+        It is the key's next version, or `version` if that is higher. An empty value ends the key's state.
+        """
         ...
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:

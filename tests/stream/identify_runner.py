@@ -104,6 +104,7 @@ class Runner:
                 task.step(record, effects)
             except RejectError as error:
                 self.rejected.append(error)
+        effects.close()
         return effects
 
     def open(self, partition: int) -> Task:

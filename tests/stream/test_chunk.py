@@ -66,6 +66,17 @@ async def test_nothing_is_written_after_a_send_that_failed(fails_at: str, writte
     assert writer.written == written
 
 
+async def test_what_a_task_puts_off_is_carried_out_once_at_the_end_of_its_chunk() -> None:
+    class PutsOff(OneOfEach):
+        def step(self, record: Record, effects: Effects) -> None:
+            effects.at_end["state"] = lambda made: made.state.update({("state", b"k"): Outgoing("state", b"k", record.value)})
+
+    batches = Batches()
+    await run_chunk(PutsOff(), [a_record(5, b"first"), a_record(6, b"last")], batches, DeadLetterLimits())
+
+    assert [one.value for one in batches.records] == [b"last"]
+
+
 async def test_a_rejected_record_becomes_a_dead_letter_with_its_bytes_and_the_line_goes_on() -> None:
     writer = Batches()
     headers = (("sb_signature", b"\x01\x02"), ("ce_id", b"e-1"))

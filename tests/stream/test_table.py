@@ -30,6 +30,26 @@ def test_putting_state_counts_up_and_writes_to_the_partition_of_the_input() -> N
     assert (table.get(b"k"), table.version(b"k"), len(table)) == (b"second", 2, 1)
 
 
+def test_state_can_be_put_as_a_version_that_its_writer_counts_and_never_as_a_lower_one() -> None:
+    table, effects = StateTable("facts.v1", 2), Effects()
+
+    table.put(b"k", b"first", effects, version=7)
+    table.put(b"k", b"second", effects, version=3)
+
+    assert (table.get(b"k"), table.version(b"k")) == (b"second", 8)
+
+
+def test_an_empty_value_ends_a_state_and_a_late_older_one_does_not_bring_it_back() -> None:
+    table, effects = StateTable("facts.v1", 2), Effects()
+    table.load(a_state(3))
+    table.put(b"k", b"", effects)
+    [ended] = effects.state.values()
+
+    assert (ended.value, table.get(b"k")) == (None, b"")
+    assert table.follow(as_record(ended)) is None
+    assert table.follow(a_state(2)) == ended
+
+
 def test_the_highest_version_wins_in_whatever_order_records_are_loaded() -> None:
     versions = [1, 2, 3, 4]
     for seed in range(24):

@@ -124,6 +124,7 @@ def take(task: Task, records: Sequence[Record], limits: DeadLetterLimits, dead_l
     """Let a task step through records and return what is to be written; nothing is."""
     effects = Effects()
     senders = [_step(task, record, effects, limits.quarantine, dead_letters) for record in records]
+    effects.close()
     if records:
         limits.count(senders, f"`{records[0].topic}` partition {records[0].partition}")
     return effects

@@ -37,11 +37,15 @@ class StateTable:
         found = self._states.get(key)
         return 0 if found is None else found[0]
 
-    def put(self, key: bytes, value: bytes, effects: Effects, headers: Headers = ()) -> None:
-        """Set the state of a key, and what its headers say, as its next version; have it written with this chunk's effects."""
-        version = self.version(key)
-        self._behind.setdefault(key, version)
-        self._states[key] = (version + 1, value, headers)
+    def put(self, key: bytes, value: bytes, effects: Effects, headers: Headers = (), *, version: int = 0) -> None:
+        """Set the state of a key, and what its headers say; have it written with this chunk's effects.
+
+        It is the key's next version, or `version` if that is higher. An empty value ends the key's state: compaction forgets
+        it, and so does a worker that starts after that.
+        """
+        known = self.version(key)
+        self._behind.setdefault(key, known)
+        self._states[key] = (max(known + 1, version), value, headers)
         effects.state[self.topic, key] = self._outgoing(key)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
@@ -83,7 +87,7 @@ class StateTable:
 
     def _outgoing(self, key: bytes) -> Outgoing:
         version, value, said = self._states[key]
-        return Outgoing(self.topic, key, value, ((STATE_VERSION, b"%d" % version), *said), self.partition)
+        return Outgoing(self.topic, key, value or None, ((STATE_VERSION, b"%d" % version), *said), self.partition)
 
 
 def _state_of(record: Record) -> tuple[bytes, int, bytes]:

@@ -4,23 +4,24 @@ INVARIANT: an event that came in is forwarded to one child, or waits here, or is
 INVARIANT: a child is told of, and an identifier is used, only after the identifier's owner granted it.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from itertools import islice
 from typing import Any
 
-from broker.codec import decode_event
 from broker.core.identifiers import EventId
 from broker.core.matching import Description, Match, Matcher, Strength, contradict, resemble
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
-from broker.stream.identify.said import Said, said_by
-from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Children, Link, Roster, Waiting, name_word
+from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
+from broker.stream.identify.said import Said
+from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Waiting
 from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
 MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
 MOST_CLOSED = 1_000
-_MOST_NAMES, _MOST_PLACES = 8, 16
+_MOST_NAMES, _MOST_PLACES, _MOST_RESEMBLING = 8, 16, 10
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
 
 
@@ -51,35 +52,24 @@ Outcome = Forward | Wait | Ask
 
 @dataclass(slots=True)
 class Line:
-    """The roster of one birth date while one record is taken. `roster()` is what it is then."""
+    """The roster of one birth date while one record is taken: what follows from the record is done to the roster."""
 
     matcher: Matcher
     turn: Turn
-    before: Roster
+    roster: Roster
     children: Children = field(init=False)
-    waiting: list[Waiting] = field(init=False)
-    beyond: tuple[str, ...] = field(init=False)
-    closed: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.children, self.waiting = self.before.children.copy(), list(self.before.waiting)
-        self.beyond, self.closed = self.before.beyond, self.before.closed
+        self.children = self.roster.children
 
-    def roster(self) -> Roster:
-        """Return the roster as it is now: the same object when nothing changed."""
-        after = Roster(self.children, tuple(self.waiting), self.beyond, self.closed)
-        queues = (self.before.waiting, self.before.beyond, self.before.closed)
-        same = not self.children.changed and queues == (after.waiting, after.beyond, after.closed)
-        return self.before if same else after
-
-    def arrive(self, one: Waiting) -> None:
+    def arrive(self, one: Waiting, said: Said) -> None:
         """Take an event that comes in."""
-        if one.event_id in self.closed or one.event_id in self.beyond or any(one.event_id == w.event_id for w in self.waiting):
+        roster = self.roster
+        if one.event_id in roster.waiting or one.event_id in roster.beyond or one.event_id in roster.closed:
             self.turn.record_end(one, "DUPLICATE")
             return
-        said = said_by(decode_event(one.event), self.turn.secrets)
         self._carry_out(one, said, self._outcome(one, said))
-        if self.waiting and self.children.changed:
+        if roster.waiting and roster.children_changed:
             self._settle()
 
     def answered(self, claim: Mapping[str, Any]) -> None:
@@ -100,9 +90,9 @@ class Line:
         one = self.under_review(resolution["review_id"]) or self._beyond(brought)
         if one is None:
             raise ReviewClosedError("review is not open here: it was resolved or withdrawn before")
-        said = said_by(decode_event(one.event), self.turn.secrets)
+        said = self.roster.said(one)
         self._release(one)
-        self._drop(one)
+        self.roster.drop(one.event_id)
         self.turn.review(one, RESOLVED, dict(resolution))
         named = self._resolve(resolution["child_ref"] or "") if resolution["decision"] == "LINK" else None
         if named is not None and named != one.child:
@@ -111,23 +101,42 @@ class Line:
             self._opened_by_person(one, said)
         else:
             self.turn.record_end(one, "IN_REVIEW")
-            self.closed = (*self.closed, one.event_id)[-MOST_CLOSED:]
+            self.roster.set_queues(closed=(*self.roster.closed, one.event_id)[-MOST_CLOSED:])
         self._settle()
 
     def under_review(self, review: str) -> Waiting | None:
         """Return the event of an open review that is kept here."""
-        return next((w for w in self.waiting if w.review and review_id(w.producer, w.event_id) == review), None)
+        waiting = self.roster.waiting.values()
+        return next((w for w in waiting if w.review and review_id(w.producer, w.event_id) == review), None)
 
     def _settle(self) -> None:
-        """Try every waiting event again until none of them moves; registrations first, for they say who is to be told."""
+        """Try the waiting events that something could move, turn by turn, until none of them goes on to a child."""
         moved = True
-        while moved:
-            moved = False
-            for one in sorted(self.waiting, key=lambda w: not w.opens):
-                said = said_by(decode_event(one.event), self.turn.secrets)
-                outcome = self._outcome(one, said)
-                self._carry_out(one, said, outcome)
-                moved = moved or isinstance(outcome, Forward)
+        while moved and self.roster.may_move:
+            moved = self._try_each_once()
+
+    def _try_each_once(self) -> bool:
+        """Try in order every event that is marked when its turn comes; return whether one went on to a child.
+
+        What an event marks behind it is tried in the same round, what it marks before it in the next.
+        """
+        roster, moved = self.roster, False
+        roster.newly_marked()
+        turns = roster.in_order(roster.may_move)  # sorted, so a heap
+        while turns:
+            turn, event_id = heappop(turns)
+            if event_id not in roster.may_move:
+                continue
+            roster.may_move.discard(event_id)
+            one = roster.waiting[event_id]
+            said = roster.said(one)
+            outcome = self._outcome(one, said)
+            self._carry_out(one, said, outcome)
+            moved = moved or isinstance(outcome, Forward)
+            for later in roster.in_order(roster.newly_marked()):
+                if later[0] > turn:
+                    heappush(turns, later)
+        return moved
 
     def _outcome(self, one: Waiting, said: Said) -> Outcome:
         if one.child is not None and one.child in self.children:
@@ -139,32 +148,31 @@ class Line:
             return Ask(AMBIGUOUS, tuple(ref for ref in match.children if not ref.startswith(_UNSETTLED)))
         if one.opens and said.has_birth_date:
             return self._open(one, said)
-        known = sorted(ref for ref, child in self.children.items() if child.merged_into is None)
-        return Ask(UNIDENTIFIED, tuple(ref for ref in known if resemble(said.description, self.children[ref].described()))[:10])
+        return Ask(UNIDENTIFIED, self._resembling(said))
+
+    def _resembling(self, said: Said) -> tuple[str, ...]:
+        """Return some children that a person who looks for this one might want to see."""
+        refs = self.children.mentioning(resembling_words(said.description))
+        children = ((ref, self.children[ref]) for ref in refs)
+        found = (ref for ref, child in children if child.merged_into is None and resemble(said.description, child.described()))
+        return tuple(islice(found, _MOST_RESEMBLING))
 
     def _match(self, one: Waiting, said: Said) -> Match:
         known = self._known(said)
         match = self.matcher.match(said.description, known)
-        if not match.by_identifier and (unsettled := self._unsettled(one)):
-            match = self.matcher.match(said.description, {**known, **unsettled})
+        if not match.by_identifier and (unsettled := self.roster.unsettled(said, one.event_id)):
+            marked = {_UNSETTLED + event_id: described for event_id, described in unsettled.items()}
+            match = self.matcher.match(said.description, {**known, **marked})
         if match.strength is Strength.NONE and said.merges:
             return self.matcher.match(said.losing, known)
         return match
 
     def _known(self, said: Said) -> dict[str, Description]:
         """Return the children that the matcher has to look at; a child that became another is none."""
-        names = (name_word(family, given) for family, given in said.description.full_names)
-        refs = self.children.mentioning(*said.identifiers, *names) if self.matcher.by_words else sorted(self.children)
+        words = {*said.identifiers, *name_words(said.description.full_names)}
+        refs = self.children.mentioning(words) if self.matcher.by_words else sorted(self.children)
         children = ((ref, self.children[ref]) for ref in refs)
         return {ref: child.described() for ref, child in children if child.merged_into is None}
-
-    def _unsettled(self, but: Waiting) -> dict[str, Description]:
-        """Return the registrations that a person is asked about: somebody else's event could be about them."""
-        return {
-            _UNSETTLED + w.event_id: said_by(decode_event(w.event), self.turn.secrets).description
-            for w in self.waiting
-            if w.opens and w.review == AMBIGUOUS and w.event_id != but.event_id
-        }
 
     def _about(self, one: Waiting, said: Said, match: Match) -> Outcome:
         """Decide about an event that means this child, so far as it can be told."""
@@ -199,14 +207,14 @@ class Line:
             self._release(one)
             self._merge(outcome.child_ref, self._losers(outcome.child_ref, said))
             self._send(one, said, outcome.child_ref)
-            self._drop(one)
+            self.roster.drop(one.event_id)
         elif isinstance(outcome, Wait):
-            self._keep(replace(one, child=one.child or outcome.child_ref))
+            self._keep(replace(one, child=one.child or outcome.child_ref), said)
         elif (one.review, one.candidates) != (outcome.kind, outcome.candidates):
             self._release(one)
             asked = replace(one, review=outcome.kind, candidates=outcome.candidates, opened_at=one.opened_at or self.turn.at)
             self.turn.review(asked, OPEN)
-            self._keep(asked)
+            self._keep(asked, said)
             if said.protects and outcome.kind != UNIDENTIFIED:
                 self._hold(asked)
 
@@ -251,7 +259,7 @@ class Line:
         """Return which child here holds or claims each of these identifiers; a merged one holds none."""
         sought = frozenset(identifiers)
         found: dict[str, str] = {}
-        for ref in self.children.mentioning(*sought) if sought else ():
+        for ref in self.children.mentioning(sought):
             links = self.children[ref].links
             found.update({i: ref for i in sought if i in links and links[i].state in (ASKED, GRANTED)})
         return found
@@ -289,7 +297,7 @@ class Line:
         elif said.has_birth_date and not (ref in self.children and self.children[ref].forming):
             self._learn(ref, said)
         if ref in self.children and self.children[ref].forming:
-            self._keep(replace(one, child=ref, opens=False, review=None, candidates=()))
+            self._keep(replace(one, child=ref, opens=False, review=None, candidates=()), said)
             return
         if ref in self.children:
             self._merge(ref, self._losers(ref, said))
@@ -327,25 +335,18 @@ class Line:
         if one.child is None:
             self._carry_out(settled, said, self._open(settled, said))
         else:
-            self._keep(settled)
+            self._keep(settled, said)
             self._admit(one.child)
 
-    def _keep(self, one: Waiting) -> None:
-        for place, known in enumerate(self.waiting):
-            if known.event_id == one.event_id:
-                self.waiting[place] = one
-                return
-        if len(self.waiting) < MOST_WAITING or one.review is None:
-            self.waiting.append(one)
+    def _keep(self, one: Waiting, said: Said) -> None:
+        roster = self.roster
+        if one.event_id in roster.waiting or len(roster.waiting) < MOST_WAITING or one.review is None:
+            roster.keep(one, said)
         else:
-            self.beyond = (*self.beyond, one.event_id)
-
-    def _drop(self, one: Waiting) -> None:
-        self.waiting = [w for w in self.waiting if w.event_id != one.event_id]
-        self.beyond = tuple(event_id for event_id in self.beyond if event_id != one.event_id)
+            roster.set_queues(beyond={**roster.beyond, one.event_id: one.producer})
 
     def _beyond(self, brought: Waiting | None) -> Waiting | None:
-        return brought if brought is not None and brought.event_id in self.beyond else None
+        return brought if brought is not None and brought.event_id in self.roster.beyond else None
 
     def _hold(self, one: Waiting) -> None:
         for ref in one.candidates:
@@ -353,7 +354,7 @@ class Line:
                 self.children[ref] = replace(self.children[ref], holds=self.children[ref].holds | {one.event_id})
 
     def _release(self, one: Waiting) -> None:
-        for ref in self.children.mentioning(json.dumps(one.event_id)):
+        for ref in self.children.mentioning([event_word(one.event_id)]):
             child = self.children[ref]
             if one.event_id in child.holds:
                 self.children[ref] = replace(child, holds=child.holds - {one.event_id})

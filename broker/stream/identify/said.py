@@ -1,6 +1,6 @@
 """What one event says of who its child is, in the terms in which `identify` thinks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from broker.core.event import Action, Event
@@ -15,68 +15,65 @@ _TELLS = frozenset(
     {"health.demographics.changed", "school.pupil.registered", "health.patient.registered", "council.person.registered"}
 )
 
+_NOBODY = Description({}, frozenset(), frozenset())
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """An event's words about its child. Without a birth date only an identifier can decide."""
 
-    event: Event
     description: Description
     losing: Description  # of a merge: the identifiers of the record that ends
+    identifiers: Mapping[str, str]  # every identifier that the event says is the child's, and its kind
+    description_identifiers: Mapping[str, str]  # the same without those that a merge ends
     has_birth_date: bool
-
-    @property
-    def identifiers(self) -> dict[str, str]:
-        """Return every identifier that the event says is the child's, and its kind."""
-        return {**_kinds(self.losing), **self.description_identifiers}
-
-    @property
-    def description_identifiers(self) -> dict[str, str]:
-        """Return the same without those that a merge ends."""
-        return _kinds(self.description)
-
-    @property
-    def merges(self) -> bool:
-        """Tell whether it joins two records of one person."""
-        return self.event.header.event_type == MERGE
-
-    @property
-    def teaches(self) -> bool:
-        """Tell whether names, address and school are learned from it."""
-        return self.event.header.event_type in _TELLS
-
-    @property
-    def protects(self) -> bool:
-        """Tell whether a child is less safe as long as this waits: withdrawal, protection, retraction, break of identity."""
-        header, control = self.event.header, self.event.control or {}
-        kind, state = header.event_type, control.get("state")
-        return (
-            header.action is Action.RETRACT
-            or kind in ("control.retraction", MERGE)
-            or (kind == "control.consent" and state in ("withdrawn", "refused"))
-            or (kind == "control.protection" and state == "set")
-        )
+    merges: bool  # it joins two records of one person
+    teaches: bool  # names, address and school are learned from it
+    protects: bool  # a child is less safe as long as it waits
+    guard: str | None = None  # the guard that it sets or lifts, with who says so: nobody else lifts it
+    lifts: bool = False
 
     def guards_after(self, guards: frozenset[str]) -> frozenset[str]:
-        """Return a child's guards after this event, each with who set it: nobody else lifts it."""
-        control = self.event.control or {}
-        kind = control.get("kind")
-        if self.event.header.event_type != "control.protection" or kind not in GUARDS:
+        """Return a child's guards after this event."""
+        if self.guard is None:
             return guards
-        guard = f"{kind}/{self.event.header.producer}"
-        return guards - {guard} if control.get("state") == "lifted" else guards | {guard}
+        return guards - {self.guard} if self.lifts else guards | {self.guard}
 
 
 def said_by(event: Event, secrets: Secrets) -> Said:
     """Return what an event says of who its child is."""
+    kind, control = event.header.event_type, event.control or {}
     birth_date = whole_birth_date(event.body.get("identity", {}).get("birth_date"))
     names = names_of(event) if birth_date else frozenset()
     described = Description(_hashed(keys_of(event), secrets), names, places_of(event))
-    losing: Description = Description({}, frozenset(), frozenset())
-    if event.header.event_type == MERGE:
-        ending = keys_among((event.control or {}).get("identifiers") or (), event)
-        losing = Description(_hashed(ending, secrets), names, places_of(event))
-    return Said(event, described, losing, birth_date is not None)
+    losing = _NOBODY
+    if kind == MERGE:
+        losing = Description(_hashed(keys_among(control.get("identifiers") or (), event), secrets), names, described.places)
+    guards = kind == "control.protection" and control.get("kind") in GUARDS
+    own = _kinds(described)
+    return Said(
+        description=described,
+        losing=losing,
+        identifiers={**_kinds(losing), **own},
+        description_identifiers=own,
+        has_birth_date=birth_date is not None,
+        merges=kind == MERGE,
+        teaches=kind in _TELLS,
+        protects=_protects(event),
+        guard=f"{control.get('kind')}/{event.header.producer}" if guards else None,
+        lifts=guards and control.get("state") == "lifted",
+    )
+
+
+def _protects(event: Event) -> bool:
+    """Tell whether a child is less safe as long as this waits: withdrawal, protection, retraction, break of identity."""
+    kind, state = event.header.event_type, (event.control or {}).get("state")
+    return (
+        event.header.action is Action.RETRACT
+        or kind in ("control.retraction", MERGE)
+        or (kind == "control.consent" and state in ("withdrawn", "refused"))
+        or (kind == "control.protection" and state == "set")
+    )
 
 
 def _kinds(described: Description) -> dict[str, str]:

@@ -4,11 +4,14 @@ The same line carries three conversations, told apart by the key: `m-` children 
 identifier, `n-` an event that names neither. Each key's state says which positions of which lanes were applied (I12).
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from broker import codec
+from broker.core.event import Event, Header
 from broker.core.identifiers import RoleName
 from broker.core.matching import ExactMatcher, Matcher
 from broker.core.ports import CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
@@ -17,22 +20,17 @@ from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
 from broker.stream.identify import owner as identify_owner
 from broker.stream.identify.children import Line
-from broker.stream.identify.state import (
-    Holding,
-    Roster,
-    Waiting,
-    holding_from_bytes,
-    holding_to_bytes,
-    roster_from_bytes,
-    roster_to_bytes,
-)
+from broker.stream.identify.roster import Roster, read_roster
+from broker.stream.identify.said import Said, said_by
+from broker.stream.identify.state import Holding, Waiting, holding_from_bytes, holding_to_bytes
+from broker.stream.identify.store import Kept, Store
 from broker.stream.identify.turn import Turn
 from broker.stream.intake import RegistersSource
 from broker.stream.senders import sender_within
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES
 
 _HUB = RoleName("hub")
-_LANES = b"#lanes"
+_MOST_HELD = 8_192  # rosters in hand; others are read again from their state
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,11 @@ class _IdentifyTask:
     stage: Identify
     identities: Table
     identifiers: Table
+    _store: Store = field(init=False)
+    _held: "OrderedDict[bytes, _Held]" = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self._store = Store(self.identities)
 
     def step(self, record: Record, effects: Effects) -> None:
         """Take one candidate; raises RejectError, and then nothing has changed."""
@@ -88,7 +91,7 @@ class _IdentifyTask:
         before = holding_from_bytes(content) if content else Holding()
         after = self._holding_after(before, given)
         _add(given.turn, effects)
-        _put(self.identifiers, given.key, (holding_to_bytes(after), _with(lanes, given.came)), effects)
+        _put(self.identifiers, given.key, holding_to_bytes(after), _with(lanes, given.came), effects)
 
     def _holding_after(self, before: Holding, given: "_Input") -> Holding:
         message = given.message
@@ -103,13 +106,25 @@ class _IdentifyTask:
         raise UnreadableRecordError(f"candidate of kind {message['kind']} does not belong to an identifier's owner")
 
     def _take_as_children(self, given: "_Input", effects: Effects) -> None:
-        roster, lanes = self._roster(given.key)
-        if _was_applied(lanes, given.came):
+        held = self._hold(given.key, effects)
+        if _was_applied(held.kept.lanes, given.came):
             return
-        children = Line(self.stage.matcher, given.turn, roster)
+        held.roster.begin()
+        try:
+            self._carry_out(Line(self.stage.matcher, given.turn, held.roster), given)
+        except RejectError:
+            held.roster.take_back()
+            raise
+        held.kept.count += 1
+        held.kept.lanes[given.came.lane] = given.came.order
+        effects.at_end[IDENTITIES, given.key] = partial(self._write, given.key, held)
+        _add(given.turn, effects)
+
+    def _carry_out(self, children: Line, given: "_Input") -> None:
         message = given.message
         if message["kind"] == "EVENT":
-            children.arrive(_waiting(message, given.record))
+            one, event = _event_of(message, given.record)
+            children.arrive(one, said_by(event, self.stage.secrets))
         elif message["kind"] == "ANSWER" and message["claim"]:
             children.answered(message["claim"])
         elif message["kind"] == "RESOLUTION" and message["resolution"]:
@@ -117,28 +132,34 @@ class _IdentifyTask:
             children.resolved(message["resolution"], _brought(message, given.record))
         else:
             raise UnreadableRecordError(f"candidate of kind {message['kind']} does not belong to the children of a birth date")
-        after = children.roster()
-        _add(given.turn, effects)
-        self._keep(given.key, roster, after, _with(lanes, given.came), effects)
 
-    def _roster(self, key: bytes) -> tuple[Roster, dict[str, int]]:
-        """Return the children of a key and the lanes applied: both its records tell, the later place of each lane counts."""
-        found, side = self.identities.get(key), self.identities.get(key + _LANES)
-        content, lanes = _state(found) if found is not None else (b"", {})
-        roster = roster_from_bytes(content) if content else Roster()
-        late = _state(side)[1] if side is not None else {}
-        return roster, {**lanes, **{lane: max(order, lanes.get(lane, -1)) for lane, order in late.items()}}
+    def _hold(self, key: bytes, effects: Effects) -> "_Held":
+        """Return a roster as it is in hand, unless somebody else wrote it meanwhile; else read it."""
+        held = self._held.get(key)
+        marks = self._store.marks(key)
+        if held is not None and held.marks == marks:
+            self._held.move_to_end(key)
+            return held
+        if held is not None:
+            self._store.look()
+        kept, parts, events = self._store.read(key)
+        roster = read_roster(parts, events, self._said_by, by_words=self.stage.matcher.by_words)
+        roster.next_number = kept.next_number
+        self._held[key] = _Held(roster, kept, marks)
+        while len(self._held) > _MOST_HELD and (IDENTITIES, oldest := next(iter(self._held))) not in effects.at_end:
+            del self._held[oldest]
+        return self._held[key]
 
-    def _keep(self, key: bytes, before: Roster, after: Roster, lanes: dict[str, int], effects: Effects) -> None:
-        """Write the roster when it changed, else only the lanes, which are small.
+    def _write(self, key: bytes, held: "_Held", effects: Effects) -> None:
+        """Write what the records of a chunk changed in a roster."""
+        held.kept.next_number = held.roster.next_number
+        held.kept.says = _waits(held.roster)
+        changed, events = held.roster.written()
+        self._store.write(key, held.kept, changed, events, effects)
+        held.marks = self._store.marks(key)
 
-        INVARIANT: within a chunk a change of the roster is never behind the lanes: once the roster is to be written, the
-        lanes go with it, so that a crash between the two records can lose neither.
-        """
-        if after is before and (IDENTITIES, key) not in effects.state:
-            _put(self.identities, key + _LANES, (b"", lanes), effects)
-            return
-        _put(self.identities, key, (roster_to_bytes(after), lanes), effects, _waits(after))
+    def _said_by(self, one: Waiting) -> Said:
+        return said_by(codec.decode_event(one.event), self.stage.secrets)
 
     def _check_reviewer(self, given: "_Input", kept: Waiting | None) -> None:
         """Check that the answer to a review is signed by the hub that was asked; raises SignatureError or NotPermittedError."""
@@ -155,6 +176,15 @@ class _IdentifyTask:
             raise SignatureError("the answer names another key than the one that signed it")
         if resolution["decision"] == "LINK" and not resolution["child_ref"]:
             raise UnreadableRecordError("the answer links to a child and names none")
+
+
+@dataclass(slots=True)
+class _Held:
+    """A roster in hand, and by what is told that nobody else wrote it since."""
+
+    roster: Roster
+    kept: Kept
+    marks: tuple[bytes | None, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +207,19 @@ def _came_by(record: Record) -> Position:
         raise UnreadableRecordError(f"header `{CAUSE}` is no position") from None
 
 
-def _waiting(message: Mapping[str, Any], record: Record) -> Waiting:
+def _event_of(message: Mapping[str, Any], record: Record) -> tuple[Waiting, Event]:
+    event = codec.decode_event(_content(message))
+    return _waiting(message, record, event.header), event
+
+
+def _content(message: Mapping[str, Any]) -> bytes:
     if message["event"] is None:
         raise UnreadableRecordError("candidate of kind EVENT holds no event")
-    header = codec.decode_header(message["event"])
+    return bytes(message["event"])
+
+
+def _waiting(message: Mapping[str, Any], record: Record, header: Header | None = None) -> Waiting:
+    header = header or codec.decode_header(_content(message))
     origin = record.header(ORIGIN) or bytes(Position(f"{record.topic}/{record.partition}", record.offset))
     return Waiting(
         header.event_id, header.producer, header.event_type, message["event"], origin, message["hub"], message["opens_child"]
@@ -204,15 +243,14 @@ def _state(value: bytes) -> tuple[bytes, dict[str, int]]:
     return message["content"], message["lanes"]
 
 
-def _put(table: Table, key: bytes, state: tuple[bytes, Mapping[str, int]], effects: Effects, headers: Headers = ()) -> None:
-    content, lanes = state
+def _put(table: Table, key: bytes, content: bytes, lanes: Mapping[str, int], effects: Effects) -> None:
     message = {"version": table.version(key) + 1, "lanes": dict(lanes), "content": content}
-    table.put(key, codec.encode("state_record", message), effects, headers)
+    table.put(key, codec.encode("state_record", message), effects)
 
 
 def _waits(roster: Roster) -> Headers:
     """Name the events that wait for an answer to a claim: no record holds them meanwhile, and the reconciler must know."""
-    origins = b" ".join(one.origin for one in roster.waiting if one.review is None)
+    origins = b" ".join(one.origin for one in roster.waiting.values() if one.review is None)
     return ((WAITS, origins),) if origins else ()
 
 

@@ -5,8 +5,8 @@ Identifiers are kept as keyed hashes, names and places normalised: enough to mat
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.core.matching import Description
@@ -67,77 +67,6 @@ class Waiting:
     opened_at: int = 0
 
 
-class Children(MutableMapping[str, Child]):
-    """The children of a roster, each read only when it is asked for: an event concerns one of them, not all.
-
-    `changed` says which were set. A copy is cheap and its changes are its own.
-    """
-
-    __slots__ = ("_made", "_written", "changed")
-
-    def __init__(self, written: Mapping[str, bytes] | None = None) -> None:
-        self._written = dict(written or {})
-        self._made: dict[str, Child] = {}
-        self.changed: dict[str, Child] = {}
-
-    def __getitem__(self, ref: str) -> Child:
-        found = self.changed.get(ref) or self._made.get(ref)
-        if found is None:
-            found = self._made[ref] = _child_from(json.loads(self._written[ref]))
-        return found
-
-    def __setitem__(self, ref: str, child: Child) -> None:
-        if ref not in self or self[ref] != child:
-            self.changed[ref] = child
-
-    def __delitem__(self, ref: str) -> None:
-        raise KeyError(ref)  # a child is merged into another, never removed
-
-    def __contains__(self, ref: object) -> bool:
-        return ref in self._written or ref in self.changed
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._written
-        yield from (ref for ref in self.changed if ref not in self._written)
-
-    def __len__(self) -> int:
-        return len(self._written) + sum(ref not in self._written for ref in self.changed)
-
-    def copy(self) -> "Children":
-        """Return children that can be changed without these."""
-        made = Children(self.lines())
-        made._made = {ref: child for ref, child in self._made.items() if ref not in self.changed}
-        return made
-
-    def lines(self) -> dict[str, bytes]:
-        """Return every child as it is written, by its reference."""
-        return {**self._written, **{ref: _json(_child(child)) for ref, child in self.changed.items()}}
-
-    def mentioning(self, *words: str) -> list[str]:
-        """Return, in a fixed order, the children whose written form holds one of these words; changed ones always."""
-        sought = [word.encode() for word in words]
-        found = {ref for ref, line in self._written.items() if any(word in line for word in sought)}
-        return sorted(found | self.changed.keys())
-
-
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """The children of one birth date and the events that wait there.
-
-    `beyond`: events in review that are too many to keep here; the reviewer's answer brings them back. `closed`: rejected.
-    """
-
-    children: Children = field(default_factory=Children)
-    waiting: tuple[Waiting, ...] = ()
-    beyond: tuple[str, ...] = ()
-    closed: tuple[str, ...] = ()
-
-
-def name_word(family: str, given: str) -> str:
-    """Return how a full name stands in a child's written form."""
-    return json.dumps([family, given], separators=(",", ":"))
-
-
 @dataclass(frozen=True)
 class Holding:
     """Who holds one identifier, who else claims it under another birth date, and events without a birth date that wait."""
@@ -150,41 +79,38 @@ class Holding:
     closed: tuple[str, ...] = ()
 
 
-def roster_to_bytes(roster: Roster) -> bytes:
-    """Write a roster: what waits on the first line, then a line for each child. Equal rosters give equal bytes."""
-    lines = roster.children.lines()
-    return b"\n".join([_json(_queues(roster)), *(ref.encode() + b" " + lines[ref] for ref in sorted(lines))])
+def child_to_bytes(child: Child) -> bytes:
+    """Write a child on one line; equal children give equal bytes."""
+    return _json(_child(child))
 
 
-def roster_from_bytes(content: bytes) -> Roster:
-    """Read a roster."""
-    first, *lines = content.split(b"\n")
-    written = {ref.decode(): line for ref, _, line in (one.partition(b" ") for one in lines)}
-    return Roster(Children(written), **_queues_from(json.loads(first)))
+def child_from_bytes(content: bytes) -> Child:
+    """Read a child."""
+    return _child_from(json.loads(content))
+
+
+def waiting_to_bytes(one: Waiting) -> bytes:
+    """Write on one line what is known of a waiting event; its own bytes are kept beside it."""
+    return _json(_waiting(replace(one, event=b"")))
+
+
+def waiting_from_bytes(content: bytes, event: bytes) -> Waiting:
+    """Read a waiting event."""
+    return replace(_waiting_from(json.loads(content)), event=event)
 
 
 def holding_to_bytes(holding: Holding) -> bytes:
     """Write a holding; equal holdings give equal bytes."""
-    return _json({"holder": holding.holder, "key": holding.key, "contested": holding.contested, **_queues(holding)})
+    queues = {"waiting": [_waiting(one) for one in holding.waiting], "beyond": holding.beyond, "closed": holding.closed}
+    return _json({"holder": holding.holder, "key": holding.key, "contested": holding.contested, **queues})
 
 
 def holding_from_bytes(content: bytes) -> Holding:
     """Read a holding."""
     found = json.loads(content)
     contested = tuple((ref, key) for ref, key in found["contested"])
-    return Holding(found["holder"], found["key"], contested, **_queues_from(found))
-
-
-def _queues(state: Roster | Holding) -> dict[str, Any]:
-    return {"waiting": [_waiting(one) for one in state.waiting], "beyond": state.beyond, "closed": state.closed}
-
-
-def _queues_from(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "waiting": tuple(_waiting_from(one) for one in found["waiting"]),
-        "beyond": tuple(found["beyond"]),
-        "closed": tuple(found["closed"]),
-    }
+    waiting = tuple(_waiting_from(one) for one in found["waiting"])
+    return Holding(found["holder"], found["key"], contested, waiting, tuple(found["beyond"]), tuple(found["closed"]))
 
 
 def _child(child: Child) -> dict[str, Any]:
@@ -240,5 +166,5 @@ def _waiting_from(found: list[Any]) -> Waiting:
     )
 
 
-def _json(value: Mapping[str, Any]) -> bytes:
+def _json(value: Mapping[str, Any] | list[Any]) -> bytes:
     return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()

@@ -13,7 +13,8 @@ from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
 from broker.stream.clients import Writer, kafka_errors, open_consumer, open_producer, to_record
-from broker.stream.identify.state import roster_from_bytes
+from broker.stream.identify.state import child_from_bytes
+from broker.stream.identify.store import children_lines
 from broker.stream.log_ends import log_ends
 from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.places import places_of
@@ -83,14 +84,9 @@ async def known_children(kafka: str) -> dict[str, str]:
     """Return every child_ref that `identify` knows and the child_ref it was merged into, or itself."""
     newest: dict[bytes, bytes] = {}
     for record in await _read_all(kafka, IDENTITIES):
-        if record.key and record.value and not record.key.endswith(b"#lanes"):
-            newest[record.key] = record.value
-    found: dict[str, str] = {}
-    for value in newest.values():
-        content = codec.decode("state_record", value)["content"]
-        for ref, child in roster_from_bytes(content).children.items() if content else ():
-            found[ref] = child.merged_into or ref
-    return found
+        if record.key:
+            newest[record.key] = record.value or b""
+    return {ref: child_from_bytes(line).merged_into or ref for ref, line in children_lines(newest)}
 
 
 async def answer(kafka: str, answered: Outgoing) -> None:
