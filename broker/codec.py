@@ -45,6 +45,14 @@ _GROUPS = (
     "wish",
     "monitoring",
 )
+# By value: looking a value up costs a third of calling the enumeration, and every event has five of them.
+_ENUMS: Mapping[str, Mapping[str, Any]] = {
+    "action": {one.value: one for one in Action},
+    "sector": {one.value: one for one in Sector},
+    "subject_role": {one.value: one for one in SubjectRole},
+    "assertion": {one.value: one for one in Assertion},
+    "told_family": {one.value: one for one in ToldFamily},
+}
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error, AttributeError)
 
 
@@ -164,18 +172,12 @@ def event_from_message(message: Message) -> Event:
 
 
 def _header_from_message(fields: Message) -> Header:
-    return Header(
-        **{
-            **fields,
-            "action": Action(fields["action"]),
-            "sector": Sector(fields["sector"]),
-            "subject_role": SubjectRole(fields["subject_role"]),
-            "assertion": Assertion(fields["assertion"]),
-            "told_family": ToldFamily(fields["told_family"]),
-            "excluded": tuple(fields["excluded"]),
-            "source": Source(**fields["source"]),
-        }
-    )
+    """Return the header that a decoded message holds; the message is not used again."""
+    for name, values in _ENUMS.items():
+        fields[name] = values[fields[name]]
+    fields["excluded"] = tuple(fields["excluded"])
+    fields["source"] = Source(**fields["source"])
+    return Header(**fields)
 
 
 def _read(value: bytes, writer: Any, reader: Any, name: str) -> Message:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 from broker.core.event import Event, Sector
@@ -126,6 +126,7 @@ def resemble(one: Description, other: Description) -> bool:
     return bool(families or givens)
 
 
+@lru_cache(maxsize=8192)
 def normal_name(text: str) -> str:
     """Return a name without case, accents, spaces and punctuation: `O'Brien-Łuczak` becomes `obrienluczak`."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))

@@ -11,7 +11,7 @@ import hmac
 import json
 import os
 import secrets as randomness
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -35,7 +35,7 @@ _PURPOSES = ("matching", "identifier", "child", "pseudonym", "disclosure", "toke
 class Secrets:
     """The subkeys of one broker. Two brokers with the same master secret give equal results."""
 
-    __slots__ = ("_keys", "_sealer", "_tokens")
+    __slots__ = ("_keys", "_matching", "_sealer", "_tokens")
 
     def __init__(self, master: bytes) -> None:
         if len(master) != _SIZE:
@@ -49,6 +49,7 @@ class Secrets:
             return AESSIV(hmac.digest(seal, child_ref.encode(), hashlib.sha512))
 
         self._sealer = sealer
+        self._matching = lru_cache(maxsize=16_384)(partial(self._hash, "matching"))  # events come of a few thousand birth dates
 
     @classmethod
     def from_master(cls, master: bytes) -> "Secrets":
@@ -65,7 +66,7 @@ class Secrets:
 
     def matching_key(self, birth_date: str) -> str:
         """Return the key under which every record with this birth date (ISO 8601, a whole day) meets."""
-        return "m-" + self._hash("matching", birth_date)
+        return "m-" + self._matching(birth_date)
 
     def identifier_hash(self, scheme: str, value: str, issuer: str | None = None) -> str:
         """Return the key of an identifier's owner. `issuer` belongs to local schemes; spaces and case make no difference."""

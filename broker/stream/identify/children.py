@@ -204,14 +204,15 @@ class Line:
         if isinstance(outcome, Forward):
             if one.review:
                 self.turn.review(one, WITHDRAWN)
-            self._release(one)
+                self._release(one)
             self._merge(outcome.child_ref, self._losers(outcome.child_ref, said))
             self._send(one, said, outcome.child_ref)
             self.roster.drop(one.event_id)
         elif isinstance(outcome, Wait):
             self._keep(replace(one, child=one.child or outcome.child_ref), said)
         elif (one.review, one.candidates) != (outcome.kind, outcome.candidates):
-            self._release(one)
+            if one.review:
+                self._release(one)
             asked = replace(one, review=outcome.kind, candidates=outcome.candidates, opened_at=one.opened_at or self.turn.at)
             self.turn.review(asked, OPEN)
             self._keep(asked, said)
