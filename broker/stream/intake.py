@@ -10,7 +10,7 @@ from typing import Protocol
 
 from broker import codec
 from broker.core.event import Event, Sector
-from broker.core.identifiers import is_event_id
+from broker.core.identifiers import RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.publishing import TOLERANCE_MS, names_nothing_to_take_back, permits
@@ -72,11 +72,13 @@ class _IntakeTask:
         registers = self.registers.newest()
         agency = _publisher(registers, record, event)
         _check_time(record, event)
+        hubs = _hubs(registers, agency, event)
         message = {
             "kind": "EVENT",
             "event": value,
             "opens_child": agency.registers_people and event.header.event_type in REGISTRATIONS,
-            "hub": _hub(registers, agency, event),
+            "hub": hubs[0] if hubs else "",
+            "stand_ins": hubs[1:],
         }
         place = bytes(Position(f"{record.topic}/{record.partition}", record.offset))
         headers = ((ORIGIN, place), (CAUSE, place))  # never the publisher's own words about where it stands
@@ -145,7 +147,12 @@ def _check_time(record: Record, event: Event) -> None:
         raise TimeError(f"field `recorded_at` is {ahead // 1000} s ahead of Kafka's clock: correct the clock of the source")
 
 
-def _hub(registers: Registers, agency: Agency, event: Event) -> str:
-    """Return who is asked when it is not known whose event this is: never a hub that the publisher excludes (R11)."""
+def _hubs(registers: Registers, agency: Agency, event: Event) -> list[RecipientId]:
+    """Return who is asked when it is not known whose event this is, in turn: never a hub that the publisher excludes (R11)."""
     area = registers.areas.get(event.header.area or "") or registers.areas.get(agency.area)
-    return (stand_in(area.hub, event.header.excluded, registers) if area else None) or ""
+    found: list[RecipientId] = []
+    told = stand_in(area.hub, event.header.excluded, registers) if area else None
+    while told is not None:
+        found.append(told)
+        told = stand_in(told, (*event.header.excluded, *found), registers)
+    return found

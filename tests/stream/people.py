@@ -23,6 +23,8 @@ def an_event(event_type: str, producer: str, **said: Any) -> Event:
         recorded_at=Millis(1_000),
         source=Source("tests", "canonical", "1", "0" * 64, "line 1"),
         action=said.get("action", Action.NEW),
+        supersedes=said.get("supersedes"),
+        excluded=said.get("excluded", ()),
     )
     identity: dict[str, Any] = {"identifiers": list(_identifiers(said, producer)), "birth_date": said.get("born", "2015-03-02")}
     if "given" in said:

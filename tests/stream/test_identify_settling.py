@@ -105,7 +105,7 @@ def a_roster(*waiting: Waiting) -> Roster:
 
 def waits(event: Event, **rest: Any) -> Waiting:
     header = event.header
-    return Waiting(header.event_id, header.producer, header.event_type, encode_event(event), b"", HUB, **rest)
+    return Waiting(header.event_id, header.producer, header.event_type, encode_event(event), b"", (HUB,), HUB, **rest)
 
 
 ALFIE = {"given": "Alfie", "family": "Marsh"}
@@ -224,7 +224,7 @@ def a_patient(number: int) -> Event:
 def outcome_of(seed: int) -> list[tuple[Outgoing, ...]]:
     """Let a random story be told: agencies that say too little or too much, and a person who answers what comes up."""
     chance = random.Random(seed)
-    runner = Runner(partitions=chance.randint(1, 3), chance=random.Random(seed))
+    runner = Runner(partitions=chance.randint(1, 3), chance=random.Random(seed), hubs=(HUB, "deputy"))
     runner.registers.registers = replace(FixedRegisters().registers, recipients={DESK.id: DESK}, keys={HUB_KEY.id: HUB_KEY})
     values = some_values(chance)
     for number in range(chance.randint(5, 40)):
@@ -267,6 +267,8 @@ def some_event(chance: random.Random, values: dict[str, list[str]], event_id: st
     said["event_id"] = event_id
     if chance.random() < 0.1:
         said["born"] = None
+    if chance.random() < 0.1:
+        said["excluded"] = (RecipientId(HUB),)
     kinds = ["registered", "registered", "care", "enrolled", "notified", "notified", "attended", "merged", "guard", "consent"]
     kind = chance.choice(kinds)
     if kind == "merged":

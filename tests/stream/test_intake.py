@@ -10,7 +10,7 @@ from broker import codec
 from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import AgencyId, Digest, EventId, Millis, RecipientId
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Record
-from broker.core.registers import Agency, Area, Registers, SigningKey
+from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import EventIdError, RejectError
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.cloudevents import headers_of
@@ -224,6 +224,25 @@ def test_a_hub_that_the_publisher_excludes_is_not_asked_whose_event_it_is(school
     ]
 
     assert [one["hub"] for one in asked] == ["hub", ""]
+
+
+def test_who_stands_in_for_the_hub_travels_along_in_turn(school: Signer) -> None:
+    """Whether the hub may be asked shows only where it is seen which children it may be about."""
+    source = registers(school)
+    alternates = {"hub": "deputy", "deputy": "manager", "manager": "hub"}
+    desks = {
+        RecipientId(one): Recipient(
+            id=RecipientId(one), name=one, agency=AgencyId(COUNCIL), area=COUNCIL, roles=frozenset(), alternate=RecipientId(then)
+        )
+        for one, then in alternates.items()
+    }
+    source.registers = dataclasses.replace(source.registers, recipients=desks)
+    event = enrolled(excluded=(RecipientId("deputy"),))
+
+    [candidate] = take(source, record(signed_record(school, event)))
+
+    message = codec.decode("candidate", candidate.value or b"")
+    assert (message["hub"], message["stand_ins"]) == ("hub", ["manager"])
 
 
 def test_an_empty_purpose_is_refused(school: Signer) -> None:

@@ -210,14 +210,30 @@ class Line:
             self.roster.drop(one.event_id)
         elif isinstance(outcome, Wait):
             self._keep(replace(one, child=one.child or outcome.child_ref), said)
-        elif (one.review, one.candidates) != (outcome.kind, outcome.candidates):
+        elif (one.review, one.candidates, one.hub) != (outcome.kind, outcome.candidates, self._asked(one, outcome)):
             if one.review:
                 self._release(one)
-            asked = replace(one, review=outcome.kind, candidates=outcome.candidates, opened_at=one.opened_at or self.turn.at)
+            asked = replace(
+                one,
+                review=outcome.kind,
+                candidates=outcome.candidates,
+                hub=self._asked(one, outcome),
+                opened_at=one.opened_at or self.turn.at,
+            )
             self.turn.review(asked, OPEN)
             self._keep(asked, said)
             if said.protects and outcome.kind != UNIDENTIFIED:
                 self._hold(asked)
+
+    def _asked(self, one: Waiting, outcome: Ask) -> str:
+        """Return who is asked: the first in turn whom no event excludes for a child that it may be about. Asking tells (R11)."""
+        excluded = self.excluded_for(outcome.candidates) if outcome.kind != UNIDENTIFIED else frozenset()
+        return next((hub for hub in one.hubs if hub not in excluded), "")
+
+    def excluded_for(self, refs: Iterable[str]) -> frozenset[str]:
+        """Return whom events exclude for some children, so far as they are known here."""
+        known = [self.children[ref] for ref in refs if ref in self.children]
+        return frozenset(one.recipient for child in known for one in child.exclusions)
 
     def _send(self, one: Waiting, said: Said, ref: str) -> None:
         self.turn.forward(ref, one)
@@ -228,16 +244,17 @@ class Line:
         if said.teaches:
             names = names if len(names | said.description.full_names) > _MOST_NAMES else names | said.description.full_names
             places = places if len(places | said.description.places) > _MOST_PLACES else places | said.description.places
-        guards = said.guards_after(child.guards)
-        if (names, places, guards) != (child.names, child.places, child.guards):
-            self.children[ref] = replace(child, names=names, places=places, guards=guards)
+        guards, exclusions = said.guards_after(child.guards), said.exclusions_after(child.exclusions)
+        if (names, places, guards, exclusions) != (child.names, child.places, child.guards, child.exclusions):
+            self.children[ref] = replace(child, names=names, places=places, guards=guards, exclusions=exclusions)
 
     def _open(self, one: Waiting, said: Said) -> Outcome:
         """Open a child by a record from a register of people."""
         ref = str(self.turn.secrets.child_ref(self.turn.key, EventId(f"{one.producer}/{one.event_id}")))
         others = self._holders(said.identifiers)
         links = {i: Link(kind, IGNORED, others[i]) for i, kind in said.identifiers.items() if i in others}
-        child = Child(links, said.description.full_names, said.description.places, forming=True)
+        exclusions = frozenset(said.excludes)
+        child = Child(links, said.description.full_names, said.description.places, exclusions=exclusions, forming=True)
         self.children[ref] = child
         self._ask(ref, {i: kind for i, kind in said.identifiers.items() if i not in others})
         self.children[ref] = _formed(self.children[ref])
@@ -286,6 +303,7 @@ class Line:
                 places=child.places | ending.places,
                 guards=child.guards | ending.guards,
                 holds=child.holds | ending.holds,
+                exclusions=child.exclusions | ending.exclusions,
             )
             self.children[loser] = Child(merged_into=ref)
             self._ask(ref, {i: link.kind for i, link in ending.links.items() if link.state == ASKED})

@@ -42,7 +42,7 @@ def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
     asked = _asked(holding, one, turn)
     turn.review(asked, OPEN)
     if len(holding.waiting) >= MOST_WAITING:
-        return replace(holding, beyond=(*holding.beyond, one.event_id))
+        return replace(holding, beyond={**holding.beyond, one.event_id: one.producer})
     return replace(holding, waiting=(*holding.waiting, asked))
 
 
@@ -54,7 +54,7 @@ def resolved(holding: Holding, resolution: Mapping[str, Any], brought: Waiting |
     if one is None:
         raise ReviewClosedError("review is not open here: it was resolved or withdrawn before")
     kept = tuple(w for w in holding.waiting if w.event_id != one.event_id)
-    after = replace(holding, waiting=kept, beyond=tuple(e for e in holding.beyond if e != one.event_id))
+    after = replace(holding, waiting=kept, beyond={e: who for e, who in holding.beyond.items() if e != one.event_id})
     turn.review(one, RESOLVED, dict(resolution))
     if resolution["decision"] == "LINK":
         turn.forward(resolution["child_ref"], one)
@@ -79,8 +79,8 @@ def _settled(holding: Holding, turn: Turn) -> Holding:
 
 def _asked(holding: Holding, one: Waiting, turn: Turn) -> Waiting:
     claimants = {ref for ref, _ in holding.contested} | {str(holding.holder)}
-    candidates = tuple(sorted(claimants)) if holding.holder else ()
-    return replace(one, review=CONFLICT if candidates else UNIDENTIFIED, candidates=candidates, opened_at=turn.at)
+    candidates, hub = tuple(sorted(claimants)) if holding.holder else (), one.hubs[0] if one.hubs else ""
+    return replace(one, review=CONFLICT if candidates else UNIDENTIFIED, candidates=candidates, hub=hub, opened_at=turn.at)
 
 
 def _is_clear(holding: Holding) -> bool:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event
 from broker.core.matching import Description, Key, keys_among, keys_of, names_of, places_of, whole_birth_date
 from broker.sealing.secrets import Secrets
+from broker.stream.identify.state import Exclusion
 
 GUARDS = frozenset({"identity_changed", "protected_person"})  # R16: nothing is linked without a person
 MERGE = "identity.merged"
@@ -15,6 +17,7 @@ _TELLS = frozenset(
     {"health.demographics.changed", "school.pupil.registered", "health.patient.registered", "council.person.registered"}
 )
 
+_MOST_WORDS = 8
 _NOBODY = Description({}, frozenset(), frozenset())
 
 
@@ -32,12 +35,28 @@ class Said:
     protects: bool  # a child is less safe as long as it waits
     guard: str | None = None  # the guard that it sets or lifts, with who says so: nobody else lifts it
     lifts: bool = False
+    excludes: tuple[Exclusion, ...] = ()
+    undoes: tuple[str, str] | None = None  # the agency and its event that this one changes or takes back
 
     def guards_after(self, guards: frozenset[str]) -> frozenset[str]:
         """Return a child's guards after this event."""
         if self.guard is None:
             return guards
         return guards - {self.guard} if self.lifts else guards | {self.guard}
+
+    def exclusions_after(self, before: frozenset[Exclusion]) -> frozenset[Exclusion]:
+        """Return whom a child's events exclude after this one, as `core.exclusions` says: each event's word by itself.
+
+        The word of an agency about one recipient is kept of its first few events: more say nothing new here.
+        """
+        root, left = None, before
+        if self.undoes is not None:
+            by, event_id = self.undoes
+            root = next((one.root for one in sorted(before) if (one.by, one.event_id) == (by, event_id)), event_id)
+            left = frozenset(one for one in before if one.by != by or (event_id != one.event_id and root not in one[2:]))
+        said = [one._replace(root=root or one.root) for one in self.excludes]
+        new = [one for one in said if sum((one.recipient, one.by) == (held.recipient, held.by) for held in left) < _MOST_WORDS]
+        return left.union(new)
 
 
 def said_by(event: Event, secrets: Secrets) -> Said:
@@ -62,7 +81,22 @@ def said_by(event: Event, secrets: Secrets) -> Said:
         protects=_protects(event),
         guard=f"{control.get('kind')}/{event.header.producer}" if guards else None,
         lifts=guards and control.get("state") == "lifted",
+        excludes=_excludes(event),
+        undoes=_undoes(event),
     )
+
+
+def _excludes(event: Event) -> tuple[Exclusion, ...]:
+    header = event.header
+    if takes_back(event):
+        return ()
+    return tuple(Exclusion(one, header.producer, header.event_id, header.event_id) for one in dict.fromkeys(header.excluded))
+
+
+def _undoes(event: Event) -> tuple[str, str] | None:
+    changes = takes_back(event) or event.header.action is Action.UPDATE
+    superseded = superseded_by(event) if changes else None
+    return (event.header.producer, superseded) if superseded else None
 
 
 def _protects(event: Event) -> bool:

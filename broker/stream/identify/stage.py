@@ -6,7 +6,7 @@ identifier, `n-` an event that names neither. Each key's state says which positi
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from broker.stream.identify.roster import Roster, read_roster
 from broker.stream.identify.said import Said, said_by
 from broker.stream.identify.state import Holding, Waiting, holding_from_bytes, holding_to_bytes
 from broker.stream.identify.store import Kept, Store
-from broker.stream.identify.turn import Turn
+from broker.stream.identify.turn import UNIDENTIFIED, Turn
 from broker.stream.intake import RegistersSource
 from broker.stream.senders import sender_within
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES
@@ -128,7 +128,9 @@ class _IdentifyTask:
         elif message["kind"] == "ANSWER" and message["claim"]:
             children.answered(message["claim"])
         elif message["kind"] == "RESOLUTION" and message["resolution"]:
-            self._check_reviewer(given, children.under_review(message["resolution"]["review_id"]))
+            kept = children.under_review(message["resolution"]["review_id"])
+            asked_of = kept.candidates if kept and kept.review != UNIDENTIFIED else ()
+            self._check_reviewer(given, kept, children.excluded_for(asked_of))
             children.resolved(message["resolution"], _brought(message, given.record))
         else:
             raise UnreadableRecordError(f"candidate of kind {message['kind']} does not belong to the children of a birth date")
@@ -161,12 +163,13 @@ class _IdentifyTask:
     def _said_by(self, one: Waiting) -> Said:
         return said_by(codec.decode_event(one.event), self.stage.secrets)
 
-    def _check_reviewer(self, given: "_Input", kept: Waiting | None) -> None:
+    def _check_reviewer(self, given: "_Input", kept: Waiting | None, excluded: frozenset[str] = frozenset()) -> None:
         """Check that the answer to a review is signed by the hub that was asked; raises SignatureError or NotPermittedError."""
         registers = self.stage.registers.newest()
         resolution = given.message["resolution"]
         key = signed_by(registers, given.record, resolution["review_id"])
-        excluded = codec.decode_header(kept.event).excluded if kept else ()
+        event = kept.event if kept else given.message["event"]
+        excluded |= frozenset(codec.decode_header(event).excluded) if event else frozenset()
         asked = kept.hub if kept else ""  # nobody could be asked: any hub may answer that the publisher does not exclude
         may = [one for one in registers.recipients.values() if (one.id == asked if asked else _HUB in one.roles)]
         hubs = [one for one in may if one.id not in excluded]
@@ -220,14 +223,18 @@ def _content(message: Mapping[str, Any]) -> bytes:
 
 def _waiting(message: Mapping[str, Any], record: Record, header: Header | None = None) -> Waiting:
     header = header or codec.decode_header(_content(message))
+    hubs = tuple(one for one in (message["hub"], *message["stand_ins"]) if one)
     origin = record.header(ORIGIN) or bytes(Position(f"{record.topic}/{record.partition}", record.offset))
     return Waiting(
-        header.event_id, header.producer, header.event_type, message["event"], origin, message["hub"], message["opens_child"]
+        header.event_id, header.producer, header.event_type, message["event"], origin, hubs, opens=message["opens_child"]
     )
 
 
 def _brought(message: Mapping[str, Any], record: Record) -> Waiting | None:
-    return _waiting(message, record) if message["event"] is not None else None
+    if message["event"] is None:
+        return None
+    one = _waiting(message, record)
+    return replace(one, hub=one.hubs[0] if one.hubs else "")
 
 
 def _was_applied(lanes: Mapping[str, int], came: Position) -> bool:

@@ -7,7 +7,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.core.matching import Description
 
@@ -26,11 +26,21 @@ class Link:
     other: str | None = None
 
 
+class Exclusion(NamedTuple):
+    """Whom an agency's event excludes for a child; `root` is the first version of that event."""
+
+    recipient: str
+    by: str
+    event_id: str
+    root: str
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """A child known under this birth date. `forming` until every identifier is granted: nothing is told of it before.
 
-    `guards` are protections under which nothing is linked without a person (R16), `holds` protecting events in review.
+    `guards` are protections under which nothing is linked without a person (R16), `holds` protecting events in review,
+    `exclusions` whom its events exclude (R11).
     """
 
     links: Mapping[str, Link] = field(default_factory=dict)
@@ -38,6 +48,7 @@ class Child:
     places: frozenset[str] = frozenset()
     guards: frozenset[str] = frozenset()
     holds: frozenset[str] = frozenset()
+    exclusions: frozenset[Exclusion] = frozenset()
     forming: bool = False
     merged_into: str | None = None
 
@@ -52,14 +63,18 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An event that is not with a child yet: claims are on their way, or a person is asked (`review` says about what)."""
+    """An event that is not with a child yet: claims are on their way, or a person is asked (`review` says about what).
+
+    `hubs` are who may be asked, in turn; `hub` is who is asked, or nobody.
+    """
 
     event_id: str
     producer: str
     event_type: str
     event: bytes
     origin: bytes
-    hub: str
+    hubs: tuple[str, ...] = ()
+    hub: str = ""
     opens: bool = False
     child: str | None = None  # the child that it opened here
     review: str | None = None
@@ -75,7 +90,7 @@ class Holding:
     key: str | None = None  # the holder's matching key
     contested: tuple[tuple[str, str], ...] = ()  # child_ref and matching key of who was refused
     waiting: tuple[Waiting, ...] = ()
-    beyond: tuple[str, ...] = ()
+    beyond: Mapping[str, str] = field(default_factory=dict)  # events in review that are too many to keep, and their publishers
     closed: tuple[str, ...] = ()
 
 
@@ -110,7 +125,7 @@ def holding_from_bytes(content: bytes) -> Holding:
     found = json.loads(content)
     contested = tuple((ref, key) for ref, key in found["contested"])
     waiting = tuple(_waiting_from(one) for one in found["waiting"])
-    return Holding(found["holder"], found["key"], contested, waiting, tuple(found["beyond"]), tuple(found["closed"]))
+    return Holding(found["holder"], found["key"], contested, waiting, found["beyond"], tuple(found["closed"]))
 
 
 def _child(child: Child) -> dict[str, Any]:
@@ -120,6 +135,7 @@ def _child(child: Child) -> dict[str, Any]:
         "places": sorted(child.places),
         "guards": sorted(child.guards),
         "holds": sorted(child.holds),
+        "exclusions": sorted(child.exclusions),
     }
     made.update({name: values for name, values in sets.items() if values})
     if child.forming:
@@ -136,6 +152,7 @@ def _child_from(found: Mapping[str, Any]) -> Child:
         places=frozenset(found.get("places", ())),
         guards=frozenset(found.get("guards", ())),
         holds=frozenset(found.get("holds", ())),
+        exclusions=frozenset(Exclusion(*one) for one in found.get("exclusions", ())),
         forming=found.get("forming", False),
         merged_into=found.get("merged_into"),
     )
@@ -149,6 +166,7 @@ def _waiting(one: Waiting) -> list[Any]:
         one.event_type,
         event,
         origin,
+        one.hubs,
         one.hub,
         one.opens,
         one.child,
@@ -159,10 +177,10 @@ def _waiting(one: Waiting) -> list[Any]:
 
 
 def _waiting_from(found: list[Any]) -> Waiting:
-    event_id, producer, event_type, event, origin, hub, opens, child, review, candidates, opened_at = found
-    content = base64.b64decode(event)
+    event_id, producer, event_type, event, origin, hubs, hub, opens, child, review, candidates, opened_at = found
+    content, asked = base64.b64decode(event), (tuple(hubs), hub)
     return Waiting(
-        event_id, producer, event_type, content, origin.encode(), hub, opens, child, review, tuple(candidates), opened_at
+        event_id, producer, event_type, content, origin.encode(), *asked, opens, child, review, tuple(candidates), opened_at
     )
 
 

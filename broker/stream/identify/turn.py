@@ -45,7 +45,7 @@ class Turn:
 
     def pass_on(self, matching_key: str, one: Waiting) -> None:
         """Send an event that carries no birth date to where its child is known."""
-        message = {"kind": "EVENT", "event": one.event, "hub": one.hub}
+        message = {"kind": "EVENT", "event": one.event, "hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:])}
         self._write(CANDIDATES, matching_key, codec.encode("candidate", message), one.origin)
 
     def claim(self, identifier: str, child_ref: str, *, given_up: bool = False) -> None:

@@ -1,0 +1,147 @@
+"""Whom an event excludes for a child is not asked about a later one that may be the child's: asking tells (R11)."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.core.event import Action, Event
+from broker.core.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.registers import Recipient, SigningKey
+from broker.sealing.signatures import Signer, new_key
+from tests.stream.identify_runner import HUB, FixedRegisters, Runner
+from tests.stream.people import COUNCIL, NHS, TRUST, an_event, attended, in_care_system, notified, registered
+
+DEPUTY = "deputy"
+ALFIE = {"given": "Alfie", "family": "Marsh", "postcode": "ES1 2AB"}
+TWIN = {**ALFIE, "local": "M2"}
+
+
+@pytest.fixture
+def runner() -> Runner:
+    """Two children of one name and postcode: an event by name may be about either."""
+    runner = Runner(partitions=1, hubs=(HUB, DEPUTY))
+    tell(runner, registered(event_id="a", local="M1", **{**ALFIE, "postcode": "ES9 9ZZ"}))
+    tell(runner, registered(event_id="b", **TWIN))
+    tell(runner, an_event("health.demographics.changed", TRUST, event_id="moved", local="M1", **ALFIE))
+    assert len(runner.lines()) == 2
+    return runner
+
+
+def tell(runner: Runner, *events: Event) -> None:
+    runner.publish(*events)
+    runner.run()
+
+
+def excluding(event_id: str, *recipients: str, **said: Any) -> Event:
+    return attended(event_id=event_id, local="M1", excluded=tuple(RecipientId(one) for one in recipients), **said)
+
+
+def asked(runner: Runner) -> dict[str, tuple[str, str]]:
+    return {one["event_id"]: (one["kind"], one["for_recipient"]) for one in runner.reviews()}
+
+
+def test_the_hub_is_asked_as_long_as_no_event_excludes_it(runner: Runner) -> None:
+    tell(runner, excluding("x"), notified(event_id="n", **ALFIE))
+
+    assert asked(runner) == {"n": ("AMBIGUOUS", HUB)}
+
+
+def test_an_earlier_exclusion_for_one_of_the_children_it_may_be_turns_the_question_to_the_stand_in(runner: Runner) -> None:
+    tell(runner, excluding("x", HUB), notified(event_id="n", **ALFIE))
+
+    assert asked(runner) == {"n": ("AMBIGUOUS", DEPUTY)}
+
+
+def test_nobody_is_asked_when_everybody_who_could_be_is_excluded(runner: Runner) -> None:
+    tell(runner, excluding("x", HUB), excluding("y", DEPUTY), notified(event_id="n", **ALFIE))
+
+    assert asked(runner) == {"n": ("AMBIGUOUS", "")}
+
+
+def test_a_question_that_stands_open_is_turned_when_the_exclusion_comes(runner: Runner) -> None:
+    tell(runner, notified(event_id="n", **ALFIE))
+    assert asked(runner) == {"n": ("AMBIGUOUS", HUB)}
+    tell(runner, excluding("x", HUB))
+
+    assert asked(runner) == {"n": ("AMBIGUOUS", DEPUTY)}
+
+
+def test_an_event_about_nobody_known_goes_to_the_hub_all_the_same(runner: Runner) -> None:
+    tell(runner, excluding("x", HUB), notified(event_id="n", given="Zoe", family="Marsh"))
+
+    assert asked(runner) == {"n": ("UNIDENTIFIED", HUB)}
+
+
+def test_a_child_in_conflict_is_asked_about_past_whom_its_registration_excludes(runner: Runner) -> None:
+    tell(runner, registered(event_id="c", nhs=NHS[0], born="2014-01-02"))
+    tell(runner, in_care_system(event_id="d", nhs=NHS[0], local="L9", excluded=(RecipientId(HUB),)))
+    tell(runner, in_care_system(event_id="e", nhs=NHS[0], local="L9"))
+
+    assert {event_id: to for event_id, (_, to) in asked(runner).items()} == {"d": DEPUTY, "e": DEPUTY}
+
+
+@pytest.mark.parametrize(
+    ("word", "lifted"),
+    [
+        (excluding("y", action=Action.RETRACT, supersedes="x"), True),
+        (excluding("y", action=Action.UPDATE, supersedes="x"), True),
+        (excluding("y", HUB, action=Action.UPDATE, supersedes="x"), False),
+        (an_event("control.retraction", TRUST, event_id="y", local="M1", control={"concerns_event": "x"}), True),
+        (excluding("y", action=Action.RETRACT, supersedes="another"), False),
+        (excluding("y"), False),
+    ],
+    ids=["taken back", "a later version drops it", "a later version keeps it", "retracted", "another taken back", "says nothing"],
+)
+def test_an_exclusion_lasts_until_its_agency_takes_the_event_back_or_drops_it(runner: Runner, word: Event, lifted: bool) -> None:
+    tell(runner, excluding("x", HUB), word, notified(event_id="n", **ALFIE))
+
+    assert asked(runner)["n"] == ("AMBIGUOUS", HUB if lifted else DEPUTY)
+
+
+def test_another_agency_does_not_lift_it(runner: Runner) -> None:
+    tell(runner, in_care_system(event_id="c", local="L1", **{**ALFIE, "postcode": "ES9 9ZZ"}))
+    foreign = an_event("council.case.opened", COUNCIL, event_id="y", local="L1", action=Action.RETRACT, supersedes="x")
+    tell(runner, excluding("x", HUB), foreign, notified(event_id="n", **ALFIE))
+
+    assert asked(runner)["n"] == ("AMBIGUOUS", DEPUTY)
+
+
+def test_a_later_version_and_then_its_taking_back_by_the_first_lifts_all_of_it(runner: Runner) -> None:
+    tell(runner, excluding("x", HUB), excluding("y", HUB, action=Action.UPDATE, supersedes="x"))
+    tell(runner, excluding("z", action=Action.RETRACT, supersedes="x"), notified(event_id="n", **ALFIE))
+
+    assert asked(runner) == {"n": ("AMBIGUOUS", HUB)}
+
+
+def test_what_two_events_exclude_stays_when_one_is_taken_back(runner: Runner) -> None:
+    tell(runner, excluding("x", HUB), excluding("y", HUB), excluding("z", action=Action.RETRACT, supersedes="x"))
+    tell(runner, notified(event_id="n", **ALFIE))
+
+    assert asked(runner) == {"n": ("AMBIGUOUS", DEPUTY)}
+
+
+def test_only_the_stand_in_answers_what_the_hub_is_not_asked(runner: Runner, tmp_path: Path) -> None:
+    signers = {one: new_key(tmp_path / one, one) for one in (HUB, DEPUTY)}
+    runner.registers.registers = registers(signers)
+    tell(runner, excluding("x", HUB), notified(event_id="n", **ALFIE), notified(event_id="m", **ALFIE))
+    tell(runner, excluding("y", DEPUTY), notified(event_id="o", **ALFIE))
+    reviews = {one["event_id"]: one for one in runner.reviews()}
+    for event_id in ("n", "o"):
+        runner.resolve(signers[HUB], reviews[event_id], "REJECT")
+    runner.run()
+
+    assert [error.reason for error in runner.rejected] == ["not_permitted", "not_permitted"]
+    assert {event_id for event_id, (_, to) in asked(runner).items() if to == ""} == {"n", "m", "o"}
+
+
+def registers(signers: dict[str, Signer]) -> Any:
+    desks = {
+        RecipientId(one): Recipient(
+            id=RecipientId(one), name=one, agency=AgencyId(f"desk:{one}"), area=COUNCIL, roles=frozenset({RoleName("hub")})
+        )
+        for one in signers
+    }
+    keys = {one.key_id: SigningKey(id=one.key_id, holder=one.holder, public_key=one.public_key) for one in signers.values()}
+    return dataclasses.replace(FixedRegisters().registers, recipients=desks, keys=keys)
