@@ -112,6 +112,12 @@ class ReviewClosedError(RejectError):
     reason = "review_not_open"
 
 
+class TooManyReviewsError(RejectError):
+    """Raised when a publisher has as many events about nobody known in review as one place takes: answer some, then redrive."""
+
+    reason = "too_many_reviews"
+
+
 class NothingInForceError(RejectError):
     """Raised when a record comes before any policy or registers are in force: release them, then redrive it."""
 

@@ -41,6 +41,9 @@ REFUSALS = {
     "unreadable_delivery": Refusal("The file could not be read", "the agency has to send it again"),
     "nothing_in_force": Refusal("It came before any policy or registers were in force", "release them, then redrive it"),
     "unknown_disclosure": Refusal("It answers something that was never disclosed", "ask its sender what it is about"),
+    "too_many_reviews": Refusal(
+        "Its publisher has too much in review that is about nobody known", "answer those reviews, then redrive it"
+    ),
     "review_not_open": Refusal("It answers a review that is no longer open", "nothing to do: the review was decided"),
     "too_large": Refusal("It is larger than the broker takes", "its publisher has to send less"),
     "time_in_future": Refusal(

@@ -353,3 +353,42 @@ def test_what_waits_beyond_the_limit_is_in_review_all_the_same(runner: Runner, m
 
     assert len(runner.reviews()) == 5
     assert runner.outcomes() == ["DUPLICATE"]
+
+
+@pytest.mark.parametrize(
+    "said", [{"given": "Zed", "family": "Else"}, {"born": None, "nhs": NHS[0]}], ids=["birth date", "number"]
+)
+def test_a_publisher_has_only_so_much_in_review_about_nobody_known(
+    runner: Runner, hub: Signer, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
+) -> None:
+    """What exceeds it is a dead letter, others are not touched, and answering makes room for its redrive."""
+    monkeypatch.setattr("broker.stream.identify.children.MOST_WAITING", 1)
+    monkeypatch.setattr("broker.stream.identify.owner.MOST_WAITING", 1)
+    monkeypatch.setattr("broker.stream.identify.children.MOST_OF_ONE_PUBLISHER", 2)
+    runner.publish(*(notified(event_id=f"e{number}", **said) for number in range(3)), attended(event_id="other", **said))
+    runner.run()
+
+    assert [error.reason for error in runner.rejected] == ["too_many_reviews"]
+    assert sorted(one["event_id"] for one in runner.reviews()) == ["e0", "e1", "other"]
+
+    runner.resolve(hub, next(one for one in runner.reviews() if one["event_id"] == "e0"), "REJECT")
+    runner.publish(notified(event_id="e2", **said))
+    runner.run()
+
+    assert len(runner.rejected) == 1
+    assert sorted(one["event_id"] for one in runner.reviews()) == ["e1", "e2", "other"]
+
+
+def test_what_may_be_about_a_known_child_is_asked_however_much_is_in_review(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A protection in doubt has to hold the children that it may be about; it must not end as a dead letter."""
+    monkeypatch.setattr("broker.stream.identify.children.MOST_OF_ONE_PUBLISHER", 1)
+    runner.publish(enrolled(event_id="a", upn=UPN[0], **ALFIE), enrolled(event_id="b", upn=UPN[1], **ALFIE))
+    runner.publish(
+        notified(event_id="c", given="Zed", family="Else"), notified(event_id="d", **ALFIE), notified(event_id="e", **ALFIE)
+    )
+    runner.run()
+
+    assert not runner.rejected
+    assert {"c", "d", "e"} <= {one["event_id"] for one in runner.reviews()}

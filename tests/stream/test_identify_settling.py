@@ -18,7 +18,8 @@ from broker.core.ports import Outgoing
 from broker.core.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer
 from broker.stream.identify import children, stage, store
-from broker.stream.identify.children import Forward, Line
+from broker.stream.identify.children import Line
+from broker.stream.identify.outcome import Forward
 from broker.stream.identify.roster import Roster, words_of
 from broker.stream.identify.said import said_by
 from broker.stream.identify.state import Child, Link, Waiting, child_to_bytes

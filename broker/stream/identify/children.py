@@ -12,8 +12,9 @@ from typing import Any
 
 from broker.core.identifiers import EventId
 from broker.core.matching import Description, Match, Matcher, Strength, contradict, resemble
-from broker.errors import ReviewClosedError
+from broker.errors import ReviewClosedError, TooManyReviewsError
 from broker.sealing.reviews import review_id
+from broker.stream.identify.outcome import Ask, Forward, Outcome, Wait
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Waiting
@@ -21,33 +22,9 @@ from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVE
 
 MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
 MOST_CLOSED = 1_000
+MOST_OF_ONE_PUBLISHER = 200  # in review at once under one birth date or identifier, when it is about nobody known
 _MOST_NAMES, _MOST_PLACES, _MOST_RESEMBLING = 8, 16, 10
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """It is about this child."""
-
-    child_ref: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """It is known whom it is about, `child_ref`, but an identifier's owner has not answered."""
-
-    child_ref: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A person has to say."""
-
-    kind: str
-    candidates: tuple[str, ...] = ()
-
-
-Outcome = Forward | Wait | Ask
 
 
 @dataclass(slots=True)
@@ -63,12 +40,15 @@ class Line:
         self.children = self.roster.children
 
     def arrive(self, one: Waiting, said: Said) -> None:
-        """Take an event that comes in."""
+        """Take an event that comes in; raises TooManyReviewsError."""
         roster = self.roster
         if one.event_id in roster.waiting or one.event_id in roster.beyond or one.event_id in roster.closed:
             self.turn.record_end(one, "DUPLICATE")
             return
-        self._carry_out(one, said, self._outcome(one, said))
+        outcome = self._outcome(one, said)
+        if isinstance(outcome, Ask) and outcome.kind == UNIDENTIFIED:
+            check_share(one.producer, (*(w.producer for w in roster.waiting.values() if w.review), *roster.beyond.values()))
+        self._carry_out(one, said, outcome)
         if roster.waiting and roster.children_changed:
             self._settle()
 
@@ -382,6 +362,12 @@ class Line:
         while ref in self.children and self.children[ref].merged_into is not None:
             ref = str(self.children[ref].merged_into)
         return ref
+
+
+def check_share(producer: str, in_review: Iterable[str]) -> None:
+    """Check that a publisher may have one more event about nobody known in review; raises TooManyReviewsError."""
+    if sum(one == producer for one in in_review) >= MOST_OF_ONE_PUBLISHER:
+        raise TooManyReviewsError("too many events of this publisher are in review here: answer those, then redrive this one")
 
 
 def _formed(child: Child) -> Child:

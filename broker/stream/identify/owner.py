@@ -9,7 +9,7 @@ from typing import Any
 
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
-from broker.stream.identify.children import MOST_CLOSED, MOST_WAITING
+from broker.stream.identify.children import MOST_CLOSED, MOST_WAITING, check_share
 from broker.stream.identify.state import Holding, Waiting
 from broker.stream.identify.turn import CONFLICT, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
@@ -32,7 +32,7 @@ def claimed(holding: Holding, claim: Mapping[str, Any], turn: Turn) -> Holding:
 
 
 def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
-    """Take an event without a birth date that names this identifier."""
+    """Take an event without a birth date that names this identifier; raises TooManyReviewsError."""
     if one.event_id in (*holding.closed, *holding.beyond) or any(one.event_id == w.event_id for w in holding.waiting):
         turn.record_end(one, "DUPLICATE")
         return holding
@@ -40,6 +40,8 @@ def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
         turn.pass_on(str(holding.key), one)
         return holding
     asked = _asked(holding, one, turn)
+    if asked.review == UNIDENTIFIED:
+        check_share(one.producer, (*(w.producer for w in holding.waiting), *holding.beyond.values()))
     turn.review(asked, OPEN)
     if len(holding.waiting) >= MOST_WAITING:
         return replace(holding, beyond={**holding.beyond, one.event_id: one.producer})
