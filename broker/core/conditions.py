@@ -140,8 +140,8 @@ def _finding(known: Known, names: frozenset[str], kinds: Mapping[str, FindingKin
         kind = kinds.get(one.kind)
         if kind is None or (kind.made_by and one.by_role not in kind.made_by) or one.since > known.at:
             continue
-        if one.by_role == ORIGINATOR and one.producer != known.header.producer:
-            continue  # who did not say it cannot release it
+        if one.by_role == ORIGINATOR and (one.producer, one.concerns) != (known.header.producer, known.header.event_id):
+            continue  # who did not say it cannot release it, and what was released is what it said then and nothing after it
         if not (one.recipients & names) and (one.recipients or kind.names_recipients):
             continue
         if not one.lapsed and (one.until is None or one.until > known.at):

@@ -74,7 +74,8 @@ def _finding(facts: Facts, event: Event, at: Millis) -> _Changes:
     kind, by_role, state = control.get("kind") or "", control.get("by_role") or "", control.get("state")
     if state in ("lapsed", "withdrawn", "lifted"):
         made = [one for one in facts.findings if one.producer in {"", event.header.producer}]
-        mine = [one for one in made if one.kind == kind and one.by_role == by_role]
+        about = control.get("concerns_event")
+        mine = [one for one in made if (one.kind, one.by_role) == (kind, by_role) and about in {None, "", one.concerns}]
         kept = tuple(one for one in facts.findings if one not in mine)
         lapsed = tuple(replace(one, lapsed=True) for one in mine) if state == "lapsed" else ()
         return {"findings": (*kept, *lapsed)}
@@ -86,6 +87,7 @@ def _finding(facts: Facts, event: Event, at: Millis) -> _Changes:
         recipients=frozenset(control.get("recipients") or ()),
         event_id=event.header.event_id,
         producer=event.header.producer,
+        concerns=control.get("concerns_event") or "",
     )
     return {"findings": (*facts.findings, new)}
 

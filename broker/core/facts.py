@@ -60,7 +60,7 @@ class Protection:
 class Finding:
     """A judgement that people made: `significant_harm`, `coercion`, `competent`, `detriment`, `originator_release`, `relevance`.
 
-    It holds until `until`; then it is lapsed, and the policy says what follows.
+    It holds until `until`; then it is lapsed, and the policy says what follows. `concerns` is the event that it is about.
     """
 
     kind: str
@@ -71,6 +71,7 @@ class Finding:
     recipients: frozenset[str] = frozenset()
     event_id: EventId
     producer: str = ""
+    concerns: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

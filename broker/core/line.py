@@ -21,6 +21,7 @@ from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName,
 from broker.core.notice import Notice
 from broker.core.policy import HOLDER, Policy
 from broker.core.registers import Registers
+from broker.core.release import awaits_release, is_meant, released_no_more, releases
 from broker.core.roles import hub_of
 from broker.core.undoing import undone, with_link
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
@@ -34,6 +35,7 @@ _FOREIGN = "another agency's record cannot be taken back or changed: a person ha
 _TOO_LATE = "a later version of this record was taken before: what it changed is over"
 _SEEN = "the same event was taken before"
 _CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
+_RELEASED = "its originator has said anew to whom it is released"
 _FILLED = "somebody fills a role now in which nobody could be told when it came"
 
 
@@ -67,6 +69,7 @@ class Turn:
     questions: tuple[Question, ...] = ()
     unchanged: tuple[Sent, ...] = ()
     concerns: tuple[str, ...] = ()
+    awaits: bool = False  # its originator may still release what stays back: it is kept for that
     ended: tuple[DisclosureId, ...] = ()  # their clocks stop: taken back, replaced, or a receipt came
 
 
@@ -111,15 +114,20 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
     if corrections.takes_back(event):
-        return _correct(after, event, _and_let_go(after, event, corrections.taken_back(facts, event), rules), rules, None)
+        found = _and_let_go(facts, after, event, corrections.taken_back(facts, event), rules)
+        return _correct(after, event, found, rules, None)
     verdict = decide(event, after, rules.policy, rules.registers, at)
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
-    return _correct(after, event, _and_let_go(after, event, corrected, rules), rules, verdict)
+    turn = _correct(after, event, _and_let_go(facts, after, event, corrected, rules), rules, verdict)
+    return replace(turn, awaits=awaits_release(verdict, rules.policy))
 
 
-def _and_let_go(after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:
+def _and_let_go(before: Facts, after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:
     """Add what follows for those who hold what may not be held any more."""
+    if before.findings != after.findings:
+        released = released_no_more(before, corrections.marked(after, found), event.header.event_id)
+        found = corrections.joined(found, released)
     return corrections.joined(found, corrections.no_longer_held(corrections.marked(after, found), event, rules.policy))
 
 
@@ -147,6 +155,20 @@ def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None
     only = replace(verdict, decisions=told, gaps=(), others=_FILLED)
     found = [corrections.again(facts, notice_of(event, one, facts, rules)) for one in told]
     return _correct(facts, event, corrections.joined(*found), rules, only)
+
+
+def tell_released(before: Facts, facts: Facts, event: Event, rules: Rules) -> Turn | None:
+    """Decide an event again for those whom a release of it names, or named; None when it changes nothing for anybody."""
+    some = releases(before) | releases(facts)
+    verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
+    held = {one.recipient: one.view_digest for one in ledger.standing(facts, event.header.event_id)}
+    meant = tuple(one for one in verdict.decisions if one.outcome is Outcome.DISCLOSE and is_meant(one, event, some))
+    notices = [(one, notice_of(event, one, facts, rules)) for one in meant]
+    new = [(one, notice) for one, notice in notices if held.get(one.recipient) != notice.view_digest]
+    if not new:
+        return None
+    only = replace(verdict, decisions=tuple(one for one, _ in new), gaps=(), others=_RELEASED)
+    return _correct(facts, event, corrections.joined(*(corrections.again(facts, one) for _, one in new)), rules, only)
 
 
 def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules) -> Turn:

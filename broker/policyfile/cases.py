@@ -23,6 +23,7 @@ from broker.policyfile.world import AREAS, PLACES, SPEAKERS, agency_of, register
 
 _LONG_AGO = Millis(0)
 _OF_CHILD = EventId("before")
+_THIS = EventId("event")
 
 
 def run_cases(policy: Policy, cases: Sequence[Placed]) -> tuple[list[Fault], set[str]]:
@@ -55,7 +56,7 @@ def _publisher(case: Case) -> str:
 def _event(case: Case, at: Millis) -> Event:
     publisher = _publisher(case)
     header = Header(
-        event_id=EventId("event"),
+        event_id=_THIS,
         event_type=case.event,
         action=Action(case.action.upper()),
         supersedes=EventId("earlier") if case.action != "new" else None,
@@ -97,6 +98,7 @@ def _facts(case: Case, at: Millis) -> Facts:
                 recipients=frozenset(one.to),
                 event_id=_OF_CHILD,
                 producer=agency_of(_publisher(case)) if one.by == ORIGINATOR else "",
+                concerns=_THIS if one.by == ORIGINATOR else "",
             )
             for one in child.finding
         ),
@@ -113,7 +115,7 @@ def _facts(case: Case, at: Millis) -> Facts:
         ),
         wishes=child.wish,
         referrers={"open": PLACES[child.referrer]} if child.referrer else {},
-        cancelled=frozenset({EventId("event")}) if child.retracted else frozenset(),
+        cancelled=frozenset({_THIS}) if child.retracted else frozenset(),
         holds=frozenset({_OF_CHILD}) if child.on_hold else frozenset(),
     )
 

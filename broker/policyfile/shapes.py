@@ -123,7 +123,7 @@ class FindingShape(_Shape):
     on_lapse: Literal["asks", "ends"] = "asks"
     names_recipients: bool = False
     sectors: tuple[Literal["police", "schools", "health", "councils"], ...] = ()
-    needs: tuple[Literal["reason", "until"], ...] = ()
+    needs: tuple[Literal["reason", "until", "concerns_event"], ...] = ()
 
 
 class BasisShape(_Shape):

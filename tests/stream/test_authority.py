@@ -73,10 +73,11 @@ def test_what_waits_alone_does_not_go_on_with_what_was_held_after_it() -> None:
 
 def test_only_whoever_published_an_event_releases_it() -> None:
     said = {"kind": "originator_release", "state": "made", "by_role": "originator", "recipients": ["oak-dsl"]}
-    line = ALine(a_policy(RELEASED)).take(on_roll(), at_practice(), a_control("finding", "f1", OAK, **said), an_event("e1"))
+    line = ALine(a_policy(RELEASED)).take(on_roll(), at_practice())
+    line.take(a_control("finding", "f1", OAK, **said, concerns_event="e1"), an_event("e1"))
     assert line.disclosures(SCHOOL) == []
 
-    line.take(a_control("finding", "f2", POLICE, **said), an_event("e2"))
+    line.take(a_control("finding", "f2", POLICE, **said, concerns_event="e2"), an_event("e2"))
     assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"]
 
 

@@ -16,7 +16,10 @@ _CONTEXT = b"shelf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """One event that waits. `about`: the recipient that an `ASK` is about, the event that a `HOLD` holds, the role of a `GAP`.
+    """One event that waits.
+
+    `about` is the recipient that an `ASK` is about, the event that a `HOLD` holds or that a `RELEASE` keeps in case its
+    originator releases it, or the role of a `GAP`.
 
     `until` is when it is taken off unresolved, milliseconds since 1970; 0 for what waits as long as it takes.
     """

@@ -25,7 +25,10 @@ from broker.stream.topics import SUBJECTS
 
 LINK = "LINK"
 GAP, HOLD = "GAP", "HOLD"
+RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
 GAP_STAYS = 7 * 24 * 3600 * 1000  # how long somebody who comes to the child is still told what came before them
+RELEASE_STAYS = GAP_STAYS  # how long a release still reaches what came before it; later its originator publishes it again
+_STAYS = {GAP: GAP_STAYS, RELEASE: RELEASE_STAYS}
 _REJECTED = "a person decided that this does not go on"
 _SETTLED = "the hub has seen to it that somebody in this role hears"
 
@@ -83,6 +86,7 @@ class Work:
         self._put(turn, cause, rules)
         if self.shelf:
             self._take_off([] if turn.outcome == line.IN_REVIEW else over, cause)
+            self._tell_released(before, rules)
             if _involved(before) != _involved(self.facts):
                 self._fill_gaps(rules)
 
@@ -134,7 +138,7 @@ class Work:
     def _resolution(self) -> None:
         """Do what a person decided about a question of this line."""
         resolution = _there(self.message["resolution"])
-        asked = next((one for one in self.shelf if one.review_id == resolution["review_id"]), None)
+        asked = next((one for one in self.shelf if one.kind != RELEASE and one.review_id == resolution["review_id"]), None)
         if asked is None:
             raise UnknownDisclosureError("no question with this id waits on the child's line")
         rules = self._begin()
@@ -186,7 +190,7 @@ class Work:
 
     def _take_off(self, over: list[Waiting], cause: Cause) -> None:
         """Take off what is over, and gaps that nobody filled in time."""
-        for one in over:
+        for one in (one for one in over if one.kind != RELEASE):
             self.outputs.append(overtaken_review(one, codec.decode_header(one.event), self.facts, cause))
         self.shelf = tuple(one for one in self.shelf if one not in over and not 0 < one.until <= self.facts.at)
 
@@ -201,9 +205,19 @@ class Work:
                 self._put(turn, cause, rules)
                 self.outputs.append(filled_review(one, event.header, self.facts, cause))
 
+    def _tell_released(self, before: Facts, rules: Rules) -> None:
+        """Decide again what an originator has released, or releases no longer."""
+        if before.findings == self.facts.findings and not (before.holds and not self.facts.holds):
+            return
+        for one in [one for one in self.shelf if one.kind == RELEASE]:
+            event = codec.decode_event(one.event)
+            turn = line.tell_released(before, self.facts, event, rules)
+            if turn is not None:
+                self._put(turn, replace(self._cause("event", event, one.event), origin=one.origin), rules)
+
     def _let_go(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
-        held_by = self.facts.holds
+        before, held_by = self.facts, self.facts.holds
         self.facts = replace(self.facts, holds=held_by - {EventId(asked.about)})
         released = [asked]
         if held_by and not self.facts.holds:
@@ -220,6 +234,7 @@ class Work:
                 self._take_off(over, cause)
             self._put(turn, cause, rules)
             self.outputs.append(closed_review(one, event.header, self.facts, resolution, cause))
+        self._tell_released(before, rules)
 
     def _begin(self) -> Rules:
         """Take note of what is in force here."""
@@ -241,6 +256,9 @@ class Work:
         if cause.event is not None:
             waits = [one for one in turn.questions if one.about]
             self.shelf = (*self.shelf, *(_waiting(one, cause, made.facts.at) for one in waits))
+            if turn.awaits:
+                kept = Question(kind=RELEASE, for_recipient="", about=cause.record_id, why="")
+                self.shelf = (*self.shelf, _waiting(kept, cause, made.facts.at))
 
     def _send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
         """Put a record into another child's line, with its headers; its position names this record."""
@@ -298,5 +316,5 @@ def _waiting(question: Question, cause: Cause, at: Millis) -> Waiting:
         for_recipient=question.for_recipient,
         event=cause.event or b"",
         origin=cause.origin,
-        until=at + GAP_STAYS if question.kind == GAP else 0,
+        until=at + _STAYS[question.kind] if question.kind in _STAYS else 0,
     )
