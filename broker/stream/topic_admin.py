@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from broker.errors import TopicsError
 from broker.stream.clients import kafka_errors, open_admin
+from broker.stream.raw_requests import set_topic_settings
 from broker.stream.topics import Difference, Existing, Topic, differences
 
 _REPLICAS = 3  # on a cluster that has as many nodes
@@ -38,7 +39,7 @@ async def apply(kafka: str, wanted: Iterable[Topic]) -> tuple[Difference, ...]:
             replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
             for begin in range(0, len(missing), _AT_ONCE):
                 await _create(admin, missing[begin : begin + _AT_ONCE], replicas)
-            if changed := [one.topic for one in found if one.settings and not one.missing]:
+            if changed := [one for one in found if one.settings and not one.missing]:
                 await _alter(admin, changed)
             await _until_seen(admin, [one.topic for one in found])
         return found
@@ -51,7 +52,9 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Sequence[Topic]) -> tuple
         told = await admin.describe_topics(here) if here else []
         settings = await _settings(admin, here)
     existing = {
-        one["topic"]: Existing(len(one["partitions"]), settings.get(one["topic"])) for one in told if not one["error_code"]
+        one["topic"]: Existing(len(one["partitions"]), settings.get(one["topic"]), _replicas(one))
+        for one in told
+        if not one["error_code"]
     }
     return differences(wanted, existing)
 
@@ -75,7 +78,7 @@ async def _settings(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[st
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], replicas: int) -> None:
-    new = [NewTopic(one.name, one.partitions, replicas, topic_configs=one.config()) for one in topics]
+    new = [NewTopic(one.name, one.partitions, replicas, topic_configs=one.config(replicas)) for one in topics]
     _check((await admin.create_topics(new)).topic_errors)
 
 
@@ -88,10 +91,14 @@ async def _until_seen(admin: AIOKafkaAdminClient, wanted: Sequence[Topic]) -> No
     raise TopicsError("topics were created or changed and kafka does not show it yet: look again with `broker topics apply`")
 
 
-async def _alter(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
-    wanted = [ConfigResource(ConfigResourceType.TOPIC, one.name, configs=one.config()) for one in topics]
-    for response in await admin.alter_configs(wanted):
-        _check([(name, code, message) for code, message, _, name in (one[:4] for one in response.resources)])
+async def _alter(admin: AIOKafkaAdminClient, found: Sequence[Difference]) -> None:
+    """Change what was shown and nothing else: an operator's own settings stay."""
+    wanted = [(one.topic.name, [(name, value) for name, (_, value) in sorted((one.settings or {}).items())]) for one in found]
+    _check(await set_topic_settings(admin, wanted))
+
+
+def _replicas(told: Mapping[str, Any]) -> int:
+    return min((len(one["replicas"]) for one in told["partitions"]), default=1)
 
 
 def _check(errors: Iterable[Sequence[Any]]) -> None:

@@ -30,6 +30,7 @@ _NARROW = 1024 * 1024  # of what others write: its dead letter fits
 _ROOMY = 4 * 1024 * 1024
 _DAY = 24 * 60 * 60 * 1000
 FOREVER = -1
+_REPLICAS, _IN_SYNC = 3, "min.insync.replicas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,11 @@ class Topic:
     max_message_bytes: int = _ROOMY
     outsiders: bool = False
 
-    def config(self) -> dict[str, str]:
+    def config(self, replicas: int = 1) -> dict[str, str]:
         """Return its settings in Kafka's words. Time stamps are Kafka's own, never a client's: they order decisions.
+
+        Of three replicas two must have a record before it counts as written: one that is lost with its node was never said
+        to be there.
 
         State is not compacted for a day: as long a worker may be down after a late record of a dead one was written over
         newer state; the newer record is still in the log then and wins.
@@ -58,6 +62,7 @@ class Topic:
         return {
             **lag,
             **unpacked,
+            **({_IN_SYNC: "2"} if replicas >= _REPLICAS else {}),
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
@@ -108,6 +113,7 @@ class Existing:
 
     partitions: int
     config: Mapping[str, str] | None = None
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +151,11 @@ def _difference(topic: Topic, existing: Existing | None) -> Difference | None:
             f"it has {existing.partitions} partition(s), {topic.partitions} are declared: the count is part of the keys' meaning"
             f" and never changes; set `partitions` in the settings back to {existing.partitions}, or move to a new topic version"
         )
-    told = existing.config if existing.config is not None else topic.config()
-    changed = {name: (told.get(name, "unset"), value) for name, value in topic.config().items() if told.get(name) != value}
+    wanted = topic.config(existing.replicas)
+    told = existing.config if existing.config is not None else wanted
+    if told.get(_IN_SYNC, "1") > wanted.get(_IN_SYNC, "1"):
+        wanted.pop(_IN_SYNC, None)  # somebody asks for more
+    changed = {name: (told.get(name, "unset"), value) for name, value in wanted.items() if told.get(name) != value}
     return Difference(topic, settings=changed, refused=refused) if changed or refused else None
 
 

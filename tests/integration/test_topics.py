@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError, NoError, for_code
 from click.testing import CliRunner
 
 from broker.cli import cli
 from broker.core.ports import Outgoing
 from broker.errors import TopicsError
+from broker.stream.clients import open_admin
+from broker.stream.raw_requests import set_topic_settings
 from broker.stream.topic_admin import apply, compare
 from broker.stream.topics import Topic, declared
 from tests.area import Area
@@ -40,6 +43,23 @@ async def test_a_changed_setting_is_mended_and_a_changed_partition_count_refused
 
     await apply(kafka, longer)
     assert await compare(kafka, longer) == ()
+
+
+async def test_a_setting_of_the_operators_own_stays_when_another_is_mended(kafka: str) -> None:
+    """What is changed is what was shown, and nothing else."""
+    [mine] = [replace(WANTED[0], name="topics-test.own")]
+    own = {"segment.bytes": "52428800", "min.insync.replicas": "1", "flush.messages": "7"}
+    await apply(kafka, [mine])
+    async with open_admin(kafka) as admin:
+        await set_topic_settings(admin, [(mine.name, list(own.items()))])
+
+    await apply(kafka, [replace(mine, retention_ms=2 * 86_400_000)])
+
+    async with open_admin(kafka) as admin:
+        [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, mine.name)])
+    found = {entry[0]: entry[1] for entry in answer.resources[0][4]}
+    assert found["retention.ms"] == str(2 * 86_400_000)
+    assert {name: found[name] for name in own} == own
 
 
 async def test_what_others_write_is_as_large_unpacked_as_the_topic_takes(kafka: str) -> None:
