@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from broker.core.claims import own_home
 from broker.core.content import content_digest
 from broker.core.controls import control_changes
 from broker.core.corrections import superseded_by, takes_back
@@ -17,7 +18,7 @@ from broker.core.exclusions import with_exclusions
 from broker.core.facts import Connection, Facts, Protection, Status
 from broker.core.identifiers import AgencyId, EventId, Millis
 from broker.core.policy import EventKind, Policy
-from broker.core.roles import CLOSED_MATTER, OPEN_MATTER, organisation_of
+from broker.core.roles import CLOSED_MATTER, OPEN_MATTER, canonical, organisation_of
 from broker.core.undoing import linked, undone, with_statements
 
 _KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
@@ -84,9 +85,9 @@ def _person(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes
     born = (event.body.get("identity") or {}).get("birth_date")
     if born and (kind.registers_person or facts.birth_date is None):
         found["birth_date"] = born
-    control = event.control or {}
-    if control.get("role") == "home_area" and control.get("organisation"):
-        found["home_area"] = str(control["organisation"]).removeprefix("la:")
+    home = own_home(event, kind)
+    if home is not None:
+        found["home_area"] = home
     elif kind.registers_person and facts.home_area is None and event.header.area:
         found["home_area"] = event.header.area
     return found
@@ -109,24 +110,34 @@ def _statuses(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Chang
 
 
 def _connections(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:
-    """Begin, end or replace the tie between the child and an organisation, as the catalogue says of this event type."""
-    control = event.control or {}
-    relation = control.get("role") or kind.relation
-    organisation = control.get("organisation") or (organisation_of(event.header.producer) if kind.relation else None)
-    if kind.connection is None or not relation or not organisation or relation == "home_area":
+    """Begin, end or replace the tie between the child and an organisation, as the catalogue says of this event type.
+
+    An organisation speaks for itself. Where the catalogue lets another name it, that other ends nothing that it said itself.
+    """
+    control, relation = event.control or {}, kind.relation
+    itself = organisation_of(event.header.producer)
+    organisation = canonical(control.get("organisation") or "") or ("" if kind.for_others else itself)
+    if kind.connection is None or relation is None or control.get("role") not in {None, relation}:
+        return {}
+    if not organisation or (organisation != itself and not kind.for_others):
         return {}
     tie = [one for one in facts.connections if one.relation == relation and one.until is None]
     same = [one for one in tie if one.organisation == organisation]
-    ends = control.get("state") == "ended" or kind.connection == "ends"
-    if ends:
-        return {"connections": ended(facts.connections, same, at, event.header.event_id)}
-    gone = [one for one in tie if one not in same] if kind.connection == "replaces" else []
+    its_own = [one for one in tie if itself == organisation or not _said_itself(facts, one)]
+    if control.get("state") == "ended" or kind.connection == "ends":
+        return {"connections": ended(facts.connections, [one for one in same if one in its_own], at, event.header.event_id)}
+    gone = [one for one in its_own if one not in same] if kind.connection == "replaces" else []
     connections = ended(facts.connections, gone, at, event.header.event_id)
     if len(same) >= _MOST:
         return {"connections": connections}
     since = instant_of(control.get("since")) or at
     new = Connection(relation=relation, organisation=organisation, since=since, event_id=event.header.event_id)
     return {"connections": (*connections, new)}
+
+
+def _said_itself(facts: Facts, tie: Connection) -> bool:
+    """Tell whether an organisation said of itself that it has to do with the child: nobody else ends that."""
+    return organisation_of(AgencyId(facts.voices.get(tie.event_id, ""))) == tie.organisation
 
 
 def _told(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes

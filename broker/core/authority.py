@@ -6,10 +6,13 @@ What is not, is no dead letter: it may have been meant to protect a child, so a 
 from collections.abc import Callable, Mapping
 
 from broker.core.betrayal import PROTECTS
+from broker.core.claims import doubtful_claim
 from broker.core.corrections import takes_back
 from broker.core.dates import instant_of
 from broker.core.event import Control, Event, Sector
-from broker.core.policy import Effect, Policy, Question
+from broker.core.facts import Facts
+from broker.core.policy import Effect, EventKind, Policy, Question
+from broker.core.registers import Registers
 
 # DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
 SET_BY: Mapping[str, frozenset[Sector]] = {
@@ -25,11 +28,17 @@ _STATES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def unfit(event: Event, policy: Policy) -> str:
-    """Return why a control event may not simply set what it sets; empty when it may, and for every other event."""
+def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> str:
+    """Return why an event may not simply change what is known of the child, as it is now; empty when it may."""
+    if takes_back(event):
+        return ""
     kind = policy.events.get(event.header.event_type)
-    sets = (kind.control if kind else None) or ""
-    if sets not in _STATES or takes_back(event):
+    return doubtful_claim(event, facts, kind, registers) or (_unfit_control(event, kind, policy) if kind else "")
+
+
+def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:
+    sets = kind.control or ""
+    if sets not in _STATES:
         return ""
     control = event.control
     if control is None:
@@ -43,9 +52,11 @@ def unfit(event: Event, policy: Policy) -> str:
 
 
 def keeps_back(event: Event, policy: Policy) -> bool:
-    """Tell whether a control event may keep something back, so that nothing goes while it waits."""
-    if event.header.event_type in policy.events and policy.events[event.header.event_type].control != "finding":
-        return True
+    """Tell whether an event may keep something back, so that nothing goes while it waits."""
+    kind = policy.events.get(event.header.event_type)
+    sets = kind.control if kind else None
+    if sets != "finding":
+        return sets in _STATES if sets else bool(event.header.excluded)
     named = (event.control or {}).get("kind") or ""
     rules = (one for one in policy.rules if one.effect is Effect.WITHHOLD)
     asked = {value for rule in rules for one in rule.when if one.about is Question.FINDING for value in one.values}

@@ -10,6 +10,7 @@ from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
 from broker.core.authority import keeps_back, unfit
 from broker.core.betrayal import would_go, would_stay
+from broker.core.claims import asked_about
 from broker.core.clocks import calendars, due_at, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
@@ -88,7 +89,7 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     if known == OVERTAKEN and event.header.supersedes is None:
         raise StaleVersionError("a later version of this record was taken before: nothing to do")
     foreign = not corrections.is_of(facts, event)
-    doubt = _FOREIGN if foreign else unfit(event, rules.policy)
+    doubt = _FOREIGN if foreign else unfit(event, facts, rules.policy, rules.registers)
     if facts.holds or doubt:
         binds = foreign or (bool(doubt) and keeps_back(event, rules.policy))
         return _hold(facts, event, rules, doubt or _HELD, binds=binds)
@@ -239,7 +240,7 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
         verdict=verdict,
         others=verdict.others if verdict else "",
         notices=tuple(_with_due(one, after.at, rules) for one in told),
-        questions=(*_asks(event, verdict, facts, rules), *(_gap_question(one) for one in gaps)),
+        questions=(*_asks(event, verdict, facts, rules), *(_gap_question(event, one) for one in gaps)),
         unchanged=corrected.unchanged,
         concerns=(*((superseded,) if superseded else ()), *corrected.retracted, *corrected.replaced),
         ended=(*corrected.retracted, *corrected.replaced),
@@ -249,8 +250,8 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
 def _hold(facts: Facts, event: Event, rules: Rules, why: str, *, binds: bool) -> Turn:
     """Let people decide; what would correct another agency's word, or keep something back, binds the line until they have."""
     header = event.header
-    hub = hub_for(facts, event, rules.registers) or ""
-    question = Question(kind="HOLD", for_recipient=hub, about=header.event_id, why=why)
+    asked = asked_about(event, facts, rules.registers)
+    question = Question(kind="HOLD", for_recipient=asked, about=header.event_id, why=why)
     held = replace(noted(facts, event), holds=facts.holds | {header.event_id} if binds else facts.holds)
     verdict = decide(event, held, rules.policy, rules.registers, facts.at)  # on hold, everything in it is asked of the hub
     return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
@@ -336,5 +337,6 @@ def _who_decides(event: Event, asked: Decision, decisions: Sequence[Decision], f
     return seated or hub_for(facts, event, rules.registers) or event.header.producer
 
 
-def _gap_question(gap: Gap) -> Question:
-    return Question(kind="GAP", for_recipient=gap.hub or "", about=gap.role, why=gap.because)
+def _gap_question(event: Event, gap: Gap) -> Question:
+    """Ask the hub; where nobody at it may hear of the child, ask the publisher to see to it in another way."""
+    return Question(kind="GAP", for_recipient=gap.hub or event.header.producer, about=gap.role, why=gap.because)

@@ -155,7 +155,8 @@ class EventKind:
     """An event type of the catalogue: what it is and what it changes in what is known about the child.
 
     `begins` and `ends` are statuses. `connection` says what it does to the tie between the child and an organisation in
-    `relation`. `control` is what a control event sets. `nobody` says why no rule names anybody.
+    `relation`, and `for_others` that one organisation may name another in it. `control` is what a control event sets. `nobody`
+    says why no rule names anybody.
     """
 
     name: str
@@ -167,6 +168,7 @@ class EventKind:
     connection: Literal["begins", "ends", "replaces"] | None = None
     relation: str | None = None
     control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "retraction"] | None = None
+    for_others: bool = False
     registers_person: bool = False
     opens_matter: bool = False
     closes_matter: bool = False

@@ -42,9 +42,23 @@ def seats(roles: Sequence[Role], known: Known, facts: Facts, registers: Register
 
 
 def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | None:
-    """Return who hears a gap about this child: the hub of its area, or the hub's alternate when the hub is in conflict."""
+    """Return who hears a gap about this child and decides what nobody else can.
+
+    The hub of its area; when that is in conflict its alternate, else the area's duty team, or nobody.
+    """
     area = registers.areas.get(_home(header, facts.home_area or header.area, registers) or "")
-    return None if area is None else stand_in(area.hub, excluded_here(header, facts), registers)
+    if area is None:
+        return None
+    excluded = excluded_here(header, facts)
+    asked = (stand_in(one, excluded, registers) for one in (area.hub, area.out_of_hours) if one)
+    return next((one for one in asked if one is not None), None)
+
+
+def canonical(organisation: str) -> str:
+    """Return an organisation as everybody names it, however its scheme and its code are written; empty stays empty."""
+    scheme, _, value = organisation.strip().rpartition(":")
+    scheme = scheme.lower() or "la"
+    return f"{scheme}:{value.upper() if scheme in ('la', 'ods') else value}" if value else ""
 
 
 def organisation_of(agency: AgencyId) -> str:

@@ -83,7 +83,7 @@ class Decision:
 class Gap:
     """Somebody should be told in a role and nobody can be: the area's hub hears it.
 
-    `hub` is None when the area has no hub, or its hub is in conflict and has no alternate: then the operator hears it.
+    `hub` is None when the area has no hub, or nobody at it may hear of the child: then the publisher is asked.
     """
 
     role: RoleName

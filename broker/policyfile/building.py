@@ -137,6 +137,7 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
         connection=shape.connection,
         relation=shape.relation,
         control=shape.control,
+        for_others=shape.for_others,
         registers_person=shape.registers_person,
         opens_matter=shape.opens_matter,
         closes_matter=shape.closes_matter,

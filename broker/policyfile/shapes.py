@@ -94,6 +94,7 @@ class EventShape(_Shape):
     connection: Literal["begins", "ends", "replaces"] | None = None
     relation: Text | None = None
     control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "retraction"] | None = None
+    for_others: bool = False
     registers_person: bool = False
     opens_matter: bool = False
     closes_matter: bool = False

@@ -1,7 +1,7 @@
 """What each event changes in what is known about the child."""
 
 from broker.core.apply import apply_event
-from broker.core.event import Action, ToldFamily
+from broker.core.event import Action, Sector, ToldFamily
 from broker.core.facts import Facts
 from broker.core.identifiers import ChildRef, EventId, Millis
 from tests.core.values import AT, COUNCIL, DAY, OTHER_SCHOOL, PRACTICE, SCHOOL, a_child, an_event, england
@@ -212,8 +212,13 @@ def test_who_registers_people_says_birth_date_and_home():
     facts = after(an_event("school.pupil.registered", body={"identity": {"birth_date": "2015-05-05"}}, area="E10000002"))
     assert (facts.birth_date, facts.home_area) == ("2015-05-05", "E10000002")
 
-    moved = control("council.person.registered", 1, role="home_area", organisation="la:E10000003")
+    tie = {"role": "home_area", "organisation": "la:E10000003"}
+    by = {"producer": "E10000003", "sector": Sector.COUNCILS}
+    moved = an_event("council.person.registered", event_id=EventId("k-1"), control=tie, **by)
     assert after(moved, facts=facts).home_area == "E10000003"
+    for said_by in ({**by, "producer": "E10000004"}, {"producer": "police:1"}):
+        claimed = an_event("council.person.registered", event_id=EventId("k-2"), control=tie, **said_by)
+        assert after(claimed, facts=facts).home_area == "E10000002", "nobody says it of another"
     assert after(an_event(area="E10000009"), facts=facts).home_area == "E10000002"
 
 

@@ -222,7 +222,7 @@ class Work:
         released = [asked]
         if held_by and not self.facts.holds:
             others = (one for one in self.shelf if one.kind == HOLD and one is not asked)
-            released += [one for one in others if not unfit(codec.decode_event(one.event), rules.policy)]
+            released += [one for one in others if not self._is_unfit(one, rules)]
         self.shelf = tuple(one for one in self.shelf if one not in released)
         for one in released:
             event = codec.decode_event(one.event)
@@ -235,6 +235,9 @@ class Work:
             self._put(turn, cause, rules)
             self.outputs.append(closed_review(one, event.header, self.facts, resolution, cause))
         self._tell_released(before, rules)
+
+    def _is_unfit(self, waiting: Waiting, rules: Rules) -> bool:
+        return bool(unfit(codec.decode_event(waiting.event), self.facts, rules.policy, rules.registers))
 
     def _begin(self) -> Rules:
         """Take note of what is in force here."""

@@ -1,0 +1,123 @@
+"""What an agency may claim of a child and of others: who is involved, whose area it is, what came of a matter, whom to exclude.
+
+Every answer is the reason why a person has to look first, or empty. What only keeps order among agencies never binds the line.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from broker.core.event import Event, Sector
+from broker.core.facts import Facts
+from broker.core.identifiers import AgencyId
+from broker.core.policy import EventKind
+from broker.core.registers import Registers
+from broker.core.roles import OPEN_MATTER, canonical, hub_of, organisation_of
+from broker.core.standing import answers_for, guards, is_tied
+
+HOME_AREA = "home_area"
+_SECTOR_OF: Mapping[str, Sector] = {
+    "la": Sector.COUNCILS, "ods": Sector.HEALTH, "police": Sector.POLICE, "urn": Sector.SCHOOLS,
+    "social_care": Sector.COUNCILS, "gp": Sector.HEALTH, "hospital": Sector.HEALTH, "school": Sector.SCHOOLS,
+}  # fmt: skip
+
+
+def doubtful_claim(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> str:
+    """Return why something that an event claims has to be seen by a person first; empty when nothing has."""
+    if kind is None:
+        return _exclusion(event, facts, None, registers)
+    return next((why for check in _CHECKS if (why := check(event, facts, kind, registers))), "")
+
+
+def asked_about(event: Event, facts: Facts, registers: Registers) -> str:
+    """Return who is asked about an event that waits: the hub, else the publisher, never nobody.
+
+    Whom an agency that is nothing to the child would exclude is asked all the same: its word does not count yet.
+    """
+    header = event.header
+    unbound = header if is_tied(header, facts, registers) else replace(header, excluded=())
+    return hub_of(header, facts, registers) or hub_of(unbound, facts, registers) or header.producer
+
+
+def own_home(event: Event, kind: EventKind) -> str | None:
+    """Return the council that says of itself, where it registers the child, that the child is its own."""
+    control, header = event.control or {}, event.header
+    claimed = canonical(control.get("organisation") or "")
+    itself = kind.registers_person and header.sector is Sector.COUNCILS and claimed == organisation_of(header.producer)
+    return header.producer if itself and control.get("role") == HOME_AREA else None
+
+
+def _home(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
+    """One council answers for a child until another has taken over (R26)."""
+    if (event.control or {}).get("role") != HOME_AREA:
+        return ""
+    claimed = own_home(event, kind)
+    if claimed is None:
+        return "`home_area` is for a council to say of itself where it registers the child: ask it"
+    if facts.home_area in {None, claimed}:
+        return ""
+    return "another council answers for this child until it agrees to the transfer (R26): ask both"
+
+
+def _tie(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
+    """An event type begins and ends one relation, and each organisation's own."""
+    control = event.control or {}
+    if kind.connection is None or not control:
+        return ""
+    if control.get("role") and control.get("role") != kind.relation:
+        return f"`role` is not `{kind.relation}`, which is all that this event type speaks of: ask its publisher"
+    if control.get("state") not in {None, "begun", "ended"}:
+        return "`state` is none of begun, ended: ask its publisher"
+    named, itself = canonical(control.get("organisation") or ""), organisation_of(event.header.producer)
+    if not named or named == itself:
+        return ""
+    if not kind.for_others:
+        return "`organisation` is not the publisher: nobody begins or ends what another is to a child"
+    if kind.connection == "ends" or control.get("state") == "ended":
+        return "only an organisation itself says that it has no more to do with a child"
+    fits = _fits(named, kind.relation or "", registers)
+    return "" if fits else f"`organisation` is nobody who could be a child's {kind.relation}: ask its publisher"
+
+
+def _fits(organisation: str, relation: str, registers: Registers) -> bool:
+    """Tell whether an organisation is of the kind of a relation. One of another area need not be in the registers."""
+    scheme, _, value = organisation.partition(":")
+    known = registers.agencies.get(AgencyId(organisation))
+    sector = known.sector if known else _SECTOR_OF.get(scheme)
+    return bool(value) and sector is not None and sector is _SECTOR_OF.get(relation, sector)
+
+
+def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape
+    """A case of its own would let another council hear where a protected child is (R10)."""
+    begins = bool(kind.begins) or (kind.connection == "begins" and kind.relation == "social_care")
+    hidden = any(one.until is None for one in facts.protections)
+    if not begins or not hidden or event.header.sector is not Sector.COUNCILS:
+        return ""
+    if answers_for(event.header, facts) or organisation_of(event.header.producer) in guards(facts):
+        return ""
+    return "another council begins work with a protected child: its own council says whether it may hear of the child"
+
+
+def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
+    if not kind.closes_matter or OPEN_MATTER not in facts.referrers or answers_for(event.header, facts):
+        return ""
+    return "only the council that answers for the child says what came of a referral: ask both"
+
+
+def _exclusion(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> str:
+    """An exclusion silences (R11): it must mean somebody, come from somebody who knows the child, and leave somebody to act."""
+    header = event.header
+    if not header.excluded:
+        return ""
+    unknown = [one for one in header.excluded if one not in registers.recipients]
+    if unknown:
+        return f"`excluded` names {len(unknown)} whom the registers do not hold: ask its publisher whom it means"
+    if kind is None or not (kind.control or kind.connection):
+        return ""  # it tells of something that is not to wait; whom it means is nobody's to know (R11)
+    if not is_tied(header, facts, registers):
+        return "an agency that is nothing to the child excludes somebody: ask it why"
+    if hub_of(replace(header, excluded=()), facts, registers) and hub_of(header, facts, registers) is None:
+        return "it excludes everybody at the child's own hub: somebody there has to hear what a statute says"
+    return ""
+
+
+_CHECKS: tuple[Callable[[Event, Facts, EventKind, Registers], str], ...] = (_exclusion, _home, _tie, _second_council, _matter)

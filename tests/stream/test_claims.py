@@ -1,0 +1,159 @@
+"""Who may say what of a child (I8, I10), on the shipped rules: who would hear more, silence an alert or speak for another."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from broker.core.event import Control, Event, Header, Sector, Source
+from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId
+from broker.core.policy import Policy
+from broker.core.registers import Registers
+from broker.policyfile import load_policy
+from broker.policyfile.world import registers_for
+from tests.stream.lines import NOW, ALine
+
+SCHOOL, OTHER_SCHOOL, PRACTICE, TRUST = "urn:100001", "urn:100002", "ods:A00001", "ods:RX001"
+HOME, AWAY, FORCE = "E10000001", "E10000002", "police:1"
+SECTORS = {"urn": Sector.SCHOOLS, "ods": Sector.HEALTH, "police": Sector.POLICE}
+HUB, DUTY, DSL, TEAM, PRACTICE_DESK = "hub.home", "duty_team.home", "dsl.school", "social_worker.home", "gp.practice"
+POLICE_PROTECTION, NOTICE, CONCERN = "police.protection.used", "police.encompass.notified", "school.concern.raised"
+AT_AWAY = ("hub.away", "social_worker.away")
+
+
+@cache
+def england() -> tuple[Policy, Registers]:
+    """The shipped rules with their small world; its desks get names that can be topics."""
+    policy = load_policy()
+    world = registers_for(policy)
+    desk = {one: RecipientId(one.replace("@", ".")) for one in world.recipients}
+    recipients = {
+        desk[one]: replace(entry, id=desk[one], alternate=entry.alternate and desk[entry.alternate])
+        for one, entry in world.recipients.items()
+    }
+    areas = {
+        name: replace(area, hub=desk[area.hub], out_of_hours=area.out_of_hours and desk[area.out_of_hours])
+        for name, area in world.areas.items()
+    }
+    return policy, replace(world, recipients=recipients, areas=areas)
+
+
+def says(who: str, event_type: str, control: Control | None = None, **header: Any) -> Event:
+    """An event of an agency about the child."""
+    fields: dict[str, Any] = {
+        "event_id": EventId(f"{who}/{event_type}/{sorted((control or {}).items())}/{sorted(header.items())}"),
+        "sector": SECTORS.get(who.partition(":")[0], Sector.COUNCILS),
+        "recorded_at": Millis(NOW),
+        "occurred_at": "2026-09-20",
+        "area": who if who.startswith("E") else HOME,
+        "source": Source("s", "f", "1", "", ""),
+        **header,
+    }
+    identity = {"names": [{"given": "Ada", "family": "Wexwick", "kind": "usual"}], "birth_date": "2017-01-15"}
+    return Event(Header(event_type=event_type, producer=AgencyId(who), **fields), {"identity": identity}, control)  # type: ignore[typeddict-item] # of a test
+
+
+def tie(role: str, organisation: str, state: str = "begun") -> Control:
+    return {"role": role, "organisation": organisation, "state": state}
+
+
+def a_child(*events: Event) -> ALine:
+    """A child on roll whose own council holds it, after some events."""
+    policy, registers = england()
+    line = ALine(policy, registers=registers)
+    home = says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}"))
+    return line.take(home, says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), *events)
+
+
+def told(line: ALine, event_type: str) -> set[str]:
+    return {one["recipient"] for one in line.disclosures() if one["event_type"] == event_type}
+
+
+def questions(line: ALine) -> list[tuple[str, str]]:
+    return [(one["kind"], one["for_recipient"]) for one in line.reviews()]
+
+
+SAFE = says(HOME, "control.protection", {"kind": "safe_address", "state": "set"})
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}")),
+        says(AWAY, "council.case.opened"),
+        says(AWAY, "control.wish", {"kind": "advocate", "state": "wanted", **tie("home_area", f"la:{AWAY}")}),
+        says(AWAY, "council.person.registered", tie("home_area", f"la:{AWAY}")),
+        says(AWAY, "council.cp_plan.started"),
+    ],
+    ids=["case", "case of itself", "home by a wish", "home by a register", "plan"],
+)
+def test_no_other_council_makes_itself_one_that_hears_of_a_protected_child(claim: Event) -> None:
+    """A council that employs an abuser has a key, too (R10): its own council says whether it may hear."""
+    line = a_child(SAFE, claim, says(SCHOOL, CONCERN))
+
+    assert questions(line) == [("HOLD", HUB)]
+    assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
+    assert HUB in told(line, CONCERN), "the child's own hub hears of it all the same"
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        says(OTHER_SCHOOL, "school.pupil.left", tie("school", SCHOOL, "ended")),
+        says(TRUST, "health.gp.registered", tie("school", OTHER_SCHOOL)),
+        says(OTHER_SCHOOL, "school.pupil.registered", tie("school", SCHOOL, "ended")),
+        says(OTHER_SCHOOL, "school.pupil.registered", tie("social_care", f"la:{AWAY}")),
+        says(TRUST, "health.gp.registered", tie("gp", "banana:1")),
+    ],
+    ids=["another school's leaver", "a school by a hospital", "ended by another", "a team by a school", "nobody"],
+)
+def test_nobody_begins_or_ends_what_another_is_to_a_child(claim: Event) -> None:
+    line = a_child(claim, says(FORCE, NOTICE))
+
+    assert questions(line) == [("HOLD", HUB)]
+    assert DSL in told(line, NOTICE), "the school that has the child hears before its next day"
+
+
+def test_another_council_ends_no_case_of_the_childs_own() -> None:
+    opened = says(HOME, "council.case.opened", tie("social_care", f"la:{HOME}"))
+    closed = says(AWAY, "council.case.closed", tie("social_care", f"la:{HOME}", "ended"))
+
+    line = a_child(opened, closed, says(FORCE, POLICE_PROTECTION))
+
+    assert {HUB, DUTY, TEAM} <= told(line, POLICE_PROTECTION)
+
+
+def test_a_hospital_names_the_practice_and_takes_no_practices_own_word_away() -> None:
+    own = says(PRACTICE, "health.gp.registered", tie("gp", PRACTICE))
+    line = a_child(own, says(TRUST, "health.gp.registered", tie("gp", "ods:A00009")), says(TRUST, "health.ed.attended"))
+
+    assert PRACTICE in {one.organisation for one in line.facts().connections if one.until is None}
+
+
+@pytest.mark.parametrize("by", [AWAY, OTHER_SCHOOL])
+def test_an_agency_that_is_nothing_to_the_child_silences_nobody(by: str) -> None:
+    """R11 is for a publisher that knows of a conflict; a control event that names every desk is a question."""
+    everybody = tuple(RecipientId(one) for one in (HUB, "hub-alternate.home", DUTY, DSL))
+    claim = says(by, "control.wish", {"kind": "advocate", "state": "wanted"}, excluded=everybody)
+
+    line = a_child(claim, says(FORCE, POLICE_PROTECTION))
+
+    assert ("HOLD", HUB) in questions(line)
+    assert {HUB, DUTY} <= told(line, POLICE_PROTECTION) | {one for _, one in questions(line)}
+    assert not [one for kind, one in questions(line) if not one], "every question has somebody who can answer it"
+
+
+def test_an_exclusion_of_somebody_whom_the_registers_do_not_hold_is_a_question() -> None:
+    """In another case, or with a slip of the pen, it would exclude nobody without a word."""
+    line = a_child(says(FORCE, NOTICE, excluded=(RecipientId("DSL.SCHOOL"),)))
+
+    assert questions(line)[0] == ("HOLD", HUB)
+    assert DSL not in told(line, NOTICE)
+
+
+def test_only_the_childs_own_council_says_what_came_of_a_referral() -> None:
+    line = a_child(says(SCHOOL, CONCERN), says(AWAY, "council.referral.outcome"))
+
+    assert ("HOLD", HUB) in questions(line)
+    assert "open" in line.facts().referrers
