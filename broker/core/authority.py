@@ -13,6 +13,7 @@ from broker.core.event import Control, Event, Sector
 from broker.core.facts import Facts
 from broker.core.policy import Effect, EventKind, Policy, Question
 from broker.core.registers import Registers
+from broker.core.standing import answers_for, is_tied
 
 # DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
 SET_BY: Mapping[str, frozenset[Sector]] = {
@@ -33,7 +34,33 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
     if takes_back(event):
         return ""
     kind = policy.events.get(event.header.event_type)
-    return doubtful_claim(event, facts, kind, registers) or (_unfit_control(event, kind, policy) if kind else "")
+    if kind is None:
+        return doubtful_claim(event, facts, kind, registers)
+    claimed = doubtful_claim(event, facts, kind, registers) or _unfit_control(event, kind, policy)
+    return claimed or _unfounded(event, facts, kind, policy, registers)
+
+
+def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Registers) -> bool:
+    """Tell whether nothing goes while an event waits: it may keep something back.
+
+    It is a protection, or comes from somebody who has to do with the child.
+    """
+    kind = policy.events.get(event.header.event_type)
+    protects = kind is not None and kind.control == "protection"
+    return keeps_back(event, policy) and (protects or is_tied(event.header, facts, registers))
+
+
+def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, registers: Registers) -> str:
+    """Return why a finding needs more than its own agency's word."""
+    control = event.control or {}
+    found = policy.findings.get(control.get("kind") or "")
+    if kind.control != "finding" or found is None or control.get("state") in _ENDS:
+        return ""
+    if not is_tied(event.header, facts, registers):
+        return "an agency that is nothing to the child judges it: ask it why"
+    if found.home_confirms and not answers_for(event.header, facts):
+        return f"`{found.name}` would keep every agency's alerts back: the child's own council says whether it counts"
+    return ""
 
 
 def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:

@@ -103,6 +103,16 @@ def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -
     return "only the council that answers for the child says what came of a referral: ask both"
 
 
+def _agreement(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
+    """A no stands until the agency that heard it says otherwise: another's yes is a question (R13)."""
+    if kind.control not in ("consent", "service") or (event.control or {}).get("state") != "given":
+        return ""
+    itself = event.header.producer
+    last = {facts.voices.get(one.event_id, itself): one.state for one in facts.agreements if one.kind == kind.control}
+    said_no = any(state in ("refused", "withdrawn") for by, state in last.items() if by != itself)
+    return "another agency heard a no: ask both, and the child or family again" if said_no else ""
+
+
 def _exclusion(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> str:
     """An exclusion silences (R11): it must mean somebody, come from somebody who knows the child, and leave somebody to act."""
     header = event.header
@@ -120,4 +130,6 @@ def _exclusion(event: Event, facts: Facts, kind: EventKind | None, registers: Re
     return ""
 
 
-_CHECKS: tuple[Callable[[Event, Facts, EventKind, Registers], str], ...] = (_exclusion, _home, _tie, _second_council, _matter)
+_CHECKS: tuple[Callable[[Event, Facts, EventKind, Registers], str], ...] = (
+    _exclusion, _home, _tie, _second_council, _matter, _agreement,
+)  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
-from broker.core.authority import keeps_back, unfit
+from broker.core.authority import binds_the_line, unfit
 from broker.core.betrayal import would_go, would_stay
 from broker.core.claims import asked_about
 from broker.core.clocks import calendars, due_at, stages
@@ -91,7 +91,7 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     foreign = not corrections.is_of(facts, event)
     doubt = _FOREIGN if foreign else unfit(event, facts, rules.policy, rules.registers)
     if facts.holds or doubt:
-        binds = foreign or (bool(doubt) and keeps_back(event, rules.policy))
+        binds = foreign or (bool(doubt) and binds_the_line(event, facts, rules.policy, rules.registers))
         return _hold(facts, event, rules, doubt or _HELD, binds=binds)
     return _too_late(facts, event, rules) if known == OVERTAKEN else decide_now(facts, event, rules, at)
 

@@ -179,7 +179,8 @@ class EventKind:
 class FindingKind:
     """A judgement that people make: who may, and what follows when it runs out (`asks`: it is unknown again, `ends`).
 
-    `sectors` may publish it, none means every one; `needs` are the control fields that it must say.
+    `sectors` may publish it, none means every one; `needs` are the control fields that it must say. `home_confirms`: the child's
+    own council says whether another agency's counts.
     """
 
     name: str
@@ -189,6 +190,7 @@ class FindingKind:
     names_recipients: bool = False
     sectors: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
+    home_confirms: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ def build(shape: PolicyShape, content_digest: Digest) -> Policy:
                 names_recipients=one.names_recipients,
                 sectors=frozenset(one.sectors),
                 needs=one.needs,
+                home_confirms=one.home_confirms,
             )
             for one in shape.finding
         },

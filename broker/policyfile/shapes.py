@@ -125,6 +125,7 @@ class FindingShape(_Shape):
     names_recipients: bool = False
     sectors: tuple[Literal["police", "schools", "health", "councils"], ...] = ()
     needs: tuple[Literal["reason", "until", "concerns_event"], ...] = ()
+    home_confirms: bool = False
 
 
 class BasisShape(_Shape):

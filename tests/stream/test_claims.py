@@ -157,3 +157,62 @@ def test_only_the_childs_own_council_says_what_came_of_a_referral() -> None:
 
     assert ("HOLD", HUB) in questions(line)
     assert "open" in line.facts().referrers
+
+
+DETRIMENT: Control = {
+    "kind": "detriment",
+    "state": "made",
+    "reason": "known",
+    "until": "2027-06-01",
+    "recipients": ["hub", "duty_team"],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "no", "yes"),
+    [("control.consent", TRUST, OTHER_SCHOOL), ("control.service_agreement", HOME, FORCE)],
+)
+def test_a_no_that_one_agency_heard_is_not_undone_by_anothers_yes(kind: str, no: str, yes: str) -> None:
+    """R13: it stands until who heard it says otherwise."""
+    refused, given = says(no, kind, {"state": "refused"}), says(yes, kind, {"state": "given"})
+    line = a_child(refused, given)
+    own = a_child(refused, says(no, kind, {"state": "given"}), given)
+
+    assert [one.state for one in line.facts().agreements] == ["refused"]
+    assert ("HOLD", HUB) in questions(line)
+    assert [one.state for one in own.facts().agreements] == ["refused", "given", "given"]
+
+
+@pytest.mark.parametrize(
+    ("by", "by_role", "why"),
+    [
+        (OTHER_SCHOOL, "dsl", "a school that has nothing to do with the child"),
+        (SCHOOL, "caretaker", "nobody whose judgement it is"),
+        (SCHOOL, "dsl", "it would keep the police's alerts back, too"),
+    ],
+)
+def test_no_finding_of_detriment_silences_a_statutory_alert(by: str, by_role: str, why: str) -> None:
+    """R3, s.16LA: detriment is for the holder to attest; the child's own council says whether it counts for all."""
+    line = a_child(says(by, "control.finding", {**DETRIMENT, "by_role": by_role}), says(FORCE, POLICE_PROTECTION))
+
+    assert ("HOLD", HUB) in questions(line)
+    heard = told(line, POLICE_PROTECTION) | {
+        one["for_recipient"] for one in line.reviews() if one["event_type"] == POLICE_PROTECTION
+    }
+    assert HUB in heard, why
+
+
+def test_the_childs_own_council_makes_a_finding_of_detriment() -> None:
+    line = a_child(says(HOME, "control.finding", {**DETRIMENT, "by_role": "social_worker"}))
+
+    assert [one.kind for one in line.facts().findings] == ["detriment"]
+
+
+@pytest.mark.parametrize("kind", ["significant_harm", "coercion"])
+def test_nobody_overrides_a_refusal_whose_judgement_it_is_not(kind: str) -> None:
+    made: Control = {"kind": kind, "state": "made"}
+    by_caretaker = a_child(says(SCHOOL, "control.finding", {**made, "by_role": "caretaker"}))
+    by_stranger = a_child(says(AWAY, "control.finding", {**made, "by_role": "social_worker"}))
+
+    assert (by_caretaker.facts().findings, by_stranger.facts().findings) == ((), ())
+    assert questions(by_caretaker) == questions(by_stranger) == [("HOLD", HUB)]
