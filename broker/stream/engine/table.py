@@ -75,8 +75,10 @@ class StateTable:
         if version == mine:
             self._behind.pop(key, None)
             return None if value == self._states[key][1] else self._outgoing(key)
-        if version > seen or (version == seen and key in self._behind):
-            self._behind[key] = version
+        if key in self._behind:
+            # What was put last is on its way, after this record, and must not arrive before the outputs that it tells of. If
+            # it never arrives, whoever loads the log then finds the lower version last.
+            self._behind[key] = max(version, seen)
             return None
         return self._outgoing(key)
 
