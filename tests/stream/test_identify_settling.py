@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from broker.codec import decode_event, encode_event
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId, KeyId, RecipientId, RoleName
-from broker.core.ports import Outgoing
+from broker.core.ports import Effects, Outgoing
 from broker.core.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer
 from broker.stream.identify import children, stage, store
@@ -191,6 +191,22 @@ def test_a_registration_among_many_children_writes_a_few_of_them_and_not_all() -
 
     assert max(sizes) < 20_000
     assert sum(sizes) < 400 * 30_000
+
+
+def test_what_a_chunk_wrote_before_it_broke_off_is_not_taken_for_what_nobody_needs() -> None:
+    """The bytes of an event whose head never came: the chunk is taken again, and another worker may have written it since."""
+    runner = Runner(partitions=1)
+    runner.publish(registered(event_id="r", local="M1"))
+    runner.run()
+    done = runner.done[0]
+    runner.publish(attended(event_id="v", local="M1"), notified(event_id="w", given="Zed", family="Else"))
+    [event] = [one for one in runner.step(0, runner.log[0][done:]).state.values() if (one.key or b"").endswith(b"/e1")]
+    runner.tasks.clear()
+    runner.write(0, Effects(), state=[event])
+    again = runner.step(0, runner.log[0][done : done + 1])
+
+    assert again.state
+    assert event.key not in {one.key for one in again.state.values()}
 
 
 def test_a_rejected_record_leaves_the_roster_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

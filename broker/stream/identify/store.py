@@ -73,7 +73,8 @@ class Store:
         events = {part[1:]: parts.pop(part) for part in sorted(parts) if part.startswith(_EVENT)}
         parts.update({part: content for part, (_, content) in kept.journal.items()})
         parts = {part: content for part, content in parts.items() if content}
-        kept.ended = sorted(number for number in events if _WAITING + number not in parts)
+        # one that the head has not counted yet is of a chunk that will be taken again
+        kept.ended = sorted(number for number in events if _WAITING + number not in parts and int(number) < kept.next_number)
         return kept, parts, events
 
     def write(self, key: bytes, kept: Kept, changed: Mapping[str, bytes], events: Mapping[str, bytes], effects: Effects) -> None:
