@@ -22,7 +22,7 @@ from broker.core.publishing import InForce, faults_of
 from broker.errors import BrokerError
 
 LONGEST_LINE = 1024 * 1024
-_INSTANTS = ("recorded_at", "expires_at")
+_INSTANTS = ("recorded_at", "received_at", "expires_at")
 _PRECISE = r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?$"
 _IDS = frozenset(("event_id", "supersedes", "concerns_event"))
 _PATTERNS = {

@@ -154,6 +154,8 @@ def event_to_message(event: Event) -> Message:
             "attributes": dict(header.attributes),
             "contact_point": header.contact_point,
             "source": {name: getattr(header.source, name) for name in Source.__slots__},
+            "received_at": header.received_at,
+            "confidentiality": header.confidentiality,
         },
         **event.body,
     }

@@ -1,11 +1,14 @@
 """Messages as bytes and back."""
 
 import struct
+from io import BytesIO
 
+import fastavro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import schemas
 from broker import codec
 from broker.core.event import Action, Assertion, Control, Event, Header, QualityFinding, Sector, Source, SubjectRole, ToldFamily
 from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId
@@ -43,6 +46,8 @@ def test_an_event_survives_the_round_trip_with_all_that_it_said() -> None:
         expires_at=Millis(1_800_000_000_000),
         attributes={"grade": "high"},
         contact_point="desk 3",
+        received_at=Millis(1_790_000_000_500),
+        confidentiality={"code": "V", "source": "PD1-12"},
     )
     control = Control(kind="safe_address", state="set")
     written = Event(header, {"concern": {"grade": "high"}}, control, (QualityFinding("upn_letter", "upn", "warning"),))
@@ -129,3 +134,16 @@ def test_another_schema_than_the_expected_is_named() -> None:
 
     with pytest.raises(UnknownSchemaError, match="expected schema `event`, found `dead_letter`"):
         codec.decode_event(value)
+
+
+def test_an_event_of_the_first_released_version_is_read() -> None:
+    first = schemas.lock()["event"][0]
+    message = codec.event_to_message(an_event())
+    for name in ("received_at", "confidentiality"):
+        del message["header"][name]
+    out = BytesIO(codec.WIRE.pack(0, first["id"]))
+    out.seek(0, 2)
+    fastavro.schemaless_writer(out, fastavro.parse_schema(first["schema"]), message)
+
+    assert codec.decode_event(out.getvalue()) == codec.decode_event(codec.encode_event(an_event()))
+    assert codec.decode_header(out.getvalue()) == an_event().header

@@ -16,6 +16,7 @@ from broker.core.policy import Attribute, Condition, EventKind, FindingKind, Que
 
 Answer = bool | None
 _UNBORN = (-1, -1)
+RESTRICTED = "restricted_record"  # the protection that a source's own restriction of a record is
 ORIGINATOR = "originator"  # the role of whoever published the event in question
 
 
@@ -65,7 +66,7 @@ def know(event: Event, facts: Facts, at: Millis) -> Known:
         area=facts.home_area or event.header.area,
         ties=ties,
         held=held,
-        protections=protections_at(facts.protections, at) if facts.protections else _NONE,
+        protections=_protections(event.header, facts, at),
         findings=facts.findings,
         agreements=facts.agreements,
         wishes=facts.wishes,
@@ -76,6 +77,12 @@ def know(event: Event, facts: Facts, at: Millis) -> Known:
 def protections_at(protections: Iterable[Protection], at: Millis) -> frozenset[str]:
     """Return the kinds of protection in force at this instant; one that is lifted in it still is."""
     return frozenset([one.kind for one in protections if one.since <= at and (one.until is None or one.until >= at)])
+
+
+def _protections(header: Header, facts: Facts, at: Millis) -> frozenset[str]:
+    """What protects the child, and this record: what its own source restricts is so at once, whatever else is known."""
+    known = protections_at(facts.protections, at) if facts.protections else _NONE
+    return known | {RESTRICTED} if header.is_restricted else known
 
 
 def all_of(answers: Iterable[Answer]) -> Answer:

@@ -12,7 +12,7 @@ from broker.core.event import Event, Header
 from broker.core.identifiers import digest
 
 _LENGTH = 16  # hexadecimal digits: chance does not make two events of one id alike
-_OF_THE_WRITING = frozenset({"recorded_at", "sequence", "source"})
+_OF_THE_WRITING = frozenset({"recorded_at", "received_at", "sequence", "source"})
 _SAYS = tuple(one.name for one in fields(Header) if one.name not in _OF_THE_WRITING)
 _READ = attrgetter(*_SAYS)
 _NESTED = (dict, list, tuple)  # what a decoded event is made of

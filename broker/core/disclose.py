@@ -65,7 +65,7 @@ def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
 
     Of equal granted content the view is equal, whatever else the event holds. `facts` are those that the decision used.
     """
-    granted = _lawful(decision, facts)
+    granted = _lawful(event.header, decision, facts)
     if Category.EXISTENCE not in granted:
         return {}
     cuts = frozenset(decision.cuts)
@@ -103,9 +103,11 @@ def without(view: View, cuts: Collection[Cut]) -> View:
     return kept
 
 
-def _lawful(decision: Decision, facts: Facts) -> set[Category]:
-    """The last guard, apart from the policy: a protected child's place and numbers never leave."""
+def _lawful(header: Header, decision: Decision, facts: Facts) -> set[Category]:
+    """The last guard, apart from the policy: place and numbers of a protected child, or of a restricted record, never leave."""
     granted = set(decision.granted)
+    if header.is_restricted:
+        granted -= {Category.LOCATION, Category.CONTACT}
     if facts.protections and not PLACE_PROTECTED.isdisjoint(protections_at(facts.protections, facts.at)):
         granted -= {Category.LOCATION, Category.CONTACT}
     return granted

@@ -87,6 +87,13 @@ class Source:
     location: str
 
 
+class Confidentiality(TypedDict):
+    """How the source's own register restricts the record, and where it says so: unrestricted, restricted, very restricted."""
+
+    code: Literal["U", "R", "V"]
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """All that routing reads. Times: `occurred_at` ISO 8601 with the source's precision, the others milliseconds since 1970."""
@@ -111,6 +118,13 @@ class Header:
     expires_at: Millis | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     contact_point: str | None = None
+    received_at: Millis | None = None
+    confidentiality: Confidentiality | None = None
+
+    @property
+    def is_restricted(self) -> bool:
+        """Tell whether the source's own register keeps from everybody where the child is."""
+        return self.confidentiality is not None and self.confidentiality["code"] != "U"
 
 
 class Identifier(TypedDict, total=False):

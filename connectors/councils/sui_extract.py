@@ -233,6 +233,7 @@ class _Reading:
             sector=Sector.COUNCILS,
             area=agency.area,
             recorded_at=received,
+            received_at=received,
             sequence=received + version,
             subject_role=SubjectRole.SUBJECT,
             assertion=Assertion.FACT,

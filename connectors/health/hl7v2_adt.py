@@ -31,6 +31,7 @@ from connectors.health.hl7v2_fields import NotAMessageError, Segment, decode, mi
 from connectors.health.hl7v2_framing import Cut, cut, looks_like_hl7
 from connectors.health.hl7v2_message import Case, Message, open_message
 from connectors.health.hl7v2_person import Patient, is_adult, read_identifiers, read_patient
+from connectors.health.hl7v2_restriction import carry_over, changed_restriction, confidentiality_of
 from connectors.health.hl7v2_visit import SETTINGS, cancelled, clinical_of, hashed, note_visit, numbers_of
 
 FORMAT = "hl7v2-adt"
@@ -118,6 +119,22 @@ class _Reading:
             self._not_told["about adults"] += 1
             return
         yield from _doubts(case)
+        restriction = list(self._restriction(case))
+        if message.trigger != "A28":
+            yield from restriction
+        yield from self._meant(case)
+        if message.trigger == "A28":  # a registration makes the child known first; its own place is kept back by itself
+            yield from restriction
+
+    def _restriction(self, case: Case) -> Iterator[Event]:
+        """Protect the child where the hospital's own register restricts the record, and no longer when it says so."""
+        control = changed_restriction(self._memory, case)
+        if control:
+            yield self._event(case, "control.protection", Body(identity=case.patient.identity), control)
+
+    def _meant(self, case: Case) -> Iterator[Event | Finding]:
+        """Say what a message about a child, or perhaps about one, means by its trigger."""
+        message = case.message
         if message.trigger == "A40":
             yield from self._merge(case)
         elif message.trigger in CANCELS:
@@ -190,6 +207,7 @@ class _Reading:
             if (one["scheme"], one["value"], one.get("issuer")) not in surviving
         ]
         if losing and surviving:
+            carry_over(self._memory, losing, case.patient.identity["identifiers"])
             control = Control(kind="merge", identifiers=losing)
             yield self._event(case, "identity.merged", Body(identity=case.patient.identity), control)
         else:
@@ -236,6 +254,7 @@ class _Reading:
             producer=self._agency.id,
             sector=self._agency.sector,
             recorded_at=message.recorded_at,
+            received_at=message.received_at,
             source=Source(system, FORMAT, msh.text(12), self._piece.digest, message.place),
             action=Action.RETRACT if retracts else Action.NEW,
             supersedes=retracts,
@@ -243,6 +262,7 @@ class _Reading:
             sequence=message.recorded_at,
             subject_role=SubjectRole.SUBJECT,
             assertion=Assertion.FACT,
+            confidentiality=confidentiality_of(case),
         )
         return Event(header, body, control, tuple(case.patient.quality))
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from broker.core.event import Contact, Identifier, Identity, Location, Name, Party, QualityFinding
 from broker.core.identifiers import AgencyId, nhs_number_is_valid
@@ -20,13 +21,15 @@ KIN = {  # NK1-3: HL7 table 0063, and the English codes
     "MTH": "mother", "1M": "mother", "MOTHER": "mother", "FTH": "father", "FATHER": "father", "GRD": "carer", "FCH": "carer",
     "SIB": "sibling", "BRO": "sibling", "SIS": "sibling", "CGV": "carer", "GUARDIAN": "carer",
 }  # fmt: skip
+# PD1-12, HL7 table 0136, and the codes that the national register uses for the same.
+RESTRICTIONS: dict[str, Literal["U", "R", "V"]] = {"Y": "R", "S": "R", "R": "R", "V": "V", "N": "U", "U": "U"}
 _PRACTICE = re.compile(r"[A-Z][A-Z0-9]{2,5}")
 _POSTCODE = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?) ?(\d[A-Z]{2})")
 
 
 @dataclass(slots=True)
 class Patient:
-    """A patient as one message describes them. `practice` is `ods:` and the code; `guarded` when PD1-12 asks for protection."""
+    """A patient as one message describes them. `practice` is `ods:` and the code; `restriction` what PD1-12 says, if anything."""
 
     identity: Identity
     contact: Contact = field(default_factory=Contact)
@@ -34,7 +37,7 @@ class Patient:
     kin: list[Party] = field(default_factory=list)
     practice: str | None = None
     ethnicity: str = ""
-    guarded: bool = False
+    restriction: Literal["U", "R", "V"] | None = None
     quality: list[QualityFinding] = field(default_factory=list)
 
 
@@ -52,9 +55,9 @@ def read_patient(segments: Sequence[Segment], agency: AgencyId, facility: str) -
         identity["sex"], identity["sex_as_recorded"] = SEX.get(sex.upper(), "U"), sex
     patient.kin = [party for segment in segments if segment.name == "NK1" and (party := _kin(segment))]
     if pd1 := next((segment for segment in segments if segment.name == "PD1"), None):
-        patient.guarded = pd1.text(12).upper() == "Y"
+        patient.restriction = RESTRICTIONS.get(pd1.text(12).upper())
         patient.practice = _practice(pd1)
-    if not patient.guarded:
+    if patient.restriction in (None, "U"):
         patient.location = _home(pid.repetitions(11))
         patient.contact = _contact(pid)
     else:

@@ -118,6 +118,7 @@ class Snapshot:
             producer=self._delivery.agency.id,
             sector=self._delivery.agency.sector,
             recorded_at=self._delivery.received_at,
+            received_at=self._delivery.received_at,
             source=Source("COLLECT", FORMAT, self.term, self._digests.get(piece, ""), draft.place),
             action=action,
             supersedes=EventId(supersedes) if supersedes else None,

@@ -102,6 +102,7 @@ def headers_say_where_they_come_from(case: Case) -> None:
         header = event.header
         assert (header.producer, header.sector) == (case.agency().id, case.connector.sector)
         assert header.recorded_at <= RECEIVED
+        assert header.received_at == RECEIVED
         assert header.source.native_digest in digests
         assert header.source.format
         assert header.source.location

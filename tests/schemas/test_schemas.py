@@ -89,3 +89,9 @@ def test_a_disclosure_cannot_carry_monitoring_data_to_a_rule_nor_control_data_to
 def test_whole_schemas_stand_alone() -> None:
     for name in schemas.NAMES:
         fastavro.parse_schema(schemas.whole(name))
+
+
+def test_an_id_names_one_version_of_one_schema() -> None:
+    ids = [version["id"] for versions in schemas.lock().values() for version in versions]
+
+    assert len(ids) == len(set(ids))
