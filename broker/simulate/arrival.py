@@ -266,4 +266,5 @@ def _admission(cast: Cast, step: Step) -> Admission:
         reason=step.native.get("reason"),
         safe_address=step.native.get("address") == "safe",
         losing=cast.children[losing] if losing else None,
+        restricted=step.native.get("restricted", ""),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SMALL = ["--children", "500", "--stories", "66"]
+SMALL = ["--children", "500", "--stories", "68"]
 
 
 def run_demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

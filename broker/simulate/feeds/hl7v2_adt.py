@@ -26,6 +26,7 @@ class Admission:
     reason: str | None = None
     safe_address: bool = False
     losing: Child | None = None
+    restricted: str = ""  # PD1-12: whether the hospital's register keeps back where the child is
 
 
 def message(said: Admission) -> str:
@@ -40,7 +41,8 @@ def message(said: Admission) -> str:
         _patient(said),
     ]
     if said.practice:
-        segments.append(f"PD1|||SURGERY^^{said.practice.removeprefix('ods:')}")
+        restricted = "|" * 9 + said.restricted if said.restricted else ""
+        segments.append(f"PD1|||SURGERY^^{said.practice.removeprefix('ods:')}{restricted}")
     if said.losing:
         segments.append(f"MRG|{said.losing.record_number}^^^{_TRUST_CODE}^MR~{said.losing.nhs_number}^^^NHS^NH")
     elif said.trigger in ("A01", "A03", "A04"):
