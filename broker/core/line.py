@@ -34,6 +34,7 @@ _TAKEN_BACK = "it was taken back by its publisher before it came"
 _HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
 _FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
 _TOO_LATE = "a later version of this record was taken before: what it changed is over"
+_ELSEWHERE = "its publisher says now that it was about another child: what was said here is over"
 _SEEN = "the same event was taken before"
 _CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
 _RELEASED = "its originator has said anew to whom it is released"
@@ -105,6 +106,13 @@ def _too_late(facts: Facts, event: Event, rules: Rules) -> Turn:
     after = with_link(undone(noted(_overtaken(facts, event), event), earlier), event.header.event_id, earlier)
     gone = corrections.cancelled(corrections.marked(after, ended), event.header.event_id)
     return replace(_correct(after, event, corrections.joined(ended, gone), rules, None), others=_TOO_LATE)
+
+
+def take_away(facts: Facts, event: Event, rules: Rules) -> Turn:
+    """End what an event of this line said: a later version is about another child, or its publisher took it back."""
+    if corrections.takes_back(event):
+        return decide_now(facts, event, rules, facts.at)
+    return replace(_too_late(facts, event, rules), others=_ELSEWHERE)
 
 
 def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:

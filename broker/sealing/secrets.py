@@ -29,7 +29,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [one + other for one in _LETTERS for other in _LETTERS]  # base32 (RFC 4648) in lower case, ten bits at a time
 _PLACES = range(150, -1, -10)
 _compact = json.JSONEncoder(separators=(",", ":")).encode
-_PURPOSES = ("matching", "identifier", "child", "pseudonym", "disclosure", "token", "seal")
+_PURPOSES = ("matching", "identifier", "trail", "child", "pseudonym", "disclosure", "token", "seal")
 
 
 class Secrets:
@@ -71,6 +71,10 @@ class Secrets:
     def identifier_hash(self, scheme: str, value: str, issuer: str | None = None) -> str:
         """Return the key of an identifier's owner. `issuer` belongs to local schemes; spaces and case make no difference."""
         return "i-" + self._hash("identifier", scheme, "".join(value.split()).upper(), issuer or "")
+
+    def trail_key(self, producer: str, event_id: str) -> str:
+        """Return the key of the one place that knows where an agency's event went."""
+        return "v-" + self._hash("trail", producer, event_id)
 
     def child_ref(self, matching_key: str, event_id: EventId) -> ChildRef:
         """Return the pseudonym of the child that an event opens at a matching key."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker import codec
-from broker.core.event import Event, Sector
+from broker.core.corrections import superseded_by, takes_back
+from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
@@ -20,12 +21,14 @@ from broker.errors import EventIdError, NotPermittedError, RejectError, TimeErro
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
+from broker.stream.identify.trail import bare
 from broker.stream.topics import CANDIDATES, EVENTS, MAX_EVENT_BYTES
 
 # Records of a person from a register of people: they may open a child.
 REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
 
 _SECTOR_OF = {EVENTS[sector]: sector for sector in Sector}
+_BY_ITSELF = "n-"  # begins the key of an event that says nothing of whom it is about
 
 
 class RegistersSource(Protocol):
@@ -80,10 +83,17 @@ class _IntakeTask:
             "hub": hubs[0] if hubs else "",
             "stand_ins": hubs[1:],
         }
-        place = bytes(Position(f"{record.topic}/{record.partition}", record.offset))
-        headers = ((ORIGIN, place), (CAUSE, place))  # never the publisher's own words about where it stands
-        key = candidate_key(self.secrets, event).encode()
-        effects.outputs.append(Outgoing(CANDIDATES, key, codec.encode("candidate", message), headers))
+        place = Position(f"{record.topic}/{record.partition}", record.offset)
+        headers = ((ORIGIN, bytes(place)), (CAUSE, bytes(place)))  # never the publisher's own words about where it stands
+        trail = trail_of(self.secrets, event)
+        key = candidate_key(self.secrets, event)
+        says_nothing = key.startswith(_BY_ITSELF)
+        first = trail if trail is not None and says_nothing else key
+        effects.outputs.append(Outgoing(CANDIDATES, first.encode(), codec.encode("candidate", message), headers))
+        if trail is not None and not says_nothing:
+            value = codec.encode("candidate", {"kind": "EVENT", "event": codec.encode_event(bare(event)), "changes": True})
+            cause = bytes(place._replace(output=1))
+            effects.outputs.append(Outgoing(CANDIDATES, trail.encode(), value, ((CAUSE, cause),)))
 
     def due(self, now: int) -> Iterable[Outgoing]:  # noqa: ARG002 - the port's signature
         """Return nothing: intake has no timers."""
@@ -98,7 +108,14 @@ def candidate_key(secrets: Secrets, event: Event) -> str:
     strongest = next(iter(keys_of(event)), None)
     if strongest is not None:
         return secrets.identifier_hash(strongest.scheme, strongest.value, strongest.issuer)
-    return "n-" + secrets.identifier_hash("event", event.header.event_id)[2:]
+    return _BY_ITSELF + secrets.identifier_hash("event", event.header.event_id)[2:]
+
+
+def trail_of(secrets: Secrets, event: Event) -> str | None:
+    """Return who keeps the trail of the event that this one changes or takes back; None when it does neither."""
+    changes = takes_back(event) or event.header.action is Action.UPDATE
+    superseded = superseded_by(event) if changes else None
+    return secrets.trail_key(event.header.producer, superseded) if superseded is not None else None
 
 
 def _whole(record: Record) -> bytes:

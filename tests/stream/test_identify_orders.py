@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from broker import codec
 from broker.core.event import Event
 from broker.core.ports import Effects
-from broker.stream.topics import IDENTIFIERS, IDENTITIES, SUBJECTS
+from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES, SUBJECTS
 from tests.stream.identify_runner import STATES, Runner
 from tests.stream.people import NHS, UPN, attended, enrolled, in_care_system, merged, notified, registered
 
@@ -184,7 +184,7 @@ def test_a_usual_event_writes_where_it_was_and_not_the_whole_roster() -> None:
 
     [(topic, key)] = [place for place, one in effects.state.items() if one.value is not None]
     assert (topic, key.endswith(b"#lanes")) == (IDENTITIES, True)
-    assert [one.topic for one in effects.outputs] == [SUBJECTS]
+    assert [one.topic for one in effects.outputs] == [SUBJECTS, CANDIDATES]
 
 
 def test_state_names_no_child() -> None:

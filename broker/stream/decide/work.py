@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker import codec
-from broker.core import bells, feedback, ledger, line
+from broker.core import bells, corrections, feedback, ledger, line
 from broker.core.authority import unfit
 from broker.core.clocks import Clock, still_open
 from broker.core.corrections import superseded_by
 from broker.core.event import Event
-from broker.core.facts import Facts
+from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
 from broker.core.line import Question, Rules, Turn
 from broker.core.merging import merge
@@ -79,6 +79,9 @@ class Work:
 
     def _event(self) -> None:
         value = self.message["event"]
+        if self.message["moved_to"] is not None:
+            self._moved()
+            return
         event = codec.decode_event(_there(value))
         rules = self._begin()
         before, over = self.facts, self._over(event)
@@ -89,6 +92,23 @@ class Work:
             self._tell_released(before, rules)
             if _involved(before) != _involved(self.facts):
                 self._fill_gaps(rules)
+
+    def _moved(self) -> None:
+        """Let what was said here end: a later version of it is about another child, or it was taken back without saying whose.
+
+        It goes by the ledger of this child (I7), also while the line is held: it only takes back. Where the later version is on
+        this line too, because two records of one child were joined, nothing has moved.
+        """
+        event = codec.decode_event(_there(self.message["event"]))
+        here = self.facts.seen.get(event.header.event_id, OVERTAKEN) != OVERTAKEN
+        if here or self.message["moved_to"] == self.facts.child_ref or not corrections.is_of(self.facts, event):
+            self.facts = replace(self.facts, version=self.facts.version + 1)
+            return
+        rules, over = self._begin(), self._over(event)
+        apart = replace(event, header=replace(event.header, event_id=EventId(f"{event.header.event_id}/elsewhere")))
+        cause = replace(self._cause("event", apart, b""), event=None)
+        self._put(line.take_away(self.facts, apart, rules), cause, rules)
+        self._take_off(over, cause)
 
     def _receipt(self) -> None:
         receipt = codec.decode("receipt", _there(self.message["receipt"]))

@@ -1,7 +1,8 @@
 """The second stage: who is this child? One partition sees, in one order, every record that could be the same child.
 
-The same line carries three conversations, told apart by the key: `m-` children of one birth date, `i-` the owner of one
-identifier, `n-` an event that names neither. Each key's state says which positions of which lanes were applied (I12).
+The same line carries four conversations, told apart by the key: `m-` children of one birth date, `i-` the owner of one
+identifier, `v-` the trail of one event, `n-` an event that names nobody. Each key's state says which positions of which
+lanes were applied (I12).
 """
 
 from collections import OrderedDict
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from broker import codec
-from broker.core.event import Event, Header
+from broker.core.event import Action, Event, Header
 from broker.core.identifiers import RoleName
 from broker.core.matching import ExactMatcher, Matcher
 from broker.core.ports import CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
@@ -19,13 +20,15 @@ from broker.errors import NotPermittedError, RejectError, SignatureError, Unread
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
 from broker.stream.identify import owner as identify_owner
+from broker.stream.identify import trail
 from broker.stream.identify.children import Line
 from broker.stream.identify.roster import Roster, read_roster
 from broker.stream.identify.said import Said, said_by
 from broker.stream.identify.state import Holding, Waiting, holding_from_bytes, holding_to_bytes
 from broker.stream.identify.store import Kept, Store
+from broker.stream.identify.trail import Trail, trail_from_bytes, trail_to_bytes
 from broker.stream.identify.turn import UNIDENTIFIED, Turn
-from broker.stream.intake import RegistersSource
+from broker.stream.intake import RegistersSource, candidate_key
 from broker.stream.senders import sender_within
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES
 
@@ -76,7 +79,8 @@ class _IdentifyTask:
         message = codec.decode("candidate", record.value)
         cause = Position(f"{record.topic}/{record.partition}", record.offset)
         turn = Turn(self.stage.secrets, key.decode(errors="replace"), cause, record.timestamp)
-        take = self._take_as_owner if key.startswith(b"i-") else self._take_as_children
+        takes = {b"i-": self._take_as_owner, b"v-": self._take_as_trail}
+        take = takes.get(key[:2], self._take_as_children)
         take(_Input(record, key, message, came, turn), effects)
 
     def due(self, now: int) -> Iterable[Outgoing]:  # noqa: ARG002 - the port's signature
@@ -92,6 +96,27 @@ class _IdentifyTask:
         after = self._holding_after(before, given)
         _add(given.turn, effects)
         _put(self.identifiers, given.key, holding_to_bytes(after), _with(lanes, given.came), effects)
+
+    def _take_as_trail(self, given: "_Input", effects: Effects) -> None:
+        found = self.identifiers.get(given.key)
+        content, lanes = _state(found) if found else (b"", {})
+        if _was_applied(lanes, given.came):
+            return
+        before = trail_from_bytes(content) if content else Trail()
+        after = replace(self._trail_after(before, given), at=max(before.at, given.record.timestamp))
+        _add(given.turn, effects)
+        _put(self.identifiers, given.key, trail_to_bytes(after), _with(lanes, given.came), effects)
+
+    def _trail_after(self, before: Trail, given: "_Input") -> Trail:
+        message = given.message
+        if message["went"]:
+            return trail.went(before, message["went"], given.turn)
+        if message["changes"]:
+            return trail.changes(before, _content(message), given.turn)
+        if message["kind"] == "EVENT":
+            one, event = _event_of(message, given.record)
+            return trail.arrives(before, one, event, candidate_key(self.stage.secrets, event), given.turn)
+        raise UnreadableRecordError(f"candidate of kind {message['kind']} does not belong to the trail of an event")
 
     def _holding_after(self, before: Holding, given: "_Input") -> Holding:
         message = given.message
@@ -226,7 +251,14 @@ def _waiting(message: Mapping[str, Any], record: Record, header: Header | None =
     hubs = tuple(one for one in (message["hub"], *message["stand_ins"]) if one)
     origin = record.header(ORIGIN) or bytes(Position(f"{record.topic}/{record.partition}", record.offset))
     return Waiting(
-        header.event_id, header.producer, header.event_type, message["event"], origin, hubs, opens=message["opens_child"]
+        header.event_id,
+        header.producer,
+        header.event_type,
+        message["event"],
+        origin,
+        hubs,
+        opens=message["opens_child"],
+        supersedes=header.supersedes if header.action is Action.UPDATE else None,
     )
 
 

@@ -80,6 +80,7 @@ class Waiting:
     review: str | None = None
     candidates: tuple[str, ...] = ()
     opened_at: int = 0
+    supersedes: str | None = None  # the event of which it is a later version
 
 
 @dataclass(frozen=True)
@@ -173,14 +174,15 @@ def _waiting(one: Waiting) -> list[Any]:
         one.review,
         one.candidates,
         one.opened_at,
+        one.supersedes,
     ]
 
 
 def _waiting_from(found: list[Any]) -> Waiting:
-    event_id, producer, event_type, event, origin, hubs, hub, opens, child, review, candidates, opened_at = found
+    event_id, producer, event_type, event, origin, hubs, hub, opens, child, review, candidates, *rest = found
     content, asked = base64.b64decode(event), (tuple(hubs), hub)
     return Waiting(
-        event_id, producer, event_type, content, origin.encode(), *asked, opens, child, review, tuple(candidates), opened_at
+        event_id, producer, event_type, content, origin.encode(), *asked, opens, child, review, tuple(candidates), *rest
     )
 
 

@@ -38,6 +38,19 @@ class Turn:
         """Put an event into a child's line, byte for byte."""
         message = {"kind": "EVENT", "child_ref": child_ref, "event": one.event}
         self._write(SUBJECTS, child_ref, codec.encode("subject_record", message), one.origin)
+        self._went(child_ref, one, one.event_id, None)
+        if one.supersedes is not None:
+            self._went(child_ref, one, one.supersedes, one.supersedes)
+
+    def _went(self, child_ref: str, one: Waiting, trail: str, supersedes: str | None) -> None:
+        """Tell who keeps an event's trail where it went, or where the version went that changes it."""
+        message = {"kind": "ANSWER", "went": {"event_id": one.event_id, "supersedes": supersedes, "child_ref": child_ref}}
+        self._write(CANDIDATES, self.secrets.trail_key(one.producer, trail), codec.encode("candidate", message))
+
+    def moved(self, child_ref: str, event: bytes, to: str) -> None:
+        """Tell a child's line that what was said on it was about another child, or was taken back."""
+        message = {"kind": "EVENT", "child_ref": child_ref, "event": event, "moved_to": to}
+        self._write(SUBJECTS, child_ref, codec.encode("subject_record", message))
 
     def hand_over(self, losing: str, winning: str) -> None:
         """Tell a child's line to hand all it holds over to another's."""
@@ -45,7 +58,8 @@ class Turn:
 
     def pass_on(self, matching_key: str, one: Waiting) -> None:
         """Send an event that carries no birth date to where its child is known."""
-        message = {"kind": "EVENT", "event": one.event, "hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:])}
+        hubs = {"hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:])}
+        message = {"kind": "EVENT", "event": one.event, "opens_child": one.opens, **hubs}
         self._write(CANDIDATES, matching_key, codec.encode("candidate", message), one.origin)
 
     def claim(self, identifier: str, child_ref: str, *, given_up: bool = False) -> None:
