@@ -38,15 +38,12 @@ KINDS = {
         "Held: another review holds up this child",
         (
             ("broker reviews list", "answer the one that holds it first"),
-            ("broker reviews link {id}" + _CHILD, "or this one alone"),
+            ('broker reviews link {id} --reason "…"', "or let this one alone go on"),
         ),
     ),
     "GAP": _Kind(
         "Nobody could be told: nobody fills the role",
-        (
-            ("broker registers release FILE", "once somebody fills it in the registers"),
-            (_REJECT, "when somebody was told by hand"),
-        ),
+        ((_REJECT, "somebody was told by hand; else it closes by itself when a record says within 7 days who fills the role"),),
     ),
 }
 _FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header

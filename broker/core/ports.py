@@ -77,6 +77,7 @@ class Position(NamedTuple):
 
 
 ORIGIN = "sb_origin"  # header: position in events.* of the accepted record, for the reconciler
+ANSWERS = "sb_answers"  # header of a person's answer: the origin of the event in review; the answer itself is no record of it
 CAUSE = "sb_cause"  # header: position of the record that the last stage read, for effect once
 OUTCOME = "sb_outcome"  # header of audit entries: decided, applied, duplicate or in_review
 UNREADABLE = "sb_unreadable"  # first header of a record that is not as Kafka's clients write it: the bytes that could not be read

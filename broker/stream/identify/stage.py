@@ -15,7 +15,7 @@ from broker import codec
 from broker.core.event import Action, Event, Header
 from broker.core.identifiers import RoleName
 from broker.core.matching import ExactMatcher, Matcher
-from broker.core.ports import CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
+from broker.core.ports import ANSWERS, CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
 from broker.errors import NotPermittedError, RejectError, SignatureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
@@ -265,7 +265,7 @@ def _waiting(message: Mapping[str, Any], record: Record, header: Header | None =
 def _brought(message: Mapping[str, Any], record: Record) -> Waiting | None:
     if message["event"] is None:
         return None
-    one = _waiting(message, record)
+    one = replace(_waiting(message, record), origin=record.header(ANSWERS) or b"")
     return replace(one, hub=one.hubs[0] if one.hubs else "")
 
 

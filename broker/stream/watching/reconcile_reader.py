@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from broker import codec
 from broker.audit.books import Books
 from broker.core.balance import OUTCOMES, Balance, End
-from broker.core.ports import ORIGIN, OUTCOME, WAITS, Position, Record
+from broker.core.ports import CAUSE, ORIGIN, OUTCOME, WAITS, Position, Record
 from broker.errors import RejectError
 from broker.settings import Settings
 from broker.stream.clients import open_admin
@@ -150,8 +150,8 @@ def _audit(books: Books, record: Record) -> None:
 
 def _review(books: Books, record: Record) -> None:
     """Only an open review holds a record; one that was closed has sent it on."""
-    if record.value is None:
-        return
+    if record.value is None or record.header(CAUSE) is None:
+        return  # nothing that a stage of the broker wrote
     try:
         state = codec.decode("review", record.value)["state"]
     except RejectError:

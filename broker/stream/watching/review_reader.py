@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from broker import codec
-from broker.core.ports import ORIGIN, Outgoing, Record
+from broker.core.ports import ANSWERS, CAUSE, ORIGIN, Outgoing, Record
 from broker.errors import InputError, NotFoundError, RejectError
 from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
@@ -49,8 +49,8 @@ class _Reviews:
     found: dict[str, Review] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
-        if record.value is None:
-            return
+        if record.value is None or record.header(CAUSE) is None:
+            return  # nothing that a stage of the broker wrote
         try:
             message = codec.decode("review", record.value)
         except RejectError:
@@ -105,7 +105,9 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
         raise NotFoundError(f"review `{review.id}` is {review.message['state'].lower()} already: there is nothing to decide")
     kind = review.message["kind"]
     if kind == GAP and said.decision == LINK:
-        raise InputError(f"review `{review.id}` is a gap, nobody fills a role: fill it in the registers, then reject the review")
+        raise InputError(
+            f"review `{review.id}` is a gap, nobody fills a role: it closes by itself once somebody does, else reject it"
+        )
     resolution = {
         "review_id": review.id,
         "decision": said.decision,
@@ -113,9 +115,6 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
         "by": signer.key_id,
         "reason": said.reason,
     }
-    if kind == GAP:
-        closed = {**review.message, "state": "RESOLVED", "sealed_event": None, "resolution": resolution}
-        return _signed(signer, REVIEWS, review.id, codec.encode("review", closed), review)
     if review.message["child_ref"]:
         line = review.message["child_ref"]
         message = {"kind": "RESOLUTION", "child_ref": line, "resolution": resolution}
@@ -129,9 +128,10 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
 
 
 def _signed(signer: Signer, topic: str, key: str, value: bytes, review: Review) -> Outgoing:
+    """Sign an answer. It is no record of the event in review, which is accounted for elsewhere: refused, it ends nothing."""
     headers = signer.headers(topic, value, review.id)
     if review.origin is not None:
-        headers = ((ORIGIN, review.origin), *headers)
+        headers = ((ANSWERS, review.origin), *headers)
     return Outgoing(topic, key.encode(), value, headers)
 
 
