@@ -40,14 +40,21 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
     return claimed or _unfounded(event, facts, kind, policy, registers)
 
 
+def protects(event: Event, policy: Policy) -> bool:
+    """Tell whether an event sets a protection: it can only keep something back, so no open question may delay it."""
+    kind = policy.events.get(event.header.event_type)
+    sets = kind is not None and kind.control == "protection" and not takes_back(event)
+    return sets and (event.control or {}).get("state") == "set"
+
+
 def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Registers) -> bool:
     """Tell whether nothing goes while an event waits: it may keep something back.
 
     It is a protection, or comes from somebody who has to do with the child.
     """
     kind = policy.events.get(event.header.event_type)
-    protects = kind is not None and kind.control == "protection"
-    return keeps_back(event, policy) and (protects or is_tied(event.header, facts, registers))
+    protection = kind is not None and kind.control == "protection"
+    return keeps_back(event, policy) and (protection or is_tied(event.header, facts, registers))
 
 
 def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, registers: Registers) -> str:

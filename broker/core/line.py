@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from broker.core import corrections, ledger
 from broker.core.apply import apply_event, claimed, noted
-from broker.core.authority import binds_the_line, unfit
+from broker.core.authority import binds_the_line, protects, unfit
 from broker.core.betrayal import would_go, would_stay
 from broker.core.claims import asked_about
 from broker.core.clocks import calendars, due_at, stages
@@ -91,9 +91,11 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
         raise StaleVersionError("a later version of this record was taken before: nothing to do")
     foreign = not corrections.is_of(facts, event)
     doubt = _FOREIGN if foreign else unfit(event, facts, rules.policy, rules.registers)
-    if facts.holds or doubt:
+    if doubt or (facts.holds and not protects(event, rules.policy)):
         binds = foreign or (bool(doubt) and binds_the_line(event, facts, rules.policy, rules.registers))
         return _hold(facts, event, rules, doubt or _HELD, binds=binds)
+    if facts.holds:
+        return decide_released(facts, event, rules)
     return _too_late(facts, event, rules) if known == OVERTAKEN else decide_now(facts, event, rules, at)
 
 

@@ -244,6 +244,8 @@ class Work:
             others = (one for one in self.shelf if one.kind == HOLD and one is not asked)
             released += [one for one in others if not self._is_unfit(one, rules)]
         self.shelf = tuple(one for one in self.shelf if one not in released)
+        goes_on = [one for one in released if one is not asked or resolution["decision"] == LINK]
+        self.facts = replace(self.facts, cancelled=self.facts.cancelled | _overtaken(goes_on))
         for one in released:
             event = codec.decode_event(one.event)
             cause = replace(self._cause("event", event, one.event), origin=one.origin)
@@ -303,6 +305,14 @@ class Work:
             place=self.place,
             origin=self.record.header(ORIGIN),
         )
+
+
+def _overtaken(released: Iterable[Waiting]) -> frozenset[EventId]:
+    """Return which events that are let go on another of them takes back or changes: what is known to be wrong never goes."""
+    events = [codec.decode_event(one.event) for one in released]
+    by = {event.header.event_id: event.header.producer for event in events}
+    gone = ((superseded_by(event), event.header.producer) for event in events)
+    return frozenset(name for name, producer in gone if name is not None and by.get(name) == producer)
 
 
 def _message(kind: str, child_ref: str, **content: bytes) -> bytes:
