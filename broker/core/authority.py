@@ -58,12 +58,17 @@ def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Regist
 
 
 def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, registers: Registers) -> str:
-    """Return why a finding needs more than its own agency's word."""
+    """Return why a finding, or a protection that leaves nobody but the hub to hear, needs more than its own agency's word."""
     control = event.control or {}
-    found = policy.findings.get(control.get("kind") or "")
-    if kind.control != "finding" or found is None or control.get("state") in _ENDS:
+    if control.get("state") in _ENDS:
         return ""
-    if not is_tied(event.header, facts, registers):
+    tied = is_tied(event.header, facts, registers)
+    if kind.control == "protection" and control.get("kind") == "identity_changed":
+        return "" if tied else "an agency that is nothing to the child protects it from everybody but its hub: ask it why"
+    found = policy.findings.get(control.get("kind") or "")
+    if kind.control != "finding" or found is None:
+        return ""
+    if not tied:
         return "an agency that is nothing to the child judges it: ask it why"
     if found.home_confirms and not answers_for(event.header, facts):
         return f"`{found.name}` would keep every agency's alerts back: the child's own council says whether it counts"

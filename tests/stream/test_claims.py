@@ -12,7 +12,7 @@ from broker.core.policy import Policy
 from broker.core.registers import Registers
 from broker.policyfile import load_policy
 from broker.policyfile.world import registers_for
-from tests.stream.lines import NOW, ALine
+from tests.stream.lines import NOW, ALine, its_key
 
 SCHOOL, OTHER_SCHOOL, PRACTICE, TRUST = "urn:100001", "urn:100002", "ods:A00001", "ods:RX001"
 HOME, AWAY, FORCE = "E10000001", "E10000002", "police:1"
@@ -36,7 +36,8 @@ def england() -> tuple[Policy, Registers]:
         name: replace(area, hub=desk[area.hub], out_of_hours=area.out_of_hours and desk[area.out_of_hours])
         for name, area in world.areas.items()
     }
-    return policy, replace(world, recipients=recipients, areas=areas)
+    key = its_key(HUB)
+    return policy, replace(world, recipients=recipients, areas=areas, keys={key.id: key})
 
 
 def says(who: str, event_type: str, control: Control | None = None, **header: Any) -> Event:
@@ -157,6 +158,27 @@ def test_only_the_childs_own_council_says_what_came_of_a_referral() -> None:
 
     assert ("HOLD", HUB) in questions(line)
     assert "open" in line.facts().referrers
+
+
+def test_another_council_lets_nobody_but_the_hub_hear_of_a_child_only_when_the_hub_says_so() -> None:
+    """R16 keeps a changed identity from everybody but the hub: a word that silences so many is not for a stranger alone."""
+    changed = says(AWAY, "control.protection", {"kind": "identity_changed", "state": "set"})
+    line = a_child(changed, says(FORCE, POLICE_PROTECTION))
+
+    assert line.facts().protections == ()
+    assert ("HOLD", HUB) in questions(line)
+    assert (HUB, POLICE_PROTECTION) in {(one["for_recipient"], one["event_type"]) for one in line.reviews()}
+    assert told(line, POLICE_PROTECTION) == set(), "while it waits nothing goes that it would keep back"
+
+    line.resolve(line.reviews()[0], "REJECT")
+    assert {HUB, DUTY} <= told(line, POLICE_PROTECTION)
+
+
+def test_an_agency_that_knows_the_child_says_that_its_identity_changed() -> None:
+    line = a_child(says(HOME, "control.protection", {"kind": "identity_changed", "state": "set"}))
+
+    assert [one.kind for one in line.facts().protections] == ["identity_changed"]
+    assert questions(line) == []
 
 
 DETRIMENT: Control = {
