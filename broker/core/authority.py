@@ -77,6 +77,8 @@ def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, regi
 
 def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:
     sets = kind.control or ""
+    if sets == "wish":
+        return _unknown_wish(event.control or {}, policy)
     if sets not in _STATES:
         return ""
     control = event.control
@@ -88,6 +90,14 @@ def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:
         return "`until` is no date: ask its publisher how long it holds"
     check = _CHECKS.get(sets)
     return check(event, control, policy) if check else ""
+
+
+def _unknown_wish(control: Control, policy: Policy) -> str:
+    answers = policy.wishes.get(control.get("kind") or "")
+    if answers is None:
+        return f"`kind` is none of {', '.join(sorted(policy.wishes))}: ask its publisher what the child wishes"
+    known = control.get("state") in answers
+    return "" if known else f"`state` is none of {', '.join(sorted(answers))}: ask its publisher what the child wishes"
 
 
 def keeps_back(event: Event, policy: Policy) -> bool:

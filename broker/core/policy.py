@@ -240,6 +240,7 @@ class Policy:
     clocks: Mapping[str, ClockKind]
     obligations: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[str, str] = field(default_factory=dict)
+    wishes: Mapping[str, frozenset[str]] = field(default_factory=dict)  # what a child may wish, and the answers there are
     in_force_from: Millis = Millis(0)
     in_force_to: Millis | None = None
     memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)  # room for the compiled tables

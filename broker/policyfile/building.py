@@ -54,6 +54,7 @@ def build(shape: PolicyShape, content_digest: Digest) -> Policy:
         clocks={one.name: ClockKind(**one.model_dump()) for one in shape.clock},
         obligations={one.name: one.says for one in shape.obligation},
         outcomes={one.name: one.says for one in shape.outcome},
+        wishes={one.name: frozenset(one.values) for one in shape.wish},
         in_force_from=instant(shape.policy.in_force_from),
         in_force_to=_from(shape.policy.in_force_to),
     )

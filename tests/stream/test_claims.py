@@ -181,6 +181,17 @@ def test_an_agency_that_knows_the_child_says_that_its_identity_changed() -> None
     assert questions(line) == []
 
 
+@pytest.mark.parametrize("said", [{"kind": "advocate", "state": "rubbish"}, {"kind": "banana", "state": "wanted"}, {}])
+def test_a_wish_that_nobody_can_have_takes_no_wish_away(said: dict[str, str]) -> None:
+    """R30: a slip of the pen would leave a child that wants an advocate without one."""
+    wanted = says(HOME, "control.wish", {"kind": "advocate", "state": "wanted"})
+    line = a_child(wanted, says(SCHOOL, "control.wish", Control(**said)), says(FORCE, POLICE_PROTECTION))  # type: ignore[typeddict-item] # of a test
+
+    assert dict(line.facts().wishes) == {"advocate": "wanted"}
+    assert questions(line) == [("HOLD", HUB)]
+    assert {HUB, DUTY} <= told(line, POLICE_PROTECTION), "it keeps nothing back, so nothing waits for it"
+
+
 DETRIMENT: Control = {
     "kind": "detriment",
     "state": "made",
