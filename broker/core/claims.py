@@ -3,11 +3,11 @@
 Every answer is the reason why a person has to look first, or empty. What only keeps order among agencies never binds the line.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from broker.core.event import Event, Sector
-from broker.core.facts import Facts
+from broker.core.facts import Agreement, Facts
 from broker.core.identifiers import AgencyId
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
@@ -108,9 +108,28 @@ def _agreement(event: Event, facts: Facts, kind: EventKind, registers: Registers
     if kind.control not in ("consent", "service") or (event.control or {}).get("state") != "given":
         return ""
     itself = event.header.producer
-    last = {facts.voices.get(one.event_id, itself): one.state for one in facts.agreements if one.kind == kind.control}
-    said_no = any(state in ("refused", "withdrawn") for by, state in last.items() if by != itself)
+    heard: dict[str, list[Agreement]] = {}
+    for one in facts.agreements:
+        if one.kind == kind.control:
+            heard.setdefault(facts.voices.get(one.event_id, itself), []).append(one)
+    said_no = any(_says_no(words) for by, words in heard.items() if by != itself)
     return "another agency heard a no: ask both, and the child or family again" if said_no else ""
+
+
+def _says_no(words: Sequence[Agreement]) -> bool:
+    """Tell whether a no stands among an agency's own words, in their order: a later yes ends it that reaches as far."""
+    standing: list[Agreement] = []
+    for word in words:
+        if word.state == "given":
+            standing = [no for no in standing if not _reaches(word, no)]
+        else:
+            standing.append(word)
+    return bool(standing)
+
+
+def _reaches(yes: Agreement, no: Agreement) -> bool:
+    scopes = ((yes.recipients, no.recipients), (yes.categories, no.categories))
+    return all(not wide or (narrow and wide >= narrow) for wide, narrow in scopes)
 
 
 def _exclusion(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> str:

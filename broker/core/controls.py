@@ -25,7 +25,10 @@ def control_changes(facts: Facts, event: Event, at: Millis, kind: EventKind) -> 
 
 
 def _agreement(facts: Facts, event: Event, at: Millis, kind: str) -> _Changes:
-    """A later word on the same scope counts instead of the earlier ones, and they again when it is taken back."""
+    """A later word on the same scope counts instead of the earlier ones, and they again when it is taken back.
+
+    Each agency's words are forgotten for its own later ones only: nobody makes the line forget a no that another heard.
+    """
     control = cast("Control", event.control)
     new = Agreement(
         kind=kind,
@@ -36,8 +39,9 @@ def _agreement(facts: Facts, event: Event, at: Millis, kind: str) -> _Changes:
         categories=frozenset(control.get("categories") or ()),
         event_id=event.header.event_id,
     )
-    scope = new.kind, new.recipients, new.categories
-    earlier = [one for one in facts.agreements if (one.kind, one.recipients, one.categories) == scope]
+    scope, by = (new.kind, new.recipients, new.categories), event.header.producer
+    same = (one for one in facts.agreements if (one.kind, one.recipients, one.categories) == scope)
+    earlier = [one for one in same if facts.voices.get(one.event_id, by) == by]
     forgotten = earlier[: -(_MOST - 1)]
     return {"agreements": (*(one for one in facts.agreements if one not in forgotten), new)}
 

@@ -217,6 +217,22 @@ def test_a_no_that_one_agency_heard_is_not_undone_by_anothers_yes(kind: str, no:
 
 
 @pytest.mark.parametrize(
+    "between",
+    [
+        [says(OTHER_SCHOOL, "control.consent", {"state": "refused"}, sequence=one) for one in range(5)],
+        [says(TRUST, "control.consent", {"state": "given", "recipients": ["gp"]})],
+    ],
+    ids=["said often enough for the no to be forgotten", "a yes of the same agency for one role"],
+)
+def test_a_no_stands_whatever_is_said_of_something_less_or_by_another(between: list[Event]) -> None:
+    refused = says(TRUST, "control.consent", {"state": "refused"})
+    line = a_child(refused, *between, says(OTHER_SCHOOL, "control.consent", {"state": "given"}))
+
+    assert ("HOLD", HUB) in questions(line)
+    assert line.facts().agreements[-1].event_id == between[-1].header.event_id
+
+
+@pytest.mark.parametrize(
     ("by", "by_role", "why"),
     [
         (OTHER_SCHOOL, "dsl", "a school that has nothing to do with the child"),
