@@ -117,9 +117,9 @@ def _agreement(event: Event, facts: Facts, kind: EventKind, registers: Registers
 
 
 def _says_no(words: Sequence[Agreement]) -> bool:
-    """Tell whether a no stands among an agency's own words, in their order: a later yes ends it that reaches as far."""
+    """Tell whether a no stands among an agency's own words: a later yes ends it that reaches as far."""
     standing: list[Agreement] = []
-    for word in words:
+    for word in sorted(words, key=lambda one: one.since):
         if word.state == "given":
             standing = [no for no in standing if not _reaches(word, no)]
         else:

@@ -12,7 +12,7 @@ from broker.core.policy import Policy
 from broker.core.registers import Registers
 from broker.policyfile import load_policy
 from broker.policyfile.world import registers_for
-from tests.stream.lines import NOW, ALine, its_key
+from tests.stream.lines import CHILD, NOW, ALine, its_key
 
 SCHOOL, OTHER_SCHOOL, PRACTICE, TRUST = "urn:100001", "urn:100002", "ods:A00001", "ods:RX001"
 HOME, AWAY, FORCE = "E10000001", "E10000002", "police:1"
@@ -230,6 +230,17 @@ def test_a_no_stands_whatever_is_said_of_something_less_or_by_another(between: l
 
     assert ("HOLD", HUB) in questions(line)
     assert line.facts().agreements[-1].event_id == between[-1].header.event_id
+
+
+def test_a_no_stands_that_came_after_a_yes_in_another_record_of_the_child() -> None:
+    """A merge puts one record's words behind the other's: the instant counts, not the place."""
+    line = a_child().take(says(TRUST, "control.consent", {"state": "given"}), child="c-loser")
+    line.take(says(TRUST, "control.consent", {"state": "refused"}))
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+    assert [one.state for one in line.facts().agreements] == ["refused", "given"]
+
+    line.take(says(OTHER_SCHOOL, "control.consent", {"state": "given"}))
+    assert ("HOLD", HUB) in questions(line)
 
 
 @pytest.mark.parametrize(
