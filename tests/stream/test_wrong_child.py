@@ -155,22 +155,21 @@ def test_an_event_that_a_person_gave_to_a_child_after_its_later_version_went_to_
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_lines_hear_the_same_in_every_order_and_over_every_crash(seed: int) -> None:
-    runner = Runner(chance=random.Random(seed))
+    chance = random.Random(seed)
+    runner = Runner(chance=chance)
     alfie, bea = two_children(runner)
     said = [attended(event_id="first", **ALFIE), an_update_about(BEA), an_update_about(ALFIE, of="second", name="third")]
-    runner.chance.shuffle(said)  # type: ignore[union-attr]  # it was given
+    chance.shuffle(said)
 
     take_in(runner, *said)
     while any(runner.done.get(one, 0) < len(log) for one, log in runner.log.items()):
-        partition = runner.chance.choice([p for p, log in runner.log.items() if runner.done.get(p, 0) < len(log)])  # type: ignore[union-attr]
+        partition = chance.choice([p for p, log in runner.log.items() if runner.done.get(p, 0) < len(log)])
         begin = runner.done.get(partition, 0)
         effects = runner.step(partition, runner.log[partition][begin : begin + 2])
-        if runner.chance.random() < 0.3:  # type: ignore[union-attr]
-            runner.tasks.pop(
-                partition
-            )  # it crashed; what it wrote is there, its state up to some record, and it was not committed
+        if chance.random() < 0.3:
+            runner.tasks.pop(partition)  # it crashed; what it wrote is there, its state up to some record, uncommitted
             states = list(effects.state.values())
-            runner.write(partition, effects, state=states[: runner.chance.randint(0, len(states))])  # type: ignore[union-attr]
+            runner.write(partition, effects, state=states[: chance.randint(0, len(states))])
             continue
         runner.write(partition, effects)
         runner.done[partition] = min(begin + 2, len(runner.log[partition]))
