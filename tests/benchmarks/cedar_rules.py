@@ -39,6 +39,7 @@ def context_of(kind: EventKind, known: Known, decision: Decision) -> dict[str, A
     named = {decision.recipient, *decision.roles}
     context: dict[str, Any] = {
         "event": known.header.event_type,
+        "assertion": known.header.assertion.value.lower(),
         "roles": list(decision.roles),
         "statuses": list(known.held),
         "relations": list(known.ties),
@@ -69,6 +70,8 @@ def _test(condition: Condition, *, unknown: bool) -> str:
     about = condition.about
     if about is Question.EVENT:
         return f"{_list(sorted(condition.values))}.contains(context.event)"
+    if about is Question.ASSERTION:
+        return f"{_list(sorted(condition.values))}.contains(context.assertion)"
     if about in _SETS:
         return _set_test(_SETS[about], sorted(condition.values))
     if about is Question.AGE:
