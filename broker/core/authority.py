@@ -42,9 +42,7 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
 
 def protects(event: Event, policy: Policy) -> bool:
     """Tell whether an event sets a protection: it can only keep something back, so no open question may delay it."""
-    kind = policy.events.get(event.header.event_type)
-    sets = kind is not None and kind.control == "protection" and not takes_back(event)
-    return sets and (event.control or {}).get("state") == "set"
+    return _sets(event, policy) == "protection" and not takes_back(event) and (event.control or {}).get("state") == "set"
 
 
 def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Registers) -> bool:
@@ -52,23 +50,22 @@ def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Regist
 
     It is a protection, or comes from somebody who has to do with the child.
     """
-    kind = policy.events.get(event.header.event_type)
-    protection = kind is not None and kind.control == "protection"
-    return keeps_back(event, policy) and (protection or is_tied(event.header, facts, registers))
+    return keeps_back(event, policy) and (_sets(event, policy) == "protection" or is_tied(event.header, facts, registers))
 
 
 def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, registers: Registers) -> str:
     """Return why a finding, or a protection that leaves nobody but the hub to hear, needs more than its own agency's word."""
     control = event.control or {}
-    if control.get("state") in _ENDS:
+    named = control.get("kind") or ""
+    if kind.control not in ("protection", "finding") or control.get("state") in _ENDS:
         return ""
-    tied = is_tied(event.header, facts, registers)
-    if kind.control == "protection" and control.get("kind") == "identity_changed":
-        return "" if tied else "an agency that is nothing to the child protects it from everybody but its hub: ask it why"
-    found = policy.findings.get(control.get("kind") or "")
-    if kind.control != "finding" or found is None:
+    if kind.control == "protection":
+        by_stranger = named == "identity_changed" and not is_tied(event.header, facts, registers)
+        return "an agency that is nothing to the child protects it from everybody but its hub: ask it why" if by_stranger else ""
+    found = policy.findings.get(named)
+    if found is None:
         return ""
-    if not tied:
+    if not is_tied(event.header, facts, registers):
         return "an agency that is nothing to the child judges it: ask it why"
     if found.home_confirms and not answers_for(event.header, facts):
         return f"`{found.name}` would keep every agency's alerts back: the child's own council says whether it counts"
@@ -100,10 +97,15 @@ def _unknown_wish(control: Control, policy: Policy) -> str:
     return "" if known else f"`state` is none of {', '.join(sorted(answers))}: ask its publisher what the child wishes"
 
 
+def _sets(event: Event, policy: Policy) -> str:
+    """Return what a control event sets; empty for every other event."""
+    kind = policy.events.get(event.header.event_type)
+    return (kind.control if kind else None) or ""
+
+
 def keeps_back(event: Event, policy: Policy) -> bool:
     """Tell whether an event may keep something back, so that nothing goes while it waits."""
-    kind = policy.events.get(event.header.event_type)
-    sets = kind.control if kind else None
+    sets = _sets(event, policy)
     if sets != "finding":
         return sets in _STATES if sets else bool(event.header.excluded)
     named = (event.control or {}).get("kind") or ""

@@ -182,11 +182,6 @@ class Writer:
         self._producer = producer
         self._round_robin = 0
 
-    async def prime(self, topics: Collection[str]) -> None:
-        """Learn about topics now and at once, so that the first sends to a thousand recipients do not wait one by one."""
-        with kafka_errors(f"metadata of {len(topics)} topics"):
-            await self._producer.client.set_topics(list(topics))
-
     async def write(self, batch: Sequence[Outgoing]) -> None:
         """Send the records, in this order per partition, and return once every one is acknowledged.
 
