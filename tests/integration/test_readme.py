@@ -1,5 +1,6 @@
 """The README, followed word for word: every command in it is run, in its order, by a shell."""
 
+import json
 import os
 import re
 import shutil
@@ -9,13 +10,24 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
+
+from broker.stream.node.kafka_probe import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
 READY_SECONDS = 240
+IN_A_SENTENCE = set(re.findall(r"`((?:make|broker) [^`]+)`", README)) - {"make demo", "make test", "broker run"}
+SHORTER = {  # the same commands with less to do: what each must print
+    "make soak SECONDS=120 KILLS=10": ("make soak SECONDS=10 KILLS=2", {"kills": 2, "lost": 0, "shown_twice": 0, "misrouted": 0}),
+    "make bench": ("make bench ARGS=hl7v2_adt", {"name": "hl7v2_adt"}),
+    "make explore N=10000": ("make explore N=50", None),
+}
+WORKER = "broker run --metrics-port 9464"
 
 
 def test_every_make_target_that_the_readme_names_is_there() -> None:
@@ -27,6 +39,25 @@ def test_every_make_target_that_the_readme_names_is_there() -> None:
 def test_every_file_that_the_readme_names_is_there() -> None:
     for name in re.findall(r"\]\(([^)#]+)", README):
         assert (ROOT / name).exists(), name
+
+
+def test_every_command_that_a_sentence_of_the_readme_names_is_run_here() -> None:
+    assert {*SHORTER, WORKER} == IN_A_SENTENCE
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("named", SHORTER)
+def test_what_the_readme_says_of_measuring_runs(named: str) -> None:
+    command, printed = SHORTER[named]
+
+    ended = subprocess.run(command.split(), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
+    if printed is None:
+        assert "no fault" in ended.stdout
+    else:
+        line = json.loads(ended.stdout.splitlines()[-1])
+        assert {name: line[name] for name in printed} == printed
 
 
 @pytest.fixture
@@ -82,3 +113,30 @@ def test_the_ten_minute_tours_run_as_they_stand(place: Path) -> None:
     assert second_terminal.returncode == 0, said[-4000:]
     assert "Traceback" not in said
     assert "Osian Yarshaw" in said, "the school was told of the notice"
+    one_more_worker_serves_what_the_readme_says(place)
+
+
+def one_more_worker_serves_what_the_readme_says(place: Path) -> None:
+    port = str(free_port())
+    worker = shell(
+        f"export BROKER_SETTINGS=demo-area/broker.toml\n. .venv/bin/activate\nexec {WORKER.replace('9464', port)}", place
+    )
+    try:
+        assert served(f"http://127.0.0.1:{port}/health").strip()
+        assert b"safeguarding_unaccounted" in served(f"http://127.0.0.1:{port}/metrics")
+    finally:
+        worker.terminate()
+        said, _ = worker.communicate(timeout=30)
+    assert worker.returncode == 0, said[-2000:]
+
+
+def served(address: str) -> bytes:
+    """Return what a page says, as soon as it is there."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            with urlopen(address, timeout=10) as page:
+                return bytes(page.read())
+        except URLError:  # nobody listens yet, or /health answers 503 while the worker comes up
+            assert time.monotonic() < until, address
+            time.sleep(0.5)
