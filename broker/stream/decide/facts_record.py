@@ -5,12 +5,13 @@ A field may be added at the end of a value's class with a default; older bytes t
 """
 
 import base64
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
+
+import msgspec
 
 from broker.codec import decode_event, encode_event
 from broker.core.clocks import Clock
@@ -25,7 +26,7 @@ VERSION = b"\x01"
 # Bookkeeping of the line: no decision reads it.
 NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents", "told"})
 
-Plain = Any  # what json reads and writes
+Plain = Any  # what JSON has a form for
 _Value = TypeVar("_Value")
 
 _ROWS: Mapping[str, type] = {
@@ -173,13 +174,13 @@ def _mapping_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str
 
 
 def _dump(plain: Plain) -> bytes:
-    return VERSION + _encode(plain).encode()
+    return VERSION + msgspec.json.encode(plain)
 
 
 def _load(value: bytes) -> Plain:
     if value[:1] != VERSION:
         raise StopError("state is of a later version of this program: upgrade this worker")
-    return json.loads(value[1:])
+    return msgspec.json.decode(value[1:])
 
 
 def _all_rows(values: Iterable[Any]) -> list[list[Plain]]:
@@ -209,6 +210,5 @@ def _change(name: str) -> Callable[[Any, Any], tuple[str, Plain]]:
 _NEW, _NAMED, _PLACED = "=", "+", "#"  # a field's change: another value, more by name, rows in their places
 _NOTHING = Facts(child_ref=ChildRef(""))
 _VERSION_AT = _NAMES[Facts].index("version")
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _WRITE = tuple(_writer(name) for name in _NAMES[Facts])
 _CHANGE = tuple(_change(name) for name in _NAMES[Facts])
