@@ -90,8 +90,7 @@ def run_worker(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
     Waits with back-off while Kafka is away. Raises StopError when going on would be wrong; nothing is committed then that
     was not wholly written.
     """
-    gc.freeze()  # what was loaded by now stays
-    gc.set_threshold(_GARBAGE)
+    look_for_garbage_less()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -100,6 +99,12 @@ def run_worker(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
         _end_tasks(loop)
         asyncio.set_event_loop(None)
         loop.close()
+
+
+def look_for_garbage_less() -> None:
+    """Set this process up for what a worker does: what was loaded by now stays, and a record leaves hardly any garbage."""
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
 
 
 def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
