@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 
 from broker.core.betrayal import PROTECTS
 from broker.core.claims import doubtful_claim
-from broker.core.corrections import takes_back
+from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of
 from broker.core.event import Control, Event, Sector
 from broker.core.facts import Facts
+from broker.core.identifiers import EventId
 from broker.core.policy import Effect, EventKind, Policy, Question
 from broker.core.registers import Registers
-from broker.core.standing import answers_for, is_tied
+from broker.core.standing import answers_for, is_known_to, is_tied
 
 # DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
 SET_BY: Mapping[str, frozenset[Sector]] = {
@@ -48,9 +49,20 @@ def protects(event: Event, policy: Policy) -> bool:
 def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Registers) -> bool:
     """Tell whether nothing goes while an event waits: it may keep something back.
 
-    It is a protection, or comes from somebody who has to do with the child.
+    It is a protection, or comes from somebody who has to do with the child. To take another agency's record back keeps nothing
+    back by itself: only who is known to have to do with the child may mean that what follows from the record is wrong, and
+    never where the record keeps something back itself.
     """
+    if takes_back(event):
+        return is_known_to(event.header, facts, registers) and not _keeps_something_back(facts, superseded_by(event))
     return keeps_back(event, policy) and (_sets(event, policy) == "protection" or is_tied(event.header, facts, registers))
+
+
+def _keeps_something_back(facts: Facts, event_id: EventId | None) -> bool:
+    """Tell whether more would go if what an event said were no longer so."""
+    saying_no = (one for one in facts.agreements if one.state != "given")
+    kept = (facts.protections, facts.findings, facts.exclusions, saying_no)
+    return event_id in {one.event_id for said in kept for one in said}
 
 
 def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, registers: Registers) -> str:

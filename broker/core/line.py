@@ -33,6 +33,7 @@ GAP_BASIS, GAP_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
 _TAKEN_BACK = "it was taken back by its publisher before it came"
 _HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
 _FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
+_OVER = "its publisher took it back or changed it while a person was asked about it"
 _TOO_LATE = "a later version of this record was taken before: what it changed is over"
 _ELSEWHERE = "its publisher says now that it was about another child: what was said here is over"
 _SEEN = "the same event was taken before"
@@ -75,8 +76,11 @@ class Turn:
     ended: tuple[DisclosureId, ...] = ()  # their clocks stop: taken back, replaced, or a receipt came
 
 
-def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
+def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: Sequence[Event] = ()) -> Turn:
     """Take one event about this child: a duplicate, held, taken back before it came, a correction, or decided.
+
+    `overtaken` are the events of the same agency in review that this one takes back or changes: once it is taken, they hold
+    the line no longer.
 
     Raises StaleVersionError when a later version of the same record was taken before, NotPermittedError when its id is that
     of another agency's event, and ChangedContentError when the same id said something else before.
@@ -89,14 +93,32 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
         return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
     if known == OVERTAKEN and event.header.supersedes is None:
         raise StaleVersionError("a later version of this record was taken before: nothing to do")
-    foreign = not corrections.is_of(facts, event)
-    doubt = _FOREIGN if foreign else unfit(event, facts, rules.policy, rules.registers)
-    if doubt or (facts.holds and not protects(event, rules.policy)):
-        binds = foreign or (bool(doubt) and binds_the_line(event, facts, rules.policy, rules.registers))
-        return _hold(facts, event, rules, doubt or _HELD, binds=binds)
-    if facts.holds:
-        return decide_released(facts, event, rules)
-    return _too_late(facts, event, rules) if known == OVERTAKEN else decide_now(facts, event, rules, at)
+    doubt, left = doubt_about(facts, event, rules), without_held(facts, overtaken)
+    if doubt or (left.holds and not _acts_at_once(event, rules)):
+        return _hold(facts, event, rules, doubt)
+    if left.holds:
+        return decide_released(left, event, rules)
+    return _too_late(left, event, rules) if known == OVERTAKEN else decide_now(left, event, rules, at)
+
+
+def doubt_about(facts: Facts, event: Event, rules: Rules) -> str:
+    """Return why a person has to look at an event whatever else waits; empty when nobody has."""
+    return unfit(event, facts, rules.policy, rules.registers) if corrections.is_of(facts, event) else _FOREIGN
+
+
+def _acts_at_once(event: Event, rules: Rules) -> bool:
+    """Tell whether no open question delays an event: it sets a protection, or its publisher takes back its own word."""
+    return corrections.takes_back(event) or protects(event, rules.policy)
+
+
+def without_held(facts: Facts, overtaken: Sequence[Event]) -> Facts:
+    """Let go of what was held and is over, as versions of one chain: who takes back one of them takes back all."""
+    facts = replace(facts, holds=facts.holds - {one.header.event_id for one in overtaken})
+    for one in overtaken:
+        earlier = corrections.superseded_by(one)
+        if earlier is not None and corrections.is_of(facts, one) and not corrections.takes_back(one):
+            facts = with_link(facts, one.header.event_id, earlier)
+    return facts
 
 
 def _too_late(facts: Facts, event: Event, rules: Rules) -> Turn:
@@ -110,8 +132,12 @@ def _too_late(facts: Facts, event: Event, rules: Rules) -> Turn:
     return replace(_correct(after, event, corrections.joined(ended, gone), rules, None), others=_TOO_LATE)
 
 
-def take_away(facts: Facts, event: Event, rules: Rules) -> Turn:
-    """End what an event of this line said: a later version is about another child, or its publisher took it back."""
+def take_away(facts: Facts, event: Event, rules: Rules, overtaken: Sequence[Event] = ()) -> Turn:
+    """End what an event of this line said: a later version is about another child, or its publisher took it back.
+
+    `overtaken` as for `take_event`.
+    """
+    facts = without_held(facts, overtaken)
     if corrections.takes_back(event):
         return decide_now(facts, event, rules, facts.at)
     return replace(_too_late(facts, event, rules), others=_ELSEWHERE)
@@ -148,6 +174,11 @@ def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
         return _too_late(facts, event, rules)
     turn = decide_now(replace(facts, holds=frozenset()), event, rules, facts.at)
     return replace(turn, facts=replace(turn.facts, holds=facts.holds))
+
+
+def end_held(facts: Facts, event: Event) -> Turn:
+    """End a held event that its publisher took back or changed: nobody has to decide about it any more."""
+    return Turn(outcome=APPLIED, facts=replace(facts, holds=facts.holds - {event.header.event_id}), others=_OVER)
 
 
 def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None:
@@ -257,13 +288,15 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
     )
 
 
-def _hold(facts: Facts, event: Event, rules: Rules, why: str, *, binds: bool) -> Turn:
-    """Let people decide; what would correct another agency's word, or keep something back, binds the line until they have."""
+def _hold(facts: Facts, event: Event, rules: Rules, doubt: str) -> Turn:
+    """Let people decide; what may keep something back binds the line until they have."""
     header = event.header
-    asked = asked_about(event, facts, rules.registers)
+    asked, why = asked_about(event, facts, rules.registers), doubt or _HELD
     question = Question(kind="HOLD", for_recipient=asked, about=header.event_id, why=why)
-    held = replace(noted(facts, event), holds=facts.holds | {header.event_id} if binds else facts.holds)
-    verdict = decide(event, held, rules.policy, rules.registers, facts.at)  # on hold, everything in it is asked of the hub
+    binds = bool(doubt) and binds_the_line(event, facts, rules.policy, rules.registers)
+    on_hold = replace(noted(facts, event), holds=facts.holds | {header.event_id})
+    verdict = decide(event, on_hold, rules.policy, rules.registers, facts.at)  # everything in it is asked of the hub
+    held = on_hold if binds else replace(on_hold, holds=facts.holds)
     return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
 
 

@@ -19,11 +19,14 @@ def is_tied(header: Header, facts: Facts, registers: Registers) -> bool:
 
     Of a child of whom nobody knows where it lives everybody may speak: there is no hub yet that could be asked.
     """
+    return facts.home_area is None or is_known_to(header, facts, registers)
+
+
+def is_known_to(header: Header, facts: Facts, registers: Registers) -> bool:
+    """Tell whether something that is known says what the publisher has to do with the child."""
     home = facts.home_area
-    if home is None:
-        return True
     agency = registers.agencies.get(header.producer)
-    if header.sector in _SERVE_AN_AREA and agency is not None and agency.area == home:
+    if home is not None and header.sector in _SERVE_AN_AREA and agency is not None and agency.area == home:
         return True
     return organisation_of(header.producer) in {f"la:{home}", *_involved(facts), *facts.referrers.values(), *_heard(facts)}
 

@@ -1,8 +1,11 @@
 """While a question holds a child's line: what protects the child acts at once, and what is known to be wrong never goes."""
 
+from typing import Any
+
 import pytest
 
-from broker.core.event import Body
+from broker.core.event import Body, Event, Sector
+from broker.core.identifiers import AgencyId
 from tests.stream.lines import SCHOOL, ALine, a_protection, a_retraction, an_event, an_update, on_roll
 
 LATER = Body(concern={"grade": "low"}, location={"postcode": "ZZ1 1ZZ"})
@@ -26,7 +29,7 @@ def test_a_protection_is_in_force_at_once_though_a_question_holds_the_line() -> 
     [(a_retraction("wrong"), []), (an_update("wrong", "right", body=LATER), ["ALERT"])],
     ids=["taken back", "changed"],
 )
-def test_what_its_publisher_put_right_while_it_was_held_never_goes_as_it_was(later, kinds) -> None:
+def test_what_its_publisher_put_right_while_it_was_held_never_goes_as_it_was(later: Event, kinds: list[str]) -> None:
     line = a_held_line().take(an_event("wrong"), later)
     before = len(line.disclosures(SCHOOL))
     line.resolve(next(one for one in line.reviews() if one["event_id"] == "nonsense"), "REJECT")
@@ -34,3 +37,118 @@ def test_what_its_publisher_put_right_while_it_was_held_never_goes_as_it_was(lat
     told = line.disclosures(SCHOOL)[before:]
     assert [one["kind"] for one in told] == kinds
     assert all((one["concern"] or {}).get("grade") != "high" for one in told)
+
+
+def states(line: ALine) -> dict[str, str]:
+    """How the review of each event stands now."""
+    return {one["event_id"]: one["state"] for one in line.reviews()}
+
+
+def test_its_publisher_takes_back_a_held_event_itself_and_nobody_is_asked_about_it_any_more() -> None:
+    line = a_held_line().take(an_event("wrong"), a_retraction("wrong"))
+
+    assert states(line) == {"nonsense": "OPEN", "wrong": "WITHDRAWN"}
+    assert line.facts().holds == {"nonsense"}, "another question still holds the line"
+    assert [(one["event_id"], one["outcome"]) for one in line.audits()[-2:]] == [("back", "APPLIED"), ("wrong", "APPLIED")]
+    assert line.take(an_event("after")).audits()[-1]["outcome"] == "IN_REVIEW"
+
+
+def test_what_was_told_before_is_taken_back_at_once_though_a_question_holds_the_line() -> None:
+    line = a_held_line().take(a_retraction("told"))
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT", "RETRACTION"]
+
+
+def test_the_line_goes_on_once_the_publisher_takes_back_what_held_it() -> None:
+    line = a_held_line().take(an_event("waits"), a_retraction("nonsense"))
+
+    assert states(line) == {"nonsense": "WITHDRAWN", "waits": "WITHDRAWN"}
+    assert line.facts().holds == frozenset()
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT", "ALERT"]
+    assert [(one["event_id"], one["outcome"]) for one in line.audits()[-3:]] == [
+        ("back", "APPLIED"), ("nonsense", "APPLIED"), ("waits", "DECIDED"),
+    ]  # fmt: skip
+    origins = [dict(one.headers)["sb_origin"] for one in line.written if one.topic == "audit.v1"]
+    assert len(set(origins)) == len({one["event_id"] for one in line.audits()}), "each ends as the record that it came as"
+
+
+def test_the_line_goes_on_once_the_publisher_says_properly_what_held_it() -> None:
+    said = {"kind": "safe_address", "state": "set"}
+    line = a_held_line().take(an_update("nonsense", "proper", event_type="control.protection", body=Body(), control=said))
+
+    assert [one.kind for one in line.facts().protections] == ["safe_address"]
+    assert (states(line), line.facts().holds) == ({"nonsense": "WITHDRAWN"}, frozenset())
+
+
+def test_nobody_else_takes_a_held_event_off() -> None:
+    oak = {"producer": AgencyId("urn:100001"), "sector": Sector.SCHOOLS}
+    line = a_held_line().take(an_event("mine"), a_retraction("mine", **oak))
+
+    assert states(line) == {"nonsense": "OPEN", "mine": "OPEN", "back": "OPEN"}
+
+
+def test_to_take_back_a_held_version_takes_back_what_was_told_before_it() -> None:
+    line = a_held_line().take(an_update("told", "newer", body=LATER), a_retraction("newer"))
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT", "RETRACTION"]
+
+
+def test_two_held_versions_of_what_was_told_end_as_one_correction() -> None:
+    line = a_held_line().take(an_update("told", "newer", body=LATER), an_update("newer", "newest", body=LATER))
+    line.resolve(line.reviews()[0], "REJECT")
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT", "CORRECTION"]
+
+
+def test_a_held_update_that_comes_twice_ends_nothing() -> None:
+    twice = an_update("wrong", "right", body=LATER)
+    line = a_held_line().take(an_event("wrong"), twice, twice)
+
+    assert states(line) == {"nonsense": "OPEN", "wrong": "OPEN", "right": "OPEN"}
+
+
+def test_what_its_publisher_takes_back_waits_no_more_though_nothing_holds_the_line() -> None:
+    """A claim in doubt waits alone."""
+    doubtful = an_event("claim", excluded=("nobody-known",))
+    line = ALine().take(on_roll(), doubtful, a_retraction("claim"))
+
+    assert states(line) == {"claim": "WITHDRAWN"}
+
+
+STRANGER = {"producer": AgencyId("ods:A1"), "sector": Sector.HEALTH}
+
+
+@pytest.mark.parametrize(
+    ("who", "of", "holds"),
+    [
+        (STRANGER, "told", False),
+        ({"producer": AgencyId("urn:100001"), "sector": Sector.SCHOOLS}, "told", True),
+        ({"producer": AgencyId("urn:100001"), "sector": Sector.SCHOOLS}, "protection", False),
+    ],
+    ids=["a stranger", "the child's school", "the child's school: a protection"],
+)
+def test_another_agencys_word_against_a_record_holds_the_line_only_where_it_may_protect(
+    who: dict[str, Any], of: str, holds: bool
+) -> None:
+    """Whoever has a key could else keep every alert about a child from everybody, by taking back what is not its own."""
+    line = ALine().take(on_roll(), a_protection(), an_event("told"), a_retraction(of, **who), an_event("after"))
+
+    assert bool(line.facts().holds) is holds
+    assert line.audits()[-1]["outcome"] == ("IN_REVIEW" if holds else "DECIDED")
+    assert [one.kind for one in line.facts().protections if one.until is None] == ["safe_address"]
+    assert states(line)["back"] == "OPEN", "a person is asked all the same"
+
+
+def test_another_agencys_change_of_an_alert_waits_alone_and_nobody_is_said_to_be_told() -> None:
+    line = ALine().take(on_roll(), an_event("told"), an_update("told", "other", body=LATER, **STRANGER))
+
+    assert line.facts().holds == frozenset()
+    assert {one["outcome"] for one in line.audits()[-1]["decisions"]} == {"ASK"}
+
+
+def test_what_waits_alone_against_another_agencys_record_does_not_go_on_with_the_line() -> None:
+    line = a_held_line().take(a_retraction("told", **STRANGER))
+    line.resolve(line.reviews()[0], "REJECT")
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"]
+    assert states(line)["back"] == "OPEN"

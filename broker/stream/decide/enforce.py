@@ -157,6 +157,11 @@ def filled_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) 
     return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="somebody fills the role now and was told")
 
 
+def freed_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
+    """Make the record that takes back the review of an event that nothing holds any more."""
+    return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="what held it was taken back or changed meanwhile")
+
+
 def overtaken_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
     """Make the record that takes back a review: what it asks about was taken back or changed by its publisher."""
     return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="it was taken back or changed meanwhile")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from broker.core.identifiers import ChildRef
 from broker.sealing.secrets import Secrets
 
+ASK, GAP, HOLD = "ASK", "GAP", "HOLD"
+RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
 _CONTEXT = b"shelf"
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 from broker import codec
 from broker.core import bells, corrections, feedback, ledger, line
-from broker.core.authority import unfit
 from broker.core.clocks import Clock, still_open
-from broker.core.corrections import superseded_by
-from broker.core.event import Event
+from broker.core.event import Event, Header
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
 from broker.core.line import Question, Rules, Turn
@@ -18,14 +16,13 @@ from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import NotPermittedError, UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
-from broker.stream.decide.enforce import Cause, Enforcer, closed_review, filled_review, overtaken_review, review_id
+from broker.stream.decide.enforce import Cause, Enforcer, closed_review, filled_review, freed_review, overtaken_review, review_id
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
-from broker.stream.decide.shelf import Waiting
+from broker.stream.decide.overtaken import events_of, over_among, overtaken_by
+from broker.stream.decide.shelf import ASK, GAP, HOLD, RELEASE, Waiting
 from broker.stream.topics import SUBJECTS
 
 LINK = "LINK"
-GAP, HOLD = "GAP", "HOLD"
-RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
 GAP_STAYS = 7 * 24 * 3600 * 1000  # how long somebody who comes to the child is still told what came before them
 RELEASE_STAYS = GAP_STAYS  # how long a release still reaches what came before it; later its originator publishes it again
 _STAYS = {GAP: GAP_STAYS, RELEASE: RELEASE_STAYS}
@@ -33,6 +30,7 @@ _REJECTED = "a person decided that this does not go on"
 _SETTLED = "the hub has seen to it that somebody in this role hears"
 
 Message = dict[str, Any]
+Closing = Callable[[Waiting, Header, Facts, Cause], Outgoing]  # makes the record that closes a review
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,11 +82,13 @@ class Work:
             return
         event = codec.decode_event(_there(value))
         rules = self._begin()
-        before, over = self.facts, self._over(event)
-        turn, cause = line.take_event(before, event, rules, before.at), self._cause("event", event, value)
+        before, over = self.facts, overtaken_by(event, self.shelf, self.facts)
+        turn = line.take_event(before, event, rules, before.at, events_of(over))
+        cause = self._cause("event", event, value)
         self._put(turn, cause, rules)
         if self.shelf:
-            self._take_off([] if turn.outcome == line.IN_REVIEW else over, cause)
+            self._take_off(over if turn.outcome not in {line.IN_REVIEW, line.DUPLICATE} else [], cause)
+            self._free(before, rules, freed_review)
             self._tell_released(before, rules)
             if _involved(before) != _involved(self.facts):
                 self._fill_gaps(rules)
@@ -104,11 +104,13 @@ class Work:
         if here or self.message["moved_to"] == self.facts.child_ref or not corrections.is_of(self.facts, event):
             self.facts = replace(self.facts, version=self.facts.version + 1)
             return
-        rules, over = self._begin(), self._over(event)
+        rules, before = self._begin(), self.facts
+        over = overtaken_by(event, self.shelf, before)
         apart = replace(event, header=replace(event.header, event_id=EventId(f"{event.header.event_id}/elsewhere")))
         cause = replace(self._cause("event", apart, b""), event=None)
-        self._put(line.take_away(self.facts, apart, rules), cause, rules)
+        self._put(line.take_away(before, apart, rules, events_of(over)), cause, rules)
         self._take_off(over, cause)
+        self._free(before, rules, freed_review)
 
     def _receipt(self) -> None:
         receipt = codec.decode("receipt", _there(self.message["receipt"]))
@@ -163,7 +165,7 @@ class Work:
             raise UnknownDisclosureError("no question with this id waits on the child's line")
         rules = self._begin()
         self._check_who(asked, rules)
-        if asked.kind == "ASK":
+        if asked.kind == ASK:
             self._answer(asked, resolution, rules)
         elif asked.kind == GAP:
             self._settle(asked, resolution)
@@ -196,23 +198,19 @@ class Work:
         self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED, concerns=(event.header.event_id,)), cause, None)
         self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
 
-    def _over(self, event: Event) -> list[Waiting]:
-        """Return what waits about any version of an event that this one takes back or changes.
-
-        Nobody is asked any more about what was said before the change: to grant it would tell what is over.
-        """
-        superseded = superseded_by(event)
-        if superseded is None:
-            return []
-        root = ledger.root_of(self.facts, superseded)
-        waits = (one for one in self.shelf if one.kind != HOLD)
-        return [one for one in waits if ledger.root_of(self.facts, codec.decode_header(one.event).event_id) == root]
-
     def _take_off(self, over: list[Waiting], cause: Cause) -> None:
         """Take off what is over, and gaps that nobody filled in time."""
         for one in (one for one in over if one.kind != RELEASE):
+            if one.kind == HOLD:
+                self._end_held(one)
             self.outputs.append(overtaken_review(one, codec.decode_header(one.event), self.facts, cause))
         self.shelf = tuple(one for one in self.shelf if one not in over and not 0 < one.until <= self.facts.at)
+
+    def _end_held(self, one: Waiting) -> None:
+        """End a held event as its own record of the log: it was accepted, and nobody decides about it any more."""
+        event = codec.decode_event(one.event)
+        cause = replace(self._cause("event", event, b""), event=None, origin=one.origin)
+        self._put(line.end_held(self.facts, event), cause, None)
 
     def _fill_gaps(self, rules: Rules) -> None:
         """Try again to tell whom nobody could be told for: another organisation has come to the child."""
@@ -237,29 +235,48 @@ class Work:
 
     def _let_go(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
-        before, held_by = self.facts, self.facts.holds
-        self.facts = replace(self.facts, holds=held_by - {EventId(asked.about)})
-        released = [asked]
-        if held_by and not self.facts.holds:
-            others = (one for one in self.shelf if one.kind == HOLD and one is not asked)
-            released += [one for one in others if not self._is_unfit(one, rules)]
+        before = self.facts
+        self.shelf = tuple(one for one in self.shelf if one is not asked)
+        self.facts = replace(before, holds=before.holds - {EventId(asked.about)})
+        event = codec.decode_event(asked.event)
+
+        def closed(one: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
+            return closed_review(one, header, facts, resolution, cause)
+
+        if resolution["decision"] == LINK:
+            self._go_on([asked, *self._freed(before, rules)], rules, closed)
+        else:
+            cause = replace(self._cause("event", event, asked.event), origin=asked.origin)
+            self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED), cause, rules)
+            self.outputs.append(closed(asked, event.header, self.facts, cause))
+        self._free(before, rules, closed)
+        self._tell_released(before, rules)
+
+    def _free(self, before: Facts, rules: Rules, closed: Closing) -> None:
+        """Let everything go on that was held, once nothing holds the line any more."""
+        if freed := self._freed(before, rules):
+            self._go_on(freed, rules, closed)
+
+    def _freed(self, before: Facts, rules: Rules) -> list[Waiting]:
+        """Return what was held by nothing but the line, when it was held before and is so no more; in the order it came."""
+        if not before.holds or self.facts.holds:
+            return []
+        held = ((one, codec.decode_event(one.event)) for one in self.shelf if one.kind == HOLD)
+        return [one for one, event in held if not line.doubt_about(self.facts, event, rules)]
+
+    def _go_on(self, released: list[Waiting], rules: Rules, closed: Closing) -> None:
         self.shelf = tuple(one for one in self.shelf if one not in released)
-        goes_on = [one for one in released if one is not asked or resolution["decision"] == LINK]
-        self.facts = replace(self.facts, cancelled=self.facts.cancelled | _overtaken(goes_on))
+        over = over_among(released)
+        self.facts = line.without_held(self.facts, [one for one in events_of(released) if one.header.event_id in over])
+        self.facts = replace(self.facts, cancelled=self.facts.cancelled | over)
         for one in released:
             event = codec.decode_event(one.event)
             cause = replace(self._cause("event", event, one.event), origin=one.origin)
-            if one is asked and resolution["decision"] != LINK:
-                turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
-            else:
-                over, turn = self._over(event), line.decide_released(self.facts, event, rules)
-                self._take_off(over, cause)
+            waits = overtaken_by(event, self.shelf, self.facts)
+            turn = line.decide_released(line.without_held(self.facts, events_of(waits)), event, rules)
+            self._take_off(waits, cause)
             self._put(turn, cause, rules)
-            self.outputs.append(closed_review(one, event.header, self.facts, resolution, cause))
-        self._tell_released(before, rules)
-
-    def _is_unfit(self, waiting: Waiting, rules: Rules) -> bool:
-        return bool(unfit(codec.decode_event(waiting.event), self.facts, rules.policy, rules.registers))
+            self.outputs.append(closed(one, event.header, self.facts, cause))
 
     def _begin(self) -> Rules:
         """Take note of what is in force here."""
@@ -305,14 +322,6 @@ class Work:
             place=self.place,
             origin=self.record.header(ORIGIN),
         )
-
-
-def _overtaken(released: Iterable[Waiting]) -> frozenset[EventId]:
-    """Return which events that are let go on another of them takes back or changes: what is known to be wrong never goes."""
-    events = [codec.decode_event(one.event) for one in released]
-    by = {event.header.event_id: event.header.producer for event in events}
-    gone = ((superseded_by(event), event.header.producer) for event in events)
-    return frozenset(name for name, producer in gone if name is not None and by.get(name) == producer)
 
 
 def _message(kind: str, child_ref: str, **content: bytes) -> bytes:
