@@ -24,6 +24,8 @@ MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and
 MOST_CLOSED = 1_000
 MOST_OF_ONE_PUBLISHER = 200  # in review at once under one birth date or identifier, when it is about nobody known
 _MOST_NAMES, _MOST_PLACES, _MOST_RESEMBLING = 8, 16, 10
+_TAKEN_BACK = "its publisher took it back while a person was asked about it"
+_TOOK_BACK = "it took back what had gone nowhere yet"
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
 
 
@@ -45,12 +47,31 @@ class Line:
         if one.event_id in roster.waiting or one.event_id in roster.beyond or one.event_id in roster.closed:
             self.turn.record_end(one, "DUPLICATE")
             return
-        outcome = self._outcome(one, said)
-        if isinstance(outcome, Ask) and outcome.kind == UNIDENTIFIED:
-            check_share(one.producer, (*(w.producer for w in roster.waiting.values() if w.review), *roster.beyond.values()))
-        self._carry_out(one, said, outcome)
+        is_done, outcome = self._take_back(said), self._outcome(one, said)
+        if is_done and isinstance(outcome, Ask):
+            self._end(one, "APPLIED", _TOOK_BACK)
+        else:
+            if isinstance(outcome, Ask) and outcome.kind == UNIDENTIFIED:
+                check_share(one.producer, (*(w.producer for w in roster.waiting.values() if w.review), *roster.beyond.values()))
+            self._carry_out(one, said, outcome)
         if roster.waiting and roster.children_changed:
             self._settle()
+
+    def _take_back(self, said: Said) -> bool:
+        """Ask nobody any more about an event that went nowhere yet and that its own agency takes back."""
+        by, event_id = (said.takes_back and said.undoes) or ("", "")
+        one = self.roster.waiting.get(event_id)
+        if one is None or one.producer != by or not one.review or one.child or one.supersedes:
+            return False
+        self.turn.review(one, WITHDRAWN)
+        self._release(one)
+        self.roster.drop(one.event_id)
+        self._end(one, "APPLIED", _TAKEN_BACK)
+        return True
+
+    def _end(self, one: Waiting, outcome: str, why: str = "") -> None:
+        self.turn.record_end(one, outcome, why)
+        self.roster.set_queues(closed=(*self.roster.closed, one.event_id)[-MOST_CLOSED:])
 
     def answered(self, claim: Mapping[str, Any]) -> None:
         """Take an identifier owner's answer."""
@@ -80,8 +101,7 @@ class Line:
         elif one.opens:
             self._opened_by_person(one, said)
         else:
-            self.turn.record_end(one, "IN_REVIEW")
-            self.roster.set_queues(closed=(*self.roster.closed, one.event_id)[-MOST_CLOSED:])
+            self._end(one, "IN_REVIEW")
         self._settle()
 
     def under_review(self, review: str) -> Waiting | None:
@@ -178,7 +198,7 @@ class Line:
             self._ask(ref, new)
         if new or child.forming or any(link.state == ASKED for link in links.values()):
             return Wait()
-        return Ask(HOLD, (ref,)) if child.holds - {one.event_id} else Forward(ref)
+        return Ask(HOLD, (ref,)) if child.holds - {one.event_id} and not said.acts_at_once else Forward(ref)
 
     def _carry_out(self, one: Waiting, said: Said, outcome: Outcome) -> None:
         if isinstance(outcome, Forward):

@@ -33,6 +33,8 @@ class Said:
     merges: bool  # it joins two records of one person
     teaches: bool  # names, address and school are learned from it
     protects: bool  # a child is less safe as long as it waits
+    takes_back: bool
+    acts_at_once: bool  # it can only keep something back: once its child is certain, no question about another event delays it
     guard: str | None = None  # the guard that it sets or lifts, with who says so: nobody else lifts it
     lifts: bool = False
     excludes: tuple[Exclusion, ...] = ()
@@ -79,6 +81,8 @@ def said_by(event: Event, secrets: Secrets) -> Said:
         merges=kind == MERGE,
         teaches=kind in _TELLS,
         protects=_protects(event),
+        takes_back=takes_back(event),
+        acts_at_once=takes_back(event) or (kind == "control.protection" and control.get("state") == "set"),
         guard=f"{control.get('kind')}/{event.header.producer}" if guards else None,
         lifts=guards and control.get("state") == "lifted",
         excludes=_excludes(event),
@@ -100,11 +104,13 @@ def _undoes(event: Event) -> tuple[str, str] | None:
 
 
 def _protects(event: Event) -> bool:
-    """Tell whether a child is less safe as long as this waits: withdrawal, protection, retraction, break of identity."""
+    """Tell whether a child is less safe as long as this waits: withdrawal, protection, break of identity.
+
+    No retraction: where its agency's event went hears of it by the event's trail, whoever this one may be about.
+    """
     kind, state = event.header.event_type, (event.control or {}).get("state")
-    return (
-        event.header.action is Action.RETRACT
-        or kind in ("control.retraction", MERGE)
+    return not takes_back(event) and (
+        kind == MERGE
         or (kind == "control.consent" and state in ("withdrawn", "refused"))
         or (kind == "control.protection" and state == "set")
     )

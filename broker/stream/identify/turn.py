@@ -99,8 +99,8 @@ class Turn:
         }
         self._write(REVIEWS, review, codec.encode("review", message), one.origin)
 
-    def record_end(self, one: Waiting, outcome: str) -> None:
-        """Write the audit entry of an event that goes no further: a duplicate, or rejected by a person in review."""
+    def record_end(self, one: Waiting, outcome: str, why: str = "") -> None:
+        """Write the audit entry of an event that goes no further: a duplicate, taken back, or rejected by a person in review."""
         message = {
             "entry_id": digest(f"{self.cause.lane}@{self.cause.offset}+{self._count}/{outcome}".encode())[:32],
             "at": self.at,
@@ -112,7 +112,7 @@ class Turn:
             "producer": one.producer,
             "policy_digest": "",
             "registers_digest": "",
-            "others": "",
+            "others": why,
             "request": b"",
             "facts_version": 0,
         }
