@@ -62,6 +62,8 @@ def told(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
     yield "about", f"{words.event(review['event_type'])}, said by {words.name(review['producer'])}"
     yield "why", _named_roles(review["why"], words)
     yield "for", words.name(review["for_recipient"])
+    if review["due_at"] and review["state"] == "OPEN":
+        yield "by", f"{instant_in_words(review['due_at'])} ({review['clock'].replace('_', ' ')})"
     candidates = review["candidates"]
     if candidates:
         yield "may be", ", ".join(candidates)

@@ -24,7 +24,20 @@ from broker.stream.releases.registers import released
 from broker.stream.standing import check_key
 from broker.stream.watching.review_reader import LINK, REJECT, Answer, Review, answer, answer_to, known_children, read_reviews
 
-_PLAIN = ("review_id", "kind", "state", "for_recipient", "event_id", "event_type", "producer", "why", "opened_at")
+_PLAIN = (
+    "review_id",
+    "kind",
+    "state",
+    "for_recipient",
+    "event_id",
+    "event_type",
+    "producer",
+    "why",
+    "opened_at",
+    "accepted_at",
+    "due_at",
+    "clock",
+)
 
 
 @click.group("reviews")

@@ -57,11 +57,13 @@ class _Shares:
 
 def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], values: Values, blanket: str) -> Decision:
     """Answer for one recipient in its roles; `blanket` names a built-in reason that holds whatever the rules say."""
-    voices = _voices(plan.rules, frozenset(roles), values)
+    voices = _voices(plan, frozenset(roles), values)
     shares = _under(blanket, _shares(voices))
     voices.withhold = [one for one in voices.withhold if one.rule.categories or _touches(one.rule.cut, shares)]
     granting = [one for one in voices.grant if not one.rule.categories.isdisjoint(shares.granted)]
-    wanting = granting or [one for one in voices.ask if not one.rule.categories.isdisjoint(shares.asked)]
+    asking = [one for one in voices.ask if not one.rule.categories.isdisjoint(shares.asked)]
+    waiting = [one for one in voices.grant if not one.rule.categories.isdisjoint(shares.asked)]  # on hold, or for existence
+    wanting = granting or asking
     ladder = min(granting, key=_rung, default=None)
     decision = Decision(
         recipient=recipient,
@@ -82,6 +84,7 @@ def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], valu
         cuts=_cuts(voices, roles, plan.policy),
         wanted_by=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub"),
         statutory=any(one.rule.statutory for one in granting),
+        asked_clock=_shortest([*asking, *waiting], plan.policy),
     )
     return _with_agreed(decision, plan, values, blanket) if shares.granted else decision
 
@@ -98,20 +101,20 @@ def _with_agreed(decision: Decision, plan: Plan, values: Values, blanket: str) -
     for cut in {*less.cuts} - {*decision.cuts}:
         reach = _REACH.get(cut)
         agreed |= {*decision.granted} - {Category.EXISTENCE} if reach is None else {reach}
-    now, then = _speaking(plan, decision.roles, values), _speaking(plan, decision.roles, tuple(without))
+    now, then = (_speaking(plan, decision.roles, one) for one in (values, tuple(without)))
     spoke = tuple(sorted(now ^ then)) if agreed else ()
     return replace(decision, agreed=_ordered(Category, agreed & {*decision.granted}), agreed_by=spoke)
 
 
 def _speaking(plan: Plan, roles: tuple[RoleName, ...], values: Values) -> set[RuleId]:
-    voices = _voices(plan.rules, frozenset(roles), values)
+    voices = _voices(plan, frozenset(roles), values)
     return {one.rule.id for one in (*voices.grant, *voices.withhold)}
 
 
-def _voices(rules: Iterable[LiveRule], roles: frozenset[RoleName], values: Values) -> _Voices:
+def _voices(plan: Plan, roles: frozenset[RoleName], values: Values) -> _Voices:
     """Sort the rules that speak of these roles. A withhold is silent towards whoever holds a role that it spares."""
     found = _Voices()
-    for one in rules:
+    for one in plan.rules:
         rule = one.rule
         if (rule.to and rule.to.isdisjoint(roles)) or not rule.spare.isdisjoint(roles):
             continue
@@ -121,7 +124,18 @@ def _voices(rules: Iterable[LiveRule], roles: frozenset[RoleName], values: Value
                 found.withhold.append(one)
         elif spoken is not False:
             (found.grant if spoken else found.ask).append(one)
-    return found
+    return _allowed(found, plan.allowed) if plan.allowed and found.ask else found
+
+
+def _allowed(voices: _Voices, allowed: frozenset[Category]) -> _Voices:
+    """Let what a person has granted go by the rules that asked; what nobody was asked about then is still a question."""
+    granted = [replace(one, rule=replace(one.rule, categories=one.rule.categories & allowed)) for one in voices.ask]
+    left = [replace(one, rule=replace(one.rule, categories=one.rule.categories - allowed)) for one in voices.ask]
+    return _Voices([*voices.grant, *filter(_says, granted)], list(filter(_says, left)), voices.withhold)
+
+
+def _says(one: LiveRule) -> bool:
+    return bool(one.rule.categories)
 
 
 def _touches(cuts: frozenset[Cut], shares: _Shares) -> bool:

@@ -8,18 +8,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from broker.core import ledger
+from broker.core.answer import NOBODY
 from broker.core.clocks import DUE, ESCALATED, WARNED, WARNING_RULE, clock_id
 from broker.core.corrections import STOPS_ON
+from broker.core.decide import denied
+from broker.core.event import Event
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts, Sent
-from broker.core.identifiers import EventId, RecipientId, RoleName
+from broker.core.identifiers import AgencyId, DisclosureId, EventId, RecipientId, RoleName
 from broker.core.line import APPLIED, DECIDED, DUPLICATE, Rules, Turn
-from broker.core.notice import Notice
-from broker.core.policy import HUB, ClockKind
+from broker.core.notice import EMPTY, Notice
+from broker.core.policy import HUB, REFERRER, ClockKind
 from broker.core.registers import Area, Registers
-from broker.core.roles import area_desks, stand_in
+from broker.core.roles import alternates, area_desks, desk_at, organisation_of, stand_in
 
+UNANSWERED = "broker.review.unanswered"  # the type of what the clock of a question says, to whoever it says it
 UNCONFIRMED = "broker.alert.unconfirmed"  # the type of an escalation to somebody who was not told of the event itself
+_NO_DESK = "nobody at the agency that was asked hears of it"
 ESCALATION_BASIS, ESCALATION_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
 
 
@@ -29,6 +34,15 @@ class Bell:
 
     name: str
     stage: str = DUE
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that waits: its review, who was asked, and the event that it is about."""
+
+    review_id: str
+    by: str
+    event: Event
 
 
 _Heard = tuple[RecipientId | None, str]  # who hears a bell, if anybody, and the line of the audit about it
@@ -48,6 +62,21 @@ def take_clock(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> Turn:
     if ledger.was_told(facts, notice.event_id, told):
         return Turn(outcome=DUPLICATE, facts=facts, others="this clock rang before", concerns=about)
     return Turn(outcome=DECIDED, facts=facts, others=why, notices=(notice,), concerns=about)
+
+
+def take_question(facts: Facts, asked: Asked | None, bell: Bell, rules: Rules) -> Turn:
+    """Warn whoever was asked before the clock of a question runs out, and escalate when it has; of an answered one nothing."""
+    if asked is None:
+        return Turn(outcome=APPLIED, facts=facts, others="the question was answered, or nobody is asked any more")
+    line, header = _line_of(facts, asked, rules), asked.event.header
+    about = (asked.review_id, header.event_id)
+    told, why = _BELLS[bell.stage](facts, line, bell, rules) if line.recipient or bell.stage != WARNED else (None, _NO_DESK)
+    if told is None:
+        return Turn(outcome=APPLIED, facts=facts, others=f"a question: {why}", concerns=about)
+    notice = _unanswered(facts, line, bell, told, rules)
+    if ledger.was_told(facts, notice.event_id, told):
+        return Turn(outcome=DUPLICATE, facts=facts, others="this clock rang before", concerns=about)
+    return Turn(outcome=DECIDED, facts=facts, others=f"a question: {why}", notices=(notice,), concerns=about)
 
 
 def watched(facts: Facts, wanted: str, bell: Bell) -> Sent | None:
@@ -109,12 +138,70 @@ def _seated(wanted: Iterable[RecipientId | None], facts: Facts, line: Sent, regi
 
 
 def _area(facts: Facts, line: Sent, registers: Registers) -> Area | None:
-    recipient = registers.recipients.get(line.recipient)
-    return registers.areas.get(facts.home_area or "") or registers.areas.get(recipient.area if recipient else "")
+    recipient, agency = registers.recipients.get(line.recipient), registers.agencies.get(AgencyId(line.producer))
+    nearest = recipient.area if recipient else agency.area if agency else ""
+    return registers.areas.get(facts.home_area or "") or registers.areas.get(nearest)
 
 
 def _bell_event(line: Sent, bell: Bell) -> EventId:
     return EventId(f"{line.event_id}/{clock_id(line.disclosure_id, bell.name, bell.stage)}")
+
+
+def _line_of(facts: Facts, asked: Asked, rules: Rules) -> Sent:
+    """Return a question as a line of the ledger would have it, with everybody excluded to whom a rule denies that there is any.
+
+    An agency that was asked has its desk for what comes of a matter; where it has none it is not warned, and the hub hears.
+    """
+    header, registers = asked.event.header, rules.registers
+    line = Sent(
+        event_id=header.event_id,
+        recipient=_desk_of(asked.by, rules),
+        role=HUB,
+        disclosure_id=DisclosureId(asked.review_id),
+        categories=frozenset(),
+        view_digest=EMPTY,
+        at=facts.at,
+        event_type=header.event_type,
+        producer=header.producer,
+        excluded=frozenset(header.excluded),
+    )
+    area = _area(facts, line, registers)
+    if area is None:
+        return line
+    desks = {one for first in (area.hub, area.out_of_hours) if first for one in alternates(first, registers)}
+    hidden = {one for one in desks - {asked.by} if denied(asked.event, facts, one, rules.policy, registers)}
+    return replace(line, excluded=line.excluded | hidden)
+
+
+def _desk_of(asked: str, rules: Rules) -> RecipientId:
+    recipient = RecipientId(asked)
+    if not asked or recipient in rules.registers.recipients:
+        return recipient
+    role = rules.policy.roles.get(REFERRER)
+    desks = desk_at(role, organisation_of(AgencyId(asked)), rules.registers) if role else ()
+    return next(iter(desks), NOBODY)
+
+
+def _unanswered(facts: Facts, line: Sent, bell: Bell, told: RecipientId, rules: Rules) -> Notice:
+    """Say that a question waits: which one to whoever was asked, or was told of the event itself, else no more than that."""
+    kind, clock = rules.policy.clocks.get(bell.name), bell.name.replace("_", " ")
+    left = ((kind and kind.warn_before) or "").replace("_", " ")
+    warned = f"`{line.disclosure_id}` waits for your answer: {left} are left, then others in the area hear that."
+    late = f"`{line.disclosure_id}` was not answered within {clock}: see `broker reviews show {line.disclosure_id}`."
+    unsaid = f"A question about this child was not answered within {clock}: ask the operator, who knows whose it is."
+    because = warned if bell.stage == WARNED else late if _knows(facts, line, told) else unsaid
+    return Notice(
+        event_id=_bell_event(line, bell),
+        event_type=UNANSWERED,
+        producer="",
+        recipient=told,
+        role=line.role if bell.stage == WARNED else (kind.next if kind and bell.stage == ESCALATED else None) or HUB,
+        kind="ESCALATION",
+        because=(because,),
+        lawful_basis=ESCALATION_BASIS,
+        gateway=ESCALATION_GATEWAY,
+        rules=(WARNING_RULE,) if bell.stage == WARNED else (),
+    )
 
 
 def _warning(line: Sent, bell: Bell, kind: ClockKind | None) -> Notice:
@@ -135,9 +222,14 @@ def _warning(line: Sent, bell: Bell, kind: ClockKind | None) -> Notice:
     )
 
 
+def _knows(facts: Facts, line: Sent, told: RecipientId) -> bool:
+    """Tell whether somebody was told of the event itself."""
+    return any(one.recipient == told and (one.root or one.event_id) == (line.root or line.event_id) for one in facts.ledger)
+
+
 def _escalation(facts: Facts, line: Sent, bell: Bell, told: RecipientId, role: RoleName) -> Notice:
     """Say who is late and with what only to those who were told of the event themselves."""
-    knows = any(one.recipient == told and (one.root or one.event_id) == (line.root or line.event_id) for one in facts.ledger)
+    knows = _knows(facts, line, told)
     clock = bell.name.replace("_", " ")
     because = (
         f"`{line.recipient}` ({line.role}) has not confirmed its alert within {clock}: ask there."

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, RoleName, digest
+from broker.core.identifiers import AgencyId, DisclosureId, EventId, Millis, RecipientId, RoleName, digest
 from broker.core.policy import ClockKind
 from broker.core.registers import Calendar, Registers
 from broker.errors import PolicyError
@@ -21,6 +21,7 @@ _HORIZON = 400  # days looked ahead for a school day before the terms count as u
 _COUNTED = re.compile(r"([1-9]\d{0,2})_(hours?|working_days?|months?)")
 _SPAN = re.compile(r"([1-9]\d{0,2})_(minute|hour)s?")
 WARNED, DUE, ESCALATED = "warned", "due", "escalated"  # the stages of a clock, each with a bell of its own
+QUESTION = "q-"  # begins the id of a clock that runs while a person is asked
 WARNING_RULE = "clock-warned"  # marks the message that warns, in the place of a rule
 _STEPS = ("sent", "delivered", "read", "acted", "outcome")  # how far a recipient is, in order
 _MS = 1000
@@ -62,6 +63,11 @@ def clock_id(disclosure_id: DisclosureId, name: str, stage: str = DUE) -> str:
     return digest(f"clock\x1f{disclosure_id}\x1f{name}{own}".encode())[:32]
 
 
+def question_clock_id(review_id: str, name: str, stage: str = DUE) -> str:
+    """Derive the id of the bell of a question; it shows what it is of, for a question that was answered is kept nowhere."""
+    return QUESTION + clock_id(DisclosureId(review_id), name, stage)
+
+
 def span_of(text: str | None) -> int | None:
     """Return a length of time, `N_minutes` or `N_hours`, in milliseconds; None when the text is none."""
     counted = _SPAN.fullmatch(text or "")
@@ -83,6 +89,15 @@ def calendars(registers: Registers, organisation: str | None, area: str | None) 
     """Choose the calendars that count for an organisation in an area; one that the registers lack has weekdays only."""
     of_area = registers.calendars.get(area or "") or Calendar(of=area or "")
     return Calendars(of_area, registers.calendars.get(organisation or "") or of_area)
+
+
+def due_for(name: str, at: Millis, whose: str, registers: Registers) -> Millis:
+    """Return when a clock that starts at `at` falls due on the calendars of a recipient, or of an agency."""
+    recipient = registers.recipients.get(RecipientId(whose))
+    agency = registers.agencies.get(AgencyId(whose))
+    own = next((one for one in sorted(recipient.serves) if one in registers.calendars), None) if recipient else None
+    area = recipient.area if recipient else agency.area if agency else None
+    return due_at(name, at, calendars(registers, own, area))
 
 
 def is_clock(name: str) -> bool:

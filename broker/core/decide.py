@@ -4,19 +4,20 @@ Pure: the same event, facts, policy, registers and instant give the same verdict
 header, the facts and which parties are named, never another part of the body, so that nothing withheld can steer it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
-from broker.core.answer import NOBODY, answer
+from broker.core.answer import BUILT_IN, NOBODY, answer
 from broker.core.conditions import Known, know
-from broker.core.event import Action, Event
+from broker.core.event import Action, Category, Event
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis, RecipientId, RoleName
-from broker.core.policy import Policy
+from broker.core.policy import HUB, Policy
 from broker.core.registers import Registers
 from broker.core.roles import Seats, hub_of, seats
 from broker.core.tables import Plan, Values, plan_for
-from broker.core.verdict import Decision, Gap, Outcome, Request, Verdict
+from broker.core.verdict import Decision, Gap, Outcome, Request, Verdict, Voice
 
 _GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
 _NOBODY: frozenset[str] = frozenset()
@@ -33,7 +34,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     """
     plan = plan_for(policy, event.header.event_type, at)
     known = know(event, facts, at)
-    question = _Question(plan, known, _blanket(plan, event, facts, at))
+    question = _Question(plan, known, _blanket(plan, event, facts, at), facts.allowed)
     found = seats(plan.roles, known, facts, registers)
     decisions = [question.put(recipient, roles) for recipient, roles in found.filled.items()]
     for passed_over, why in ((found.conflicts, "conflict"), (found.narrowed, "subscription")):
@@ -42,7 +43,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     return Verdict(
         request=Request(event.header, tuple(sorted(known.parties)), facts),
         decisions=tuple(decisions),
-        gaps=_gaps(question, found, lambda: hub_of(event.header, facts, registers)),
+        gaps=_gaps(question, found, lambda: _hub(question, found, hub_of(event.header, facts, registers))),
         others=plan.others,
         alarms=plan.alarms,
         used=plan.used(question.values),
@@ -52,12 +53,25 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     )
 
 
+def denied(event: Event, facts: Facts, recipient: RecipientId, policy: Policy, registers: Registers) -> bool:
+    """Tell whether a rule denies somebody that there is anything, as whatever the registers have it; who is nothing is denied."""
+    entry = registers.recipients.get(recipient)
+    roles = tuple(sorted(one for one in entry.roles if one in policy.roles)) if entry else ()
+    if not roles:
+        return True
+    plan = plan_for(policy, event.header.event_type, facts.at)
+    said = _Question(plan, know(event, facts, facts.at), "", {}).put(recipient, roles)
+    rules = (one for one in said.reasons if one.voice is Voice.WITHHOLDS and one.rule not in BUILT_IN)
+    return any(Category.EXISTENCE in one.categories for one in rules)
+
+
 class _Question:
     """What is asked about one event, with the values of its conditions, for one recipient after the other."""
 
-    __slots__ = ("_scoped", "blanket", "known", "plan", "values")
+    __slots__ = ("_scoped", "allowed", "blanket", "known", "plan", "values")
 
-    def __init__(self, plan: Plan, known: Known, blanket: str) -> None:
+    def __init__(self, plan: Plan, known: Known, blanket: str, allowed: Mapping[RecipientId, Sequence[str]]) -> None:
+        self.allowed = allowed
         self.plan = plan
         self.known = known
         self.blanket = blanket
@@ -72,6 +86,9 @@ class _Question:
             names = frozenset((recipient, *roles))
             values = (*self._scoped, *[test(self.known, names) for test in self.plan.scoped])
         key = recipient, roles, values, self.blanket or why
+        if recipient in self.allowed:
+            plan = replace(self.plan, allowed=frozenset(map(Category, self.allowed[recipient])), memo={})
+            return answer(plan, *key)
         return self.plan.memo.get(key) or self.plan.remember(key, answer(self.plan, *key))
 
 
@@ -91,19 +108,27 @@ def _blanket(plan: Plan, event: Event, facts: Facts, at: Millis) -> str:
     return "on-hold" if facts.holds else ""
 
 
-def _gaps(question: _Question, found: Seats, hub: Callable[[], RecipientId | None]) -> tuple[Gap, ...]:
+def _hub(question: _Question, found: Seats, hub: RecipientId | None) -> tuple[RecipientId | None, Decision | None]:
+    """Return who hears a gap, and what is decided about it as whatever it is here."""
+    roles = found.filled.get(hub or NOBODY) or ((HUB,) if HUB in question.plan.policy.roles else ())
+    return hub, question.put(hub, roles) if hub and roles else None
+
+
+def _gaps(question: _Question, found: Seats, hub: Callable[[], tuple[RecipientId | None, Decision | None]]) -> tuple[Gap, ...]:
     """Return the roles in which somebody should be told and nobody can be."""
     if question.blanket:
         return ()
     if question.plan.kind is None:
-        return () if question.known.protections else (Gap(RoleName(""), hub(), _UNKNOWN_TYPE, ()),)
+        return () if question.known.protections else (Gap(RoleName(""), hub()[0], _UNKNOWN_TYPE, ()),)
     if not found.vacant and not found.narrowed:
         return ()
     gaps = []
     for role in sorted({*found.vacant, *_narrowed_duties(question, found)}):
         wanted = question.put(NOBODY, (role,))
         if wanted.outcome is not Outcome.WITHHOLD and wanted.wanted_by:
-            gaps.append(Gap(role, hub(), _GAP.format(role=role), wanted.wanted_by))
+            told, hears = hub()
+            clock = wanted.clock or wanted.asked_clock
+            gaps.append(Gap(role, told, _GAP.format(role=role), wanted.wanted_by, clock, hears))
     return tuple(gaps)
 
 

@@ -6,14 +6,16 @@ protected, no place or number is in any view, whatever a rule says (R10, I8).
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
+from broker.core.answer import BUILT_IN
 from broker.core.conditions import protections_at
-from broker.core.event import Category, Event, Header
+from broker.core.event import Assertion, Body, Category, Event, Header, Source, SubjectRole, ToldFamily
 from broker.core.facts import Facts
-from broker.core.identifiers import Digest, digest
+from broker.core.identifiers import AgencyId, Digest, RuleId, digest
 from broker.core.policy import SHAREABLE, Cut
-from broker.core.verdict import Decision
+from broker.core.verdict import Decision, Reason, Voice
 
 View = dict[str, Any]  # fields of `schemas/disclosure.avsc`
 _Group = dict[str, Any]
@@ -57,6 +59,7 @@ _PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _SAID_BY = frozenset({"producer", "contact_point"})
 _GROUPS: Mapping[str, Category] = {one.value: one for one in SHAREABLE}
+_NOTHING_MATCHES = RuleId("nothing-matches")
 _SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
 
 
@@ -77,6 +80,48 @@ def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
             if kept:
                 view[category.value] = kept
     return view
+
+
+def shown_to_hub(event: Event, hears: Decision, facts: Facts) -> Event:
+    """Return of an event what its hub may see to act where nobody fills a role: what it is granted itself, and who the child is.
+
+    Without a name nobody could see to anything. What a rule withholds from the hub is not in it.
+    """
+    kept_back = {one for reason in hears.reasons if reason.voice is Voice.WITHHOLDS for one in _denied(reason)}
+    least = {Category.EXISTENCE, Category.IDENTITY} - kept_back
+    if Category.EXISTENCE not in least:
+        return _bare(event.header, {})
+    short = hears.short if Category.IDENTITY in hears.granted else (*hears.short, Category.IDENTITY)
+    view = granted_view(event, replace(hears, granted=tuple({*hears.granted, *least}), short=short), facts)
+    return _bare(event.header, view)
+
+
+def _denied(reason: Reason) -> Collection[Category]:
+    """Return what a reason keeps back; that no rule speaks of something is no word against it."""
+    if reason.rule == _NOTHING_MATCHES:
+        return ()
+    return tuple(Category) if reason.rule in BUILT_IN else reason.categories
+
+
+def _bare(header: Header, view: View) -> Event:
+    """Return an event that says no more than a view; its type and when it was recorded are no secret to whoever is asked."""
+    said = {
+        "subject_role": SubjectRole(view.get("subject_role", "UNKNOWN")),
+        "assertion": Assertion(view.get("assertion", "NOT_SAID")),
+        "told_family": ToldFamily(view.get("told_family", "NOT_SAID")),
+        "occurred_at": view.get("occurred_at"),
+        "contact_point": view.get("contact_point"),
+        "producer": AgencyId(view.get("producer", "")),
+    }
+    kept = Header(
+        event_id=header.event_id,
+        event_type=header.event_type,
+        sector=header.sector,
+        recorded_at=header.recorded_at,
+        source=Source("", "", "", "", ""),
+        **cast("Any", said),
+    )
+    return Event(kept, cast("Body", {name: group for name, group in view.items() if name in _GROUPS}))
 
 
 def view_digest(view: View) -> Digest:

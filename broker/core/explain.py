@@ -72,6 +72,9 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
     yield f"  event {entry['event_id']} ({entry['event_type']}), audit entry {entry['entry_id']}"
     if entry["concerns"]:
         yield f"  about {', '.join(entry['concerns'])}"
+    if entry.get("decided_by"):
+        yield f"  a person decided: {words.name(entry['decided_by'])}, with the key {entry['decided_with']}"
+        yield f"  the reason given: {entry['decided_because']}"
     yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
 
 

@@ -169,3 +169,4 @@ class Facts:
     statements: Sequence[Statement] = ()  # who said what follows the last word, in the order of the line
     roots: Mapping[EventId, EventId] = field(default_factory=dict)  # later version -> the first event of its chain
     contents: Mapping[EventId, str] = field(default_factory=dict)  # event id -> short digest of what it said
+    allowed: Mapping[RecipientId, Sequence[str]] = field(default_factory=dict)  # while an answer is decided: what it granted

@@ -6,21 +6,21 @@ Pure. A turn is a value; `broker.stream.decide.enforce` gives its notices their 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from broker.core import corrections, ledger
+from broker.core import corrections, ledger, questions
 from broker.core.apply import apply_event, claimed, noted
 from broker.core.authority import binds_the_line, protects, unfit
 from broker.core.betrayal import would_go, would_stay
-from broker.core.claims import asked_about
-from broker.core.clocks import calendars, due_at, stages
+from broker.core.clocks import due_for, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
 from broker.core.decide import decide
 from broker.core.disclose import granted_view, view_digest
-from broker.core.event import Action, Event
+from broker.core.event import Action, Category, Event
 from broker.core.facts import OVERTAKEN, Facts, Sent
-from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName, digest
+from broker.core.identifiers import Digest, DisclosureId, Millis, RecipientId, RoleName, digest
 from broker.core.notice import Notice
-from broker.core.policy import HOLDER, Policy
+from broker.core.policy import Policy
+from broker.core.questions import Question
 from broker.core.registers import Registers
 from broker.core.release import awaits_release, is_meant, released_no_more, releases
 from broker.core.roles import hub_of
@@ -39,6 +39,8 @@ _ELSEWHERE = "its publisher says now that it was about another child: what was s
 _SEEN = "the same event was taken before"
 _CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
 _RELEASED = "its originator has said anew to whom it is released"
+_NOTHING_LEFT = "granted by a person, but nothing is left that the policy lets a person grant"
+_SEE_REVIEW = "Its review says which child it is about, and what else the hub is told of it: `broker reviews list`."
 _FILLED = "somebody fills a role now in which nobody could be told when it came"
 
 
@@ -48,16 +50,6 @@ class Rules:
 
     policy: Policy
     registers: Registers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Something that a person has to decide: `ASK` about categories for a recipient, `GAP` in a role, `HOLD` of an event."""
-
-    kind: str
-    for_recipient: str
-    about: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,31 +205,36 @@ def tell_released(before: Facts, facts: Facts, event: Event, rules: Rules) -> Tu
     return _correct(facts, event, corrections.joined(*(corrections.again(facts, one) for _, one in new)), rules, only)
 
 
-def answer_ask(facts: Facts, event: Event, recipient: RecipientId, rules: Rules) -> Turn:
-    """Give a recipient what a person has now granted; what the policy withholds today stays withheld."""
-    unheld = replace(facts, holds=frozenset())
-    verdict = decide(event, unheld, rules.policy, rules.registers, facts.at)
-    asked = next((one for one in verdict.decisions if one.recipient == recipient and one.asked), None)
-    if asked is None:
-        return Turn(
-            outcome=APPLIED, facts=facts, others="granted by a person, but nothing is left that the policy lets a person grant"
-        )
-    granted = replace(
-        asked,
-        outcome=Outcome.DISCLOSE,
-        granted=tuple(sorted({*asked.granted, *asked.asked})),
-        asked=(),
-        asked_of=None,
-        lawful_basis=asked.lawful_basis or "PUBLIC_TASK",
-    )
-    corrected = corrections.again(facts, notice_of(event, granted, facts, rules))
-    only = replace(verdict, decisions=(granted,), gaps=(), others="decided by the person who was asked")
+def answer_ask(facts: Facts, event: Event, recipient: RecipientId, asked: Sequence[Category], rules: Rules) -> Turn:
+    """Give a recipient what a person has now granted, as the rules want it that asked; what is withheld today stays so.
+
+    `asked` is what the person was asked about: what is a question by now beside it is asked anew.
+    """
+    found = decide(event, replace(facts, holds=frozenset(), allowed={recipient: asked}), rules.policy, rules.registers, facts.at)
+    granted = next((one for one in found.decisions if one.recipient == recipient and one.outcome is Outcome.DISCLOSE), None)
+    notice = notice_of(event, granted, facts, rules) if granted else None
+    held = {(one.recipient, one.view_digest) for one in ledger.standing(facts, event.header.event_id)}
+    if granted is None or notice is None or (notice.recipient, notice.view_digest) in held:
+        return Turn(outcome=APPLIED, facts=facts, others=_NOTHING_LEFT)
+    corrected = corrections.again(facts, notice)
+    only = replace(found, decisions=(granted,), gaps=(), others="decided by the person who was asked")
     return _correct(facts, event, corrected, rules, only)
 
 
-def with_dues(turn: Turn, rules: Rules) -> Turn:
-    """Say by when what a turn tells has to be confirmed."""
-    return replace(turn, notices=tuple(_with_due(one, turn.facts.at, rules) for one in turn.notices))
+def with_dues(turn: Turn, rules: Rules, since: Millis) -> Turn:
+    """Say by when what a turn tells has to be confirmed, and what it asks has to be answered.
+
+    What a rule wants told, and what a person is asked, runs from when its event was accepted, `since`: nobody has more time
+    because it waited (I11). What goes by the ledger is new, and runs from now.
+    """
+    at = turn.facts.at
+    asked = tuple(questions.with_due(one, since, at, rules.policy, rules.registers) for one in turn.questions)
+    gaps = {_gap_digest(one.about): one.due_at for one in asked if one.kind == questions.GAP}
+    told = (
+        replace(one, due_at=gaps.get(one.view_digest)) if one.kind == "GAP" else _with_due(one, since, at, rules)
+        for one in turn.notices
+    )
+    return replace(turn, notices=tuple(told), questions=asked)
 
 
 def hub_for(facts: Facts, event: Event, registers: Registers) -> RecipientId | None:
@@ -280,8 +277,8 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
         facts=facts,
         verdict=verdict,
         others=verdict.others if verdict else "",
-        notices=tuple(_with_due(one, after.at, rules) for one in told),
-        questions=(*_asks(event, verdict, facts, rules), *(_gap_question(event, one) for one in gaps)),
+        notices=told,
+        questions=(*questions.asks(event, verdict, facts, rules.registers), *(questions.gap(event, one, facts) for one in gaps)),
         unchanged=corrected.unchanged,
         concerns=(*((superseded,) if superseded else ()), *corrected.retracted, *corrected.replaced),
         ended=(*corrected.retracted, *corrected.replaced),
@@ -291,11 +288,11 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
 def _hold(facts: Facts, event: Event, rules: Rules, doubt: str) -> Turn:
     """Let people decide; what may keep something back binds the line until they have."""
     header = event.header
-    asked, why = asked_about(event, facts, rules.registers), doubt or _HELD
-    question = Question(kind="HOLD", for_recipient=asked, about=header.event_id, why=why)
+    why = doubt or _HELD
     binds = bool(doubt) and binds_the_line(event, facts, rules.policy, rules.registers)
     on_hold = replace(noted(facts, event), holds=facts.holds | {header.event_id})
     verdict = decide(event, on_hold, rules.policy, rules.registers, facts.at)  # everything in it is asked of the hub
+    question = questions.held(event, facts, why, rules.registers, verdict)
     held = on_hold if binds else replace(on_hold, holds=facts.holds)
     return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
 
@@ -331,7 +328,7 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
 
 
 def _gap_notice(event: Event, gap: Gap) -> Notice:
-    """Tell the hub that nobody could be told in a role: that much and no content."""
+    """Tell the hub that nobody could be told in a role, and by when somebody has to be; its review says whom it is about."""
     return Notice(
         event_id=event.header.event_id,
         event_type=event.header.event_type,
@@ -339,47 +336,21 @@ def _gap_notice(event: Event, gap: Gap) -> Notice:
         recipient=RecipientId(gap.hub or ""),
         role=RoleName("hub"),
         kind="GAP",
-        because=(gap.because,),
+        because=(gap.because, *((_SEE_REVIEW,) if gap.hears else ())),
         lawful_basis=GAP_BASIS,
         gateway=GAP_GATEWAY,
         rules=tuple(gap.rules),
-        view_digest=digest(f"gap\x1f{gap.role}".encode()),
+        view_digest=_gap_digest(gap.role),
     )
 
 
-def _with_due(notice: Notice, at: Millis, rules: Rules) -> Notice:
+def _gap_digest(role: str) -> Digest:
+    return digest(f"gap\x1f{role}".encode())
+
+
+def _with_due(notice: Notice, since: Millis, at: Millis, rules: Rules) -> Notice:
     """Say by when, on the calendars of the recipient; who hears an outcome has nothing to confirm by then."""
     if notice.clock is None or notice.kind == "OUTCOME":
         return replace(notice, clock=None)
-    recipient = rules.registers.recipients.get(notice.recipient)
-    serves: Sequence[str] = sorted(recipient.serves) if recipient else ()
-    own = next((one for one in serves if one in rules.registers.calendars), None)
-    due = due_at(notice.clock, at, calendars(rules.registers, own, recipient.area if recipient else None))
+    due = due_for(notice.clock, since if notice.is_chosen else at, notice.recipient, rules.registers)
     return replace(notice, due_at=due, bells=stages(rules.policy.clocks.get(notice.clock), at, due))
-
-
-def _asks(event: Event, verdict: Verdict | None, facts: Facts, rules: Rules) -> tuple[Question, ...]:
-    decisions = verdict.decisions if verdict else ()
-    return tuple(
-        Question(
-            kind="ASK",
-            for_recipient=_who_decides(event, one, decisions, facts, rules),
-            about=one.recipient,
-            why=f"may {', '.join(one.asked)} go in the role {one.role}",
-        )
-        for one in decisions
-        if one.asked
-    )
-
-
-def _who_decides(event: Event, asked: Decision, decisions: Sequence[Decision], facts: Facts, rules: Rules) -> str:
-    """Find the named role that is asked: the holder by default, never an open queue."""
-    if asked.asked_of in {None, HOLDER}:
-        return event.header.producer
-    seated = next((one.recipient for one in decisions if asked.asked_of in one.roles), None)
-    return seated or hub_for(facts, event, rules.registers) or event.header.producer
-
-
-def _gap_question(event: Event, gap: Gap) -> Question:
-    """Ask the hub; where nobody at it may hear of the child, ask the publisher to see to it in another way."""
-    return Question(kind="GAP", for_recipient=gap.hub or event.header.producer, about=gap.role, why=gap.because)

@@ -8,6 +8,7 @@ from broker.core.event import Category
 from broker.core.identifiers import Digest, DisclosureId, EventId, Millis, RecipientId, RoleName, RuleId
 from broker.core.policy import Cut
 
+_BY_RULE = frozenset({"ALERT", "EXISTENCE", "CORRECTION", "OUTCOME"})
 EMPTY = Digest("")  # of a view that carries nothing
 
 
@@ -50,3 +51,8 @@ class Notice:
     agreed: frozenset[Category] = frozenset()
     agreed_by: frozenset[RuleId] = frozenset()
     by_ledger: bool = False
+
+    @property
+    def is_chosen(self) -> bool:
+        """Tell whether a rule chose who is told."""
+        return self.kind in _BY_RULE and not self.by_ledger

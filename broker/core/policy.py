@@ -211,7 +211,7 @@ class ClockKind:
     """A clock that rules may start; `broker.core.clocks` knows when it falls due. `stops_on` is the receipt that stops it.
 
     `warn_before`: how long before, its recipient is warned. When it falls due the hub hears; where the hub has not confirmed
-    that by `next_after`, the role `next` does.
+    that by `next_after`, the role `next` does. `reviews`: it runs for what a person is asked, where no rule's own clock does.
     """
 
     name: str
@@ -220,6 +220,7 @@ class ClockKind:
     warn_before: str | None = None
     next: RoleName | None = None
     next_after: str | None = None
+    reviews: bool = False
     source: str = ""
     verified: bool = False
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes], ...]
+_DIGITS = 18  # of an instant in milliseconds: what is longer is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class Record:
             if header_name == name:
                 return value
         return None
+
+    @property
+    def accepted_at(self) -> int:
+        """Return when Kafka took the accepted record that this one is of; of a record without that, when it took this one."""
+        said = self.header(ACCEPTED) or b""
+        return min(int(said), self.timestamp) if said.isdigit() and len(said) <= _DIGITS else self.timestamp
 
     @property
     def is_unreadable(self) -> bool:
@@ -77,6 +84,7 @@ class Position(NamedTuple):
 
 
 ORIGIN = "sb_origin"  # header: position in events.* of the accepted record, for the reconciler
+ACCEPTED = "sb_accepted"  # header: when Kafka took the accepted record, milliseconds since 1970; its clocks run from there
 ANSWERS = "sb_answers"  # header of a person's answer: the origin of the event in review; the answer itself is no record of it
 CAUSE = "sb_cause"  # header: position of the record that the last stage read, for effect once
 OUTCOME = "sb_outcome"  # header of audit entries: decided, applied, duplicate or in_review

@@ -73,7 +73,16 @@ def desks_of(role: Role, registers: Registers) -> Iterator[tuple[str, tuple[Reci
         yield from ((area.id, found) for area in registers.areas.values() if (found := seated(area)))
         return
     served = sorted({place for one in registers.recipients.values() for place in one.serves})
-    yield from ((place, found) for place in served if (found := _desk(role, place, registers)))
+    yield from ((place, found) for place in served if (found := desk_at(role, place, registers)))
+
+
+def desk_at(role: Role, organisation: str, registers: Registers) -> tuple[RecipientId, ...]:
+    """Return who sits at the desk of a role at an organisation."""
+    for name in role.desks or (role.name,):
+        found = registers.filling(name, organisation)
+        if found:
+            return found
+    return ()
 
 
 class _Place:
@@ -120,7 +129,7 @@ def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId]]:
         if not organisations:
             yield ()
         for organisation in organisations:
-            yield _desk(role, organisation, place.registers)
+            yield desk_at(role, organisation, place.registers)
 
 
 def _organisations(role: Role, place: _Place) -> Mapping[str, None]:
@@ -133,14 +142,6 @@ def _organisations(role: Role, place: _Place) -> Mapping[str, None]:
     referrers = place.referrers
     spoke = referrers.get(OPEN_MATTER) or referrers.get(CLOSED_MATTER)
     return {spoke: None} if spoke else {}
-
-
-def _desk(role: Role, organisation: str, registers: Registers) -> tuple[RecipientId, ...]:
-    for name in role.desks or (role.name,):
-        found = registers.filling(name, organisation)
-        if found:
-            return found
-    return ()
 
 
 def _hub(area: Area | None) -> tuple[RecipientId, ...]:
@@ -189,6 +190,17 @@ def _joined(of: Mapping[RecipientId, tuple[RoleName, ...]], recipient: Recipient
     if roles is None:
         return (role,)
     return roles if role in roles else (*roles, role)
+
+
+def alternates(recipient: RecipientId, registers: Registers) -> tuple[RecipientId, ...]:
+    """Return a recipient and everybody who may stand in for it, in turn."""
+    found: dict[RecipientId, None] = {}
+    told: RecipientId | None = recipient
+    while told is not None and told not in found:
+        found[told] = None
+        entry = registers.recipients.get(told)
+        told = entry.alternate if entry else None
+    return tuple(found)
 
 
 def stand_in(recipient: RecipientId, excluded: Collection[RecipientId], registers: Registers) -> RecipientId | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from broker.core.conditions import Answer, ScopedTest, Test, all_of, is_scoped, scoped_test_of, test_of
+from broker.core.event import Category
 from broker.core.identifiers import Millis, RecipientId, RoleName, RuleId
 from broker.core.policy import WITHDRAWN, Basis, Condition, Effect, EventKind, Policy, Question, Role, Rule
 from broker.core.verdict import Decision
@@ -51,6 +52,7 @@ class Plan:
     others: str
     stale: bool
     withdrawn: tuple[tuple[int, bool], ...] = ()  # where agreements stand in the values, and what each is once withdrawn
+    allowed: frozenset[Category] = frozenset()  # what a person who was asked has granted: it goes as the rules want that asked
     memo: dict[tuple[RecipientId | None, tuple[RoleName, ...], Values, str], Decision] = field(default_factory=dict)
 
     spoken: dict[Values, tuple[tuple[str, Answer], ...]] = field(default_factory=dict)

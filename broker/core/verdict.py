@@ -67,6 +67,7 @@ class Decision:
     statutory: bool = False
     agreed: tuple[Category, ...] = ()
     agreed_by: tuple[RuleId, ...] = ()
+    asked_clock: str | None = None  # of the rules that want what is asked: it runs while a person decides
 
     @property
     def because(self) -> tuple[str, ...]:
@@ -83,13 +84,16 @@ class Decision:
 class Gap:
     """Somebody should be told in a role and nobody can be: the area's hub hears it.
 
-    `hub` is None when the area has no hub, or nobody at it may hear of the child: then the publisher is asked.
+    `hub` is None when the area has no hub, or nobody at it may hear of the child: then the publisher is asked. `hears` is what
+    the policy decides about the hub itself.
     """
 
     role: RoleName
     hub: RecipientId | None
     because: str
     rules: tuple[RuleId, ...]
+    clock: str | None = None  # of the rules that want somebody in the role told
+    hears: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def _open_work(report: Report) -> Iterable[Family]:
         reviews.add_metric([kind.lower()], count)
     yield reviews
     yield GaugeMetricFamily("broker_reviews_oldest_seconds", "Age of the oldest open review.", value=report.oldest_review_seconds)
+    yield GaugeMetricFamily("broker_reviews_past_clock", "Open reviews past their clock.", value=report.reviews_past_due)
     yield GaugeMetricFamily("broker_dead_letters_open", "Dead letters not put back.", value=report.dead_letters)
     yield GaugeMetricFamily(
         "broker_dead_letters_oldest_seconds", "Age of the oldest dead letter.", value=report.oldest_dead_letter_seconds

@@ -35,7 +35,7 @@ class OpenWork:
     """What is open now. A receipt that comes before its disclosure counts all the same."""
 
     alerts: dict[str, Alert] = field(default_factory=dict)
-    reviews: dict[str, tuple[str, int]] = field(default_factory=dict)  # review id -> kind, opened at
+    reviews: dict[str, tuple[str, int, int | None]] = field(default_factory=dict)  # review id -> kind, opened at, due at
     dead_letters: dict[str, int] = field(default_factory=dict)  # place -> when it became one
     _received: set[str] = field(default_factory=set)
     _closed: set[str] = field(default_factory=set)
@@ -50,10 +50,10 @@ class OpenWork:
         self._received.add(disclosure_id)
         self.alerts.pop(disclosure_id, None)
 
-    def review_opened(self, review_id: str, kind: str, opened_at: int) -> None:
-        """Note that a person has to decide something."""
+    def review_opened(self, review_id: str, kind: str, opened_at: int, due_at: int | None = None) -> None:
+        """Note that a person has to decide something, and by when."""
         if review_id not in self._closed:
-            self.reviews[review_id] = (kind, opened_at)
+            self.reviews[review_id] = (kind, opened_at, due_at)
 
     def review_closed(self, review_id: str) -> None:
         """Note that it is decided or withdrawn."""
@@ -79,13 +79,17 @@ class OpenWork:
     def reviews_by_kind(self) -> dict[str, int]:
         """Count the open reviews of each kind."""
         counts: dict[str, int] = {}
-        for kind, _ in self.reviews.values():
+        for kind, *_ in self.reviews.values():
             counts[kind] = counts.get(kind, 0) + 1
         return dict(sorted(counts.items()))
 
     def oldest_review_seconds(self, now: int) -> float:
         """Return how long the oldest open review has waited; 0 when none is open."""
-        return age_seconds((opened_at for _, opened_at in self.reviews.values()), now)
+        return age_seconds((opened_at for _, opened_at, _ in self.reviews.values()), now)
+
+    def reviews_past_due(self, now: int) -> int:
+        """Count the open reviews whose clock has run out."""
+        return sum(due_at is not None and due_at <= now for _, _, due_at in self.reviews.values())
 
     def oldest_dead_letter_seconds(self, now: int) -> float:
         """Return how old the oldest dead letter is; 0 when there is none."""

@@ -68,6 +68,7 @@ class Report:
     undelivered: tuple[Undelivered, ...] = ()
     reviews: dict[str, int] = field(default_factory=dict)
     oldest_review_seconds: float = 0.0
+    reviews_past_due: int = 0
     dead_letters: int = 0
     oldest_dead_letter_seconds: float = 0.0
     unaccounted: dict[str, int] = field(default_factory=dict)  # topic -> accepted records that do not add up, where there are any
@@ -85,8 +86,8 @@ class Report:
 
     @property
     def is_late(self) -> bool:
-        """Tell whether somebody should look: a stage is slow, a feed silent, or an alert was not received by its time."""
-        return self.status is not Status.OK or any(one.past_due for one in self.undelivered)
+        """Tell whether somebody should look: a stage is slow, a feed silent, an alert not received or a question not answered."""
+        return self.status is not Status.OK or bool(self.reviews_past_due) or any(one.past_due for one in self.undelivered)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a value that JSON can hold."""

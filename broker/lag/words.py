@@ -124,7 +124,8 @@ def _people(report: Report) -> list[str]:
     open_reviews = sum(report.reviews.values())
     if open_reviews:
         oldest = duration(report.oldest_review_seconds)
-        found.append(f"{_count(open_reviews, 'review')} for people, the oldest {oldest} old; see `broker reviews list`")
+        late = f", {report.reviews_past_due:,} past the clock" if report.reviews_past_due else ""
+        found.append(f"{_count(open_reviews, 'review')} for people, the oldest {oldest} old{late}; see `broker reviews list`")
     if report.dead_letters:
         oldest = duration(report.oldest_dead_letter_seconds)
         found.append(f"{_count(report.dead_letters, 'dead letter')}, the oldest {oldest} old; see `broker dead-letters list`")

@@ -149,6 +149,7 @@ class ClockShape(_Shape):
     warn_before: Text | None = None
     next: Text | None = None
     next_after: Text | None = None
+    reviews: bool = False
     source: Text = "local"
     verified: bool = False
 

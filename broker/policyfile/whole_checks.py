@@ -126,6 +126,8 @@ def _clocks(checked: Checked) -> None:
             checked.fault_in("clock", at, what, f"use one of {', '.join(always)}", "next")
         if (clock.next is None) != (clock.next_after is None):
             checked.fault_in("clock", at, "`next` and `next_after` belong together", "say both or neither")
+    for at, _ in [one for one in enumerate(checked.shape.clock) if one[1].reviews][1:]:
+        checked.fault_in("clock", at, "another clock is for reviews already", "say `reviews = true` of one", "reviews")
 
 
 def _bases(checked: Checked) -> None:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker import codec
 from broker.core.identifiers import is_event_id
-from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.cloudevents import is_plain
@@ -21,7 +21,7 @@ from broker.stream.topics import DEAD_LETTERS, EVENTS
 from broker.stream.watching.places import places_of
 
 REDRIVEN = "sb_redriven"  # header of the mark that a dead letter was put back
-_BROKERS_OWN = frozenset({ORIGIN, CAUSE, ATTEMPT})
+_BROKERS_OWN = frozenset({ORIGIN, ACCEPTED, CAUSE, ATTEMPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,7 @@ def back(letter: DeadLetter) -> Outgoing:
     attempt = letter.attempt + 1
     kept = [header for header in letter.record.headers if header[0] not in _BROKERS_OWN]
     if letter.topic not in EVENTS.values():
-        origin = letter.record.header(ORIGIN)
-        kept += [(ORIGIN, origin)] if origin else []
+        kept += [(name, value) for name in (ORIGIN, ACCEPTED) if (value := letter.record.header(name))]
         kept.append((CAUSE, bytes(Position(f"redriven:{letter.place}", attempt))))
     headers = (*kept, (ATTEMPT, b"%d" % attempt))
     return Outgoing(letter.topic, letter.record.key, letter.record.value, headers, letter.partition)

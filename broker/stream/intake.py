@@ -13,7 +13,7 @@ from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
-from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.publishing import TOLERANCE_MS, names_nothing_to_take_back, permits
 from broker.core.registers import Agency, Registers
 from broker.core.roles import stand_in
@@ -84,7 +84,12 @@ class _IntakeTask:
             "stand_ins": hubs[1:],
         }
         place = Position(f"{record.topic}/{record.partition}", record.offset)
-        headers = ((ORIGIN, bytes(place)), (CAUSE, bytes(place)))  # never the publisher's own words about where it stands
+        accepted = (ACCEPTED, b"%d" % record.timestamp)
+        headers = (
+            (ORIGIN, bytes(place)),
+            accepted,
+            (CAUSE, bytes(place)),
+        )  # never the publisher's own words about where it stands
         trail = trail_of(self.secrets, event)
         key = candidate_key(self.secrets, event)
         says_nothing = key.startswith(_BY_ITSELF)

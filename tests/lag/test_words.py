@@ -65,6 +65,7 @@ def test_the_gravest_comes_first() -> None:
         undelivered=(an_undelivered(past_due=1),),
         reviews={"UNIDENTIFIED": 2},
         oldest_review_seconds=7_200,
+        reviews_past_due=1,
         dead_letters=1,
         oldest_dead_letter_seconds=30,
     )
@@ -72,6 +73,7 @@ def test_the_gravest_comes_first() -> None:
 
     assert [sentence.split()[0] for sentence in told] == ["1", "police", "children's", "2", "1"]
     assert told[0] == "1 alert not received by the time it had to be"
+    assert told[3].startswith("2 reviews for people, the oldest 2.0 hours old, 1 past the clock")
 
 
 def test_a_silent_feed_is_not_a_healthy_one() -> None:
@@ -128,10 +130,10 @@ def test_reviews_and_dead_letters_are_counted_with_their_age() -> None:
     work = OpenWork()
     work.review_closed("r0")
     for review in ("r0", "r1", "r2"):
-        work.review_opened(review, "ASK", NOW - 5_000)
+        work.review_opened(review, "ASK", NOW - 5_000, NOW - 1)
     work.review_closed("r2")
     work.dead_lettered("events.police.v1/0@7", NOW - 9_000)
     work.dead_lettered("events.police.v1/0@7", NOW - 4_000)
 
-    assert work.reviews_by_kind() == {"ASK": 1}
+    assert (work.reviews_by_kind(), work.reviews_past_due(NOW), work.reviews_past_due(NOW - 2)) == ({"ASK": 1}, 1, 0)
     assert (work.oldest_review_seconds(NOW), work.oldest_dead_letter_seconds(NOW)) == (5.0, 4.0)

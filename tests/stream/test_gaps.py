@@ -1,8 +1,34 @@
 """Nobody in a role: the hub hears it, and whoever comes to the child soon after still hears what came before them."""
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from broker import codec
-from broker.stream.decide.work import GAP_STAYS
-from tests.stream.lines import CHILD, HUB, SCHOOL, ALine, a_retraction, again, an_event, an_update, on_roll
+from broker.core.clocks import due_for
+from broker.core.event import Body, Category, Event, Identity
+from broker.core.identifiers import Millis, RecipientId, RoleName
+from broker.core.policy import Cut, Effect
+from broker.core.questions import GAP_STAYS
+from broker.sealing.reviews import open_event
+from tests.stream.lines import (
+    CHILD,
+    HUB,
+    SCHOOL,
+    SECRETS,
+    ALine,
+    a_policy,
+    a_protection,
+    a_recipient,
+    a_retraction,
+    a_rule,
+    again,
+    an_event,
+    an_update,
+    on_roll,
+    some_registers,
+)
 
 
 def test_a_school_whose_roll_comes_after_the_notice_is_told_once_and_the_gap_is_closed() -> None:
@@ -64,3 +90,100 @@ def test_another_event_about_the_child_fills_its_own_gap_too() -> None:
     line = ALine().take(an_event(), again(an_event(), "e9"), on_roll())
 
     assert len(line.disclosures(SCHOOL)) == 2
+
+
+NAMED = Identity(
+    identifiers=[{"scheme": "nhs_number", "value": "9434765919"}],
+    names=[{"given": "Ada", "family": "Wexwick", "kind": "usual"}],
+    birth_date="2017-01-15",
+)
+
+
+def a_named_event(**more: Any) -> Event:
+    body = Body(
+        identity=NAMED,
+        concern={"grade": "high"},
+        location={"postcode": "ZZ1 1ZZ"},
+        narrative={"text": "as she said", "checked": False},
+    )
+    return an_event(body=body, **more)
+
+
+def shown(line: ALine) -> Event:
+    """What whoever is asked about a gap sees when it opens the review."""
+    gap = next(one for one in line.reviews() if one["kind"] == "GAP")
+    return codec.decode_event(open_event(SECRETS, gap["review_id"], gap["sealed_event"]))
+
+
+def test_the_hub_sees_of_a_gap_what_it_is_granted_itself_for_whom_it_was_and_by_when() -> None:
+    seen = frozenset({Category.EXISTENCE, Category.IDENTITY, Category.CONCERN})
+    line = ALine(a_policy(a_rule("school", "dsl", clock="1_working_day"), a_rule("answerable", "hub", categories=seen)))
+    line.take(a_named_event(attributes={"met": "yes"}))
+
+    told = next(one for one in line.disclosures(HUB) if one["kind"] == "GAP")
+    (gap,) = line.reviews()
+    assert told["because"][0] == "nobody can be told in the role `dsl`: see to it that somebody there hears of it"
+    assert told["due_at"] == gap["due_at"] == due_for("1_working_day", Millis(gap["opened_at"]), HUB, line.registers)
+    assert set(shown(line).body) == {"identity", "concern"}
+    assert shown(line).body["identity"]["identifiers"][0]["value"] == "9434765919"
+    assert shown(line).header.attributes == {}
+
+
+def test_a_hub_that_no_rule_tells_sees_who_the_child_is_and_no_more() -> None:
+    """Else nobody could see to it that somebody in the role hears."""
+    line = ALine(a_policy(a_rule("school", "dsl", clock="1_working_day"))).take(a_named_event())
+
+    assert set(shown(line).body) == {"identity"}
+    said = {name: value for name, value in shown(line).body["identity"].items() if value}
+    assert said == {"names": NAMED["names"], "birth_date": "2017-01-15"}
+
+
+@pytest.mark.parametrize(("spared", "who"), [(False, {}), (True, {"identity"})])
+def test_what_a_rule_withholds_from_the_hub_is_not_in_its_review_of_a_gap(spared: bool, who: set[str]) -> None:
+    withhold = a_rule(
+        "hidden", "hub", effect=Effect.WITHHOLD, basis=None, categories=frozenset({Category.IDENTITY, Category.LOCATION})
+    )
+    spare = frozenset({RoleName("hub")}) if spared else frozenset()
+    line = ALine(a_policy(a_rule("school", "dsl"), replace(withhold, to=frozenset(), spare=spare))).take(a_named_event())
+
+    assert set(shown(line).body) == set(who)
+    assert b"ZZ1 1ZZ" not in codec.encode_event(shown(line))
+
+
+def test_a_protected_childs_place_and_who_betrays_it_are_in_no_review_of_a_gap() -> None:
+    """I8: the last guard of a view, and what a rule cuts, hold for the hub here as everywhere."""
+    cut = a_rule(
+        "betrays", "hub", effect=Effect.WITHHOLD, basis=None, categories=frozenset(), cut=frozenset({Cut.PLACE, Cut.FREE_TEXT})
+    )
+    line = ALine(
+        a_policy(
+            a_rule("school", "dsl"), a_rule("answerable", "hub", categories=frozenset(Category)), replace(cut, to=frozenset())
+        )
+    )
+    line.take(a_protection(), a_named_event(contact_point="desk 7"))
+
+    seen = codec.encode_event(shown(line))
+    assert set(shown(line).body) == {"identity", "concern"}
+    assert not [one for one in (b"ZZ1 1ZZ", b"desk 7", b"police:42", b"as she said") if one in seen]
+
+
+def test_who_stands_in_for_an_excluded_hub_sees_it_and_is_not_told_whom_the_publisher_excludes() -> None:
+    """R11: to know that the hub is excluded is to know of the conflict."""
+    registers = some_registers()
+    other = a_recipient(RecipientId("north-alternate"), "hub", "la:E10000030", "E10000030")
+    hub = replace(registers.recipients[HUB], alternate=other.id)
+    registers = replace(registers, recipients={**registers.recipients, HUB: hub, other.id: other})
+    line = ALine(registers=registers).take(a_named_event(excluded=(HUB,)))
+
+    assert line.disclosures(HUB) == []
+    (gap,) = [one for one in line.reviews() if one["kind"] == "GAP"]
+    assert gap["for_recipient"] == other.id
+    assert shown(line).header.excluded == ()
+    assert "identity" in shown(line).body
+
+
+def test_a_gap_of_which_nobody_at_the_hub_may_hear_shows_nothing_to_anybody() -> None:
+    line = ALine().take(a_named_event(excluded=(HUB,)))
+
+    asked = {(one["for_recipient"], one["sealed_event"]) for one in line.reviews() if one["kind"] == "GAP"}
+    assert asked == {("police:42", None)}

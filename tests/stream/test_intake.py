@@ -9,7 +9,7 @@ import pytest
 from broker import codec
 from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import AgencyId, Digest, EventId, Millis, RecipientId
-from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Record
+from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Record
 from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import EventIdError, RejectError
 from broker.sealing.signatures import Signer, new_key
@@ -71,7 +71,9 @@ def test_a_good_record_goes_on_byte_for_byte_under_its_matching_key(school: Sign
     message = codec.decode("candidate", candidate.value or b"")
     assert (candidate.topic, candidate.key) == (CANDIDATES, SECRETS.matching_key("2015-03-02").encode())
     assert (message["event"], message["opens_child"], message["hub"]) == (sent.value, True, "hub")
-    assert dict(candidate.headers) == {ORIGIN: b"events.schools.v1/3@7+0", CAUSE: b"events.schools.v1/3@7+0"}
+    accepted = b"%d" % sent.timestamp  # Kafka's own time, whatever the publisher says
+    came = {ORIGIN: b"events.schools.v1/3@7+0", ACCEPTED: accepted, CAUSE: b"events.schools.v1/3@7+0"}
+    assert dict(candidate.headers) == came
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from typing import Any
 
 from broker import codec
 from broker.core import ledger
-from broker.core.clocks import Clock, clock_id
+from broker.core.clocks import Clock, clock_id, question_clock_id
 from broker.core.event import Header
 from broker.core.facts import Facts
-from broker.core.identifiers import ChildRef, DecisionId, DisclosureId, Millis, RecipientId, digest
-from broker.core.line import Question, Turn
+from broker.core.identifiers import ChildRef, DecisionId, DisclosureId, EventId, Millis, RecipientId, RoleName, digest
+from broker.core.line import Turn
 from broker.core.notice import Notice
 from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
+from broker.core.questions import GAP, Question
 from broker.core.registers import Registers
 from broker.core.verdict import Decision, Verdict
 from broker.sealing.reviews import seal_event
@@ -32,9 +33,18 @@ _AVRO: Headers = (("content-type", b"application/avro"),)
 Message = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Who decided where a person did: the holder of the key that signed the answer, that key, and the reason given."""
+
+    by: str
+    key: str
+    because: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """The record that a turn comes from, as its audit entry names it."""
+    """The record that a turn comes from, as its audit entry names it; `accepted_at` is since when its clocks run."""
 
     subject: str
     record_id: str
@@ -42,7 +52,9 @@ class Cause:
     producer: str
     place: Position
     origin: bytes | None
+    accepted_at: Millis
     event: bytes | None = None
+    decided: Decided | None = None
 
 
 @dataclass(slots=True)
@@ -70,8 +82,9 @@ class Enforcer:
         found = Enforced(facts, self._audit(turn, before, cause, named))
         found.outputs.extend(self._disclosure(notice, made, facts, registers) for notice, made in named)
         found.outputs.extend(self._review(one, facts, cause) for one in turn.questions)
-        found.clocks = tuple(
-            _clock(notice, made, facts.at, stage) for notice, made in named if notice.clock for stage in notice.bells
+        found.clocks = (
+            *(_clock(notice, made, facts.at, stage) for notice, made in named if notice.clock for stage in notice.bells),
+            *(_review_clock(one, cause, facts.at, stage) for one in turn.questions for stage in one.bells),
         )
         return found
 
@@ -103,15 +116,19 @@ class Enforcer:
         return Outgoing(_topic(notice.recipient, registers), pseudonym.encode(), codec.encode("disclosure", message), headers)
 
     def _review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
-        """Make the review of a question; the event goes with it sealed, for a reviewer who may open it."""
+        """Make the review of a question; what its reader may see of the event goes with it, sealed."""
         made = review_id(question, cause.record_id)
-        sealed = seal_event(self.secrets, made, cause.event) if cause.event and question.kind != "GAP" else None
+        shown = cause.event if question.kind != GAP else codec.encode_event(question.shown) if question.shown else None
+        sealed = seal_event(self.secrets, made, shown) if shown else None
         message = {
             "review_id": made,
             "kind": question.kind,
             "state": "OPEN",
             "for_recipient": question.for_recipient,
             "opened_at": facts.at,
+            "accepted_at": cause.accepted_at,
+            "due_at": question.due_at,
+            "clock": question.clock,
             "event_id": cause.record_id,
             "event_type": cause.event_type,
             "producer": cause.producer,
@@ -142,9 +159,14 @@ class Enforcer:
             "request": self.secrets.seal(facts.child_ref, REQUEST, request_to_bytes(verdict.request, used)) if verdict else b"",
             "facts_version": before.version,
             "concerns": list(turn.concerns),
+            **_decider(cause.decided),
         }
         headers = (*headers_of(cause), (OUTCOME, turn.outcome.lower().encode()))
         return Outgoing(AUDIT, facts.child_ref.encode(), codec.encode("audit_entry", message), headers)
+
+
+def _decider(decided: Decided | None) -> Message:
+    return {"decided_by": decided.by, "decided_with": decided.key, "decided_because": decided.because} if decided else {}
 
 
 def closed_review(waiting: Waiting, header: Header, facts: Facts, resolution: Message, cause: Cause) -> Outgoing:
@@ -160,6 +182,11 @@ def filled_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) 
 def freed_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
     """Make the record that takes back the review of an event that nothing holds any more."""
     return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="what held it was taken back or changed meanwhile")
+
+
+def late_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
+    """Make the record that takes back the review of a gap: who comes to the child now is not told of it any more."""
+    return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="nobody came in time who fills the role")
 
 
 def overtaken_review(waiting: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
@@ -201,8 +228,9 @@ def decision_id(record_id: str, recipient: str, role: str, verdict: Verdict | No
 
 
 def review_id(question: Question, record_id: str) -> str:
-    """Derive a review's id from what is in question."""
-    return "r-" + digest(f"{question.kind}\x1f{record_id}\x1f{question.about}".encode())[:32]
+    """Derive a review's id from what is in question; what is asked of a recipient beside what was asked before is another."""
+    about = f"{question.about}\x1f{','.join(question.asks)}" if question.asks else question.about
+    return "r-" + digest(f"{question.kind}\x1f{record_id}\x1f{about}".encode())[:32]
 
 
 def _topic(recipient: RecipientId, registers: Registers | None) -> str:
@@ -228,9 +256,27 @@ def _clock(notice: Notice, made: DisclosureId, at: Millis, stage: str) -> Clock:
     )
 
 
+def _review_clock(question: Question, cause: Cause, at: Millis, stage: str) -> Clock:
+    """Make a clock of a question: closing its review is what stops it, and no receipt does."""
+    made, name = review_id(question, cause.record_id), question.clock or ""
+    return Clock(
+        clock_id=question_clock_id(made, name, stage),
+        name=name,
+        event_id=EventId(cause.record_id),
+        event_type=cause.event_type,
+        disclosure_id=DisclosureId(made),
+        recipient=RecipientId(question.for_recipient),
+        role=RoleName(""),
+        started_at=at,
+        due_at=question.bells[stage],
+        stops_on="outcome",
+        stage=stage,
+    )
+
+
 def _decisions(turn: Turn, cause: Cause, named: Iterable[tuple[Notice, DisclosureId]]) -> list[Message]:
     """One for each possible recipient, then one for each message that goes by the ledger and not by a rule's choice."""
-    made = {(notice.recipient, _is_chosen(notice)): (notice, found) for notice, found in named}
+    made = {(notice.recipient, notice.is_chosen): (notice, found) for notice, found in named}
     same = {one.recipient: one for one in turn.unchanged}
     verdict = turn.verdict
     found = []
@@ -238,16 +284,8 @@ def _decisions(turn: Turn, cause: Cause, named: Iterable[tuple[Notice, Disclosur
         notice, disclosure = made.get((decision.recipient, True), (None, None))
         kept = same.get(decision.recipient)
         found.append(_decision(decision, cause, verdict, notice, disclosure or (kept.disclosure_id if kept else None)))
-    found.extend(_by_ledger(notice, disclosure, cause) for notice, disclosure in named if not _is_chosen(notice))
+    found.extend(_by_ledger(notice, disclosure, cause) for notice, disclosure in named if not notice.is_chosen)
     return found
-
-
-def _is_chosen(notice: Notice) -> bool:
-    """Tell whether a rule chose who is told."""
-    return notice.kind in _BY_RULE and not notice.by_ledger
-
-
-_BY_RULE = frozenset({"ALERT", "EXISTENCE", "CORRECTION", "OUTCOME"})
 
 
 def _decision(

@@ -48,7 +48,7 @@ _MEMBERS: Mapping[type, Mapping[str, Callable[[str], Plain]]] = {
     Sent: dict.fromkeys(("categories", "left", "agreed"), Category) | {"cuts": Cut}
 }
 _PLAIN_SETS = ("cancelled", "holds")
-_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots", "contents")
+_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots", "contents", "allowed")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
 _READ = {of: attrgetter(*names) for of, names in _NAMES.items()}
 

@@ -11,7 +11,8 @@ from broker.core.corrections import superseded_by
 from broker.core.event import Event
 from broker.core.facts import Facts
 from broker.core.identifiers import EventId
-from broker.stream.decide.shelf import HOLD, Waiting
+from broker.core.questions import HOLD
+from broker.stream.decide.shelf import Waiting
 
 
 def overtaken_by(event: Event, shelf: Sequence[Waiting], facts: Facts) -> list[Waiting]:

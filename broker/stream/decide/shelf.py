@@ -8,12 +8,17 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from broker.codec import decode_event
+from broker.core.bells import Asked, Bell
+from broker.core.clocks import question_clock_id
 from broker.core.identifiers import ChildRef
+from broker.core.policy import SHAREABLE
+from broker.core.ports import ACCEPTED, ORIGIN, Headers
 from broker.sealing.secrets import Secrets
 
-ASK, GAP, HOLD = "ASK", "GAP", "HOLD"
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
 _CONTEXT = b"shelf"
+_ALL = tuple(SHAREABLE)  # of a question that was put before it was kept what it asks about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,8 @@ class Waiting:
     `about` is the recipient that an `ASK` is about, the event that a `HOLD` holds or that a `RELEASE` keeps in case its
     originator releases it, or the role of a `GAP`.
 
-    `until` is when it is taken off unresolved, milliseconds since 1970; 0 for what waits as long as it takes.
+    `until` is when it is taken off unresolved, milliseconds since 1970; 0 for what waits as long as it takes. `since` is when
+    the event was accepted. `asks` are the categories that an `ASK` is about.
     """
 
     review_id: str
@@ -33,6 +39,22 @@ class Waiting:
     event: bytes
     origin: bytes | None = None
     until: int = 0
+    since: int = 0
+    asks: tuple[str, ...] = _ALL
+
+    @property
+    def came_with(self) -> Headers:
+        """Return what a record of the event says of it: where it stands, and since when its clocks run."""
+        accepted: Headers = ((ACCEPTED, b"%d" % self.since),) if self.since else ()
+        return ((ORIGIN, self.origin), *accepted) if self.origin else accepted
+
+    def is_rung_by(self, clock_id: str, bell: Bell) -> bool:
+        """Tell whether a clock's bell is that of the question that this event waits for."""
+        return clock_id == question_clock_id(self.review_id, bell.name, bell.stage)
+
+    def asked(self) -> Asked:
+        """Return the question as its clock sees it."""
+        return Asked(self.review_id, self.for_recipient, decode_event(self.event))
 
 
 def shelf_key(child_ref: str) -> bytes:
@@ -60,11 +82,13 @@ def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef)
             event=b64decode(event),
             origin=origin.encode() or None,
             until=until,
+            since=next(iter(rest), 0),
+            asks=tuple(rest[1]) if len(rest) > 1 else _ALL,
         )
-        for review, kind, about, asked, event, origin, until in json.loads(secrets.open(child_ref, _CONTEXT, value))
+        for review, kind, about, asked, event, origin, until, *rest in json.loads(secrets.open(child_ref, _CONTEXT, value))
     )
 
 
-def _row(one: Waiting) -> list[str | int]:
+def _row(one: Waiting) -> list[str | int | list[str]]:
     event, origin = b64encode(one.event).decode(), (one.origin or b"").decode()
-    return [one.review_id, one.kind, one.about, one.for_recipient, event, origin, one.until]
+    return [one.review_id, one.kind, one.about, one.for_recipient, event, origin, one.until, one.since, list(one.asks)]

@@ -6,24 +6,34 @@ from typing import Any
 
 from broker import codec
 from broker.core import bells, corrections, feedback, ledger, line
-from broker.core.clocks import Clock, still_open
-from broker.core.event import Event, Header
+from broker.core.clocks import QUESTION, Clock, still_open
+from broker.core.event import Category, Event, Header
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
-from broker.core.line import Question, Rules, Turn
+from broker.core.line import Rules, Turn
 from broker.core.merging import merge
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, Question
 from broker.errors import NotPermittedError, UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
-from broker.stream.decide.enforce import Cause, Enforcer, closed_review, filled_review, freed_review, overtaken_review, review_id
+from broker.stream.decide.enforce import (
+    Cause,
+    Decided,
+    Enforcer,
+    closed_review,
+    filled_review,
+    freed_review,
+    late_review,
+    overtaken_review,
+    review_id,
+)
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.decide.overtaken import events_of, over_among, overtaken_by
-from broker.stream.decide.shelf import ASK, GAP, HOLD, RELEASE, Waiting
+from broker.stream.decide.shelf import RELEASE, Waiting
 from broker.stream.topics import SUBJECTS
 
 LINK = "LINK"
-GAP_STAYS = 7 * 24 * 3600 * 1000  # how long somebody who comes to the child is still told what came before them
 RELEASE_STAYS = GAP_STAYS  # how long a release still reaches what came before it; later its originator publishes it again
 _STAYS = {GAP: GAP_STAYS, RELEASE: RELEASE_STAYS}
 _REJECTED = "a person decided that this does not go on"
@@ -50,9 +60,16 @@ class Work:
     _ended: set[DisclosureId] = field(default_factory=set)
     _received: tuple[DisclosureId, str] | None = None
     _rung: str = ""
+    _decided: Decided | None = None
+    _asked: tuple[Waiting, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._asked = self.shelf
 
     def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:
-        """Return which of the child's clocks this record stops."""
+        """Return which of the child's clocks this record stops: also those of questions that nobody is asked any more."""
+        asked = {one.review_id for one in self.shelf}
+        self._ended.update(DisclosureId(one.review_id) for one in self._asked if one.review_id not in asked)
         if not self._received and not self._ended and not self._rung:
             return frozenset()
         running = tuple(clocks)
@@ -127,13 +144,17 @@ class Work:
     def _clock(self) -> None:
         clock = _there(self.message["clock"])
         bell = bells.Bell(clock["name"], clock["stage"])
-        held = bells.watched(self.facts, clock["clock_id"], bell)
-        if held is None:
-            raise UnknownDisclosureError("the child's line holds nothing that this clock could watch")
-        rules = self._begin()
-        self._rung = clock["clock_id"]
-        cause = self._about("clock", clock["clock_id"], f"clock.{clock['name']}")
-        self._put(bells.take_clock(self.facts, held, bell, rules), cause, rules)
+        self._rung = rung = clock["clock_id"]
+        if rung.startswith(QUESTION):
+            rules, asked = self._begin(), next((one for one in self.shelf if one.is_rung_by(rung, bell)), None)
+            turn = bells.take_question(self.facts, asked.asked() if asked else None, bell, rules)
+        else:
+            held = bells.watched(self.facts, rung, bell)
+            if held is None:
+                raise UnknownDisclosureError("the child's line holds nothing that this clock could watch")
+            rules = self._begin()
+            turn = bells.take_clock(self.facts, held, bell, rules)
+        self._put(turn, self._about("clock", rung, f"clock.{bell.name}"), rules)
 
     def _handover(self) -> None:
         """Give all that is known to another reference of the child, or take it over from one."""
@@ -143,7 +164,6 @@ class Work:
             rules = self._begin() if loser.ledger or self.facts.ledger else None
             turn = merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules.policy if rules else None)
             turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
-            turn = line.with_dues(turn, rules) if rules else turn
             self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
             return
         shelf = [one for one in self.shelf if one.kind != GAP]  # of a gap the hub has heard
@@ -152,8 +172,7 @@ class Work:
         handed = facts_to_bytes(replace(self.facts, seen=seen, holds=self.facts.holds - waiting))
         self._send_on(winner, _message("HANDOVER", winner, handover=handed), ())
         for one in shelf:
-            origin: Headers = ((ORIGIN, one.origin),) if one.origin else ()
-            self._send_on(winner, _message("EVENT", winner, event=one.event), origin)
+            self._send_on(winner, _message("EVENT", winner, event=one.event), one.came_with)
         self.shelf = ()
         self.facts = replace(self.facts, merged_into=winner, version=self.facts.version + 1)
 
@@ -175,16 +194,18 @@ class Work:
     def _check_who(self, asked: Waiting, rules: Rules) -> None:
         """Only who was asked decides, or the hub of the child's own area: with its own signature."""
         key = signed_by(rules.registers, self.record, asked.review_id)
+        self._decided = Decided(key.holder, key.id, _there(self.message["resolution"])["reason"])
         hub = line.hub_for(self.facts, codec.decode_event(asked.event), rules.registers)
         if key.holder not in {asked.for_recipient, hub}:
             raise NotPermittedError(f"`{key.holder}` was not asked and cannot decide this")
 
     def _answer(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
-        event = codec.decode_event(asked.event)
-        cause = replace(self._cause("resolution", event, asked.event), record_id=asked.review_id)
+        event, cause = self._again("resolution", asked)
+        cause = replace(cause, record_id=asked.review_id, origin=self.record.header(ORIGIN))
         self.shelf = tuple(one for one in self.shelf if one is not asked)
         if resolution["decision"] == LINK:
-            turn = line.answer_ask(self.facts, event, RecipientId(asked.about), rules)
+            allowed = tuple(Category(one) for one in asked.asks)
+            turn = line.answer_ask(self.facts, event, RecipientId(asked.about), allowed, rules)
         else:
             turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
         self._put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
@@ -192,33 +213,34 @@ class Work:
 
     def _settle(self, asked: Waiting, resolution: Message) -> None:
         """Take off a gap that the hub has seen to."""
-        event = codec.decode_event(asked.event)
-        cause = replace(self._cause("resolution", event, asked.event), record_id=asked.review_id)
+        event, cause = self._again("resolution", asked)
+        cause = replace(cause, record_id=asked.review_id, origin=self.record.header(ORIGIN))
         self.shelf = tuple(one for one in self.shelf if one is not asked)
         self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED, concerns=(event.header.event_id,)), cause, None)
         self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
 
     def _take_off(self, over: list[Waiting], cause: Cause) -> None:
         """Take off what is over, and gaps that nobody filled in time."""
-        for one in (one for one in over if one.kind != RELEASE):
-            if one.kind == HOLD:
-                self._end_held(one)
-            self.outputs.append(overtaken_review(one, codec.decode_header(one.event), self.facts, cause))
-        self.shelf = tuple(one for one in self.shelf if one not in over and not 0 < one.until <= self.facts.at)
+        late = [one for one in self.shelf if one not in over and 0 < one.until <= self.facts.at]
+        for gone, close in ((over, overtaken_review), (late, late_review)):
+            for one in (one for one in gone if one.kind != RELEASE):
+                if one.kind == HOLD:
+                    self._end_held(one)
+                self.outputs.append(close(one, codec.decode_header(one.event), self.facts, cause))
+        self.shelf = tuple(one for one in self.shelf if one not in over and one not in late)
 
     def _end_held(self, one: Waiting) -> None:
         """End a held event as its own record of the log: it was accepted, and nobody decides about it any more."""
-        event = codec.decode_event(one.event)
-        cause = replace(self._cause("event", event, b""), event=None, origin=one.origin)
+        event, cause = self._again("event", one)
+        cause = replace(cause, event=None)
         self._put(line.end_held(self.facts, event), cause, None)
 
     def _fill_gaps(self, rules: Rules) -> None:
         """Try again to tell whom nobody could be told for: another organisation has come to the child."""
         for one in [one for one in self.shelf if one.kind == GAP]:
-            event = codec.decode_event(one.event)
+            event, cause = self._again("event", one)
             turn = line.fill_gap(self.facts, event, one.about, rules)
             if turn is not None:
-                cause = replace(self._cause("event", event, one.event), origin=one.origin)
                 self.shelf = tuple(other for other in self.shelf if other is not one)
                 self._put(turn, cause, rules)
                 self.outputs.append(filled_review(one, event.header, self.facts, cause))
@@ -228,17 +250,17 @@ class Work:
         if before.findings == self.facts.findings and not (before.holds and not self.facts.holds):
             return
         for one in [one for one in self.shelf if one.kind == RELEASE]:
-            event = codec.decode_event(one.event)
+            event, cause = self._again("event", one)
             turn = line.tell_released(before, self.facts, event, rules)
             if turn is not None:
-                self._put(turn, replace(self._cause("event", event, one.event), origin=one.origin), rules)
+                self._put(turn, cause, rules)
 
     def _let_go(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
         before = self.facts
         self.shelf = tuple(one for one in self.shelf if one is not asked)
         self.facts = replace(before, holds=before.holds - {EventId(asked.about)})
-        event = codec.decode_event(asked.event)
+        event, cause = self._again("event", asked)
 
         def closed(one: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
             return closed_review(one, header, facts, resolution, cause)
@@ -246,7 +268,6 @@ class Work:
         if resolution["decision"] == LINK:
             self._go_on([asked, *self._freed(before, rules)], rules, closed)
         else:
-            cause = replace(self._cause("event", event, asked.event), origin=asked.origin)
             self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED), cause, rules)
             self.outputs.append(closed(asked, event.header, self.facts, cause))
         self._free(before, rules, closed)
@@ -270,8 +291,7 @@ class Work:
         self.facts = line.without_held(self.facts, [one for one in events_of(released) if one.header.event_id in over])
         self.facts = replace(self.facts, cancelled=self.facts.cancelled | over)
         for one in released:
-            event = codec.decode_event(one.event)
-            cause = replace(self._cause("event", event, one.event), origin=one.origin)
+            event, cause = self._again("event", one)
             waits = overtaken_by(event, self.shelf, self.facts)
             turn = line.decide_released(line.without_held(self.facts, events_of(waits)), event, rules)
             self._take_off(waits, cause)
@@ -288,6 +308,7 @@ class Work:
 
     def _put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
         """Carry a turn out: its audit entry, what that allows, and the facts that come of it."""
+        turn = line.with_dues(turn, rules, min(cause.accepted_at, self.facts.at)) if rules else turn
         registers = rules.registers if rules else None
         made = Enforcer(self.secrets).carry_out(turn, self.facts, cause, registers)
         self.facts = made.facts
@@ -296,8 +317,9 @@ class Work:
         self.started.extend(made.clocks)
         self._ended.update(turn.ended)
         if cause.event is not None:
-            waits = [one for one in turn.questions if one.about]
-            self.shelf = (*self.shelf, *(_waiting(one, cause, made.facts.at) for one in waits))
+            waits = (_waiting(one, cause, made.facts.at) for one in turn.questions)
+            there = {one.review_id for one in self.shelf}
+            self.shelf = (*self.shelf, *(one for one in waits if one.review_id not in there))
             if turn.awaits:
                 kept = Question(kind=RELEASE, for_recipient="", about=cause.record_id, why="")
                 self.shelf = (*self.shelf, _waiting(kept, cause, made.facts.at))
@@ -321,7 +343,15 @@ class Work:
             producer="",
             place=self.place,
             origin=self.record.header(ORIGIN),
+            accepted_at=Millis(self.record.accepted_at),
+            decided=self._decided,
         )
+
+    def _again(self, subject: str, one: Waiting) -> tuple[Event, Cause]:
+        """Return an event that waited, and its own record of the log as the cause of what becomes of it now."""
+        event = codec.decode_event(one.event)
+        cause = self._cause(subject, event, one.event)
+        return event, replace(cause, origin=one.origin, accepted_at=Millis(one.since or cause.accepted_at))
 
 
 def _message(kind: str, child_ref: str, **content: bytes) -> bytes:
@@ -359,4 +389,6 @@ def _waiting(question: Question, cause: Cause, at: Millis) -> Waiting:
         event=cause.event or b"",
         origin=cause.origin,
         until=at + _STAYS[question.kind] if question.kind in _STAYS else 0,
+        since=cause.accepted_at,
+        asks=question.asks,
     )

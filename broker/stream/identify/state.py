@@ -81,6 +81,7 @@ class Waiting:
     candidates: tuple[str, ...] = ()
     opened_at: int = 0
     supersedes: str | None = None  # the event of which it is a later version
+    accepted_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ def _waiting(one: Waiting) -> list[Any]:
         one.candidates,
         one.opened_at,
         one.supersedes,
+        one.accepted_at,
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker import codec
 from broker.core.identifiers import digest
-from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Outgoing, Position
+from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
 from broker.sealing.reviews import review_id, seal_event
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.state import Waiting
@@ -37,7 +37,7 @@ class Turn:
     def forward(self, child_ref: str, one: Waiting) -> None:
         """Put an event into a child's line, byte for byte."""
         message = {"kind": "EVENT", "child_ref": child_ref, "event": one.event}
-        self._write(SUBJECTS, child_ref, codec.encode("subject_record", message), one.origin)
+        self._write(SUBJECTS, child_ref, codec.encode("subject_record", message), one)
         self._went(child_ref, one, one.event_id, None)
         if one.supersedes is not None:
             self._went(child_ref, one, one.supersedes, one.supersedes)
@@ -60,7 +60,7 @@ class Turn:
         """Send an event that carries no birth date to where its child is known."""
         hubs = {"hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:])}
         message = {"kind": "EVENT", "event": one.event, "opens_child": one.opens, **hubs}
-        self._write(CANDIDATES, matching_key, codec.encode("candidate", message), one.origin)
+        self._write(CANDIDATES, matching_key, codec.encode("candidate", message), one)
 
     def claim(self, identifier: str, child_ref: str, *, given_up: bool = False) -> None:
         """Ask the owner of an identifier to make a child its holder, or say that it no longer asks."""
@@ -88,6 +88,7 @@ class Turn:
             "state": state,
             "for_recipient": one.hub,
             "opened_at": one.opened_at,
+            "accepted_at": one.accepted_at or None,
             "event_id": one.event_id,
             "event_type": one.event_type,
             "producer": one.producer,
@@ -97,7 +98,7 @@ class Turn:
             "sealed_event": seal_event(self.secrets, review, one.event) if state == OPEN else None,
             "resolution": resolution,
         }
-        self._write(REVIEWS, review, codec.encode("review", message), one.origin)
+        self._write(REVIEWS, review, codec.encode("review", message), one)
 
     def record_end(self, one: Waiting, outcome: str, why: str = "") -> None:
         """Write the audit entry of an event that goes no further: a duplicate, taken back, or rejected by a person in review."""
@@ -119,12 +120,18 @@ class Turn:
         headers = ((ORIGIN, one.origin), (CAUSE, self._next()), (OUTCOME, outcome.lower().encode()))
         self.audit.append(Outgoing(AUDIT, one.event_id.encode(), codec.encode("audit_entry", message), headers))
 
-    def _write(self, topic: str, key: str, value: bytes, origin: bytes | None = None) -> None:
-        stamp = ((CAUSE, self._next()),)
-        headers = ((ORIGIN, origin), *stamp) if origin is not None else stamp
+    def _write(self, topic: str, key: str, value: bytes, of: Waiting | None = None) -> None:
+        stamp = (CAUSE, self._next())
+        headers = (*_came_with(of), stamp) if of is not None else (stamp,)
         self.outputs.append(Outgoing(topic, key.encode(), value, headers))
 
     def _next(self) -> bytes:
         place = bytes(Position(self.cause.lane, self.cause.offset, self._count))
         self._count += 1
         return place
+
+
+def _came_with(one: Waiting) -> Headers:
+    """Return what every record of an accepted event says of it: where it stands, and since when."""
+    accepted: Headers = ((ACCEPTED, b"%d" % one.accepted_at),) if one.accepted_at else ()
+    return ((ORIGIN, one.origin), *accepted)

@@ -21,6 +21,7 @@ from broker.stream.watching.places import places_of
 
 LINK, REJECT = "LINK", "REJECT"
 GAP = "GAP"
+_OF_THE_OPENING = ("for_recipient", "opened_at", "candidates", "accepted_at", "due_at", "clock")  # a closing says nothing of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class _Reviews:
         before = self.found.get(message["review_id"])
         sealed = message["sealed_event"] or (before.sealed if before else None)
         if before is not None and message["state"] != "OPEN":
-            kept = {name: before.message[name] for name in ("for_recipient", "opened_at", "candidates")}
+            kept = {name: before.message[name] for name in _OF_THE_OPENING}
             message = {**message, **kept}
         self.found[message["review_id"]] = Review(message, record.header(ORIGIN), sealed)
 

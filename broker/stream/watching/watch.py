@@ -63,6 +63,7 @@ def with_work(report: Report, work: OpenWork) -> Report:
         undelivered=work.undelivered(report.at),
         reviews=work.reviews_by_kind(),
         oldest_review_seconds=work.oldest_review_seconds(report.at),
+        reviews_past_due=work.reviews_past_due(report.at),
         dead_letters=len(work.dead_letters),
         oldest_dead_letter_seconds=work.oldest_dead_letter_seconds(report.at),
     )

@@ -82,7 +82,7 @@ class WorkFollower:
     def _note_review(self, review: dict[str, Any]) -> None:
         if review["state"] == "OPEN":
             self.tally.review_opened(review["kind"])
-            self.work.review_opened(review["review_id"], review["kind"], review["opened_at"])
+            self.work.review_opened(review["review_id"], review["kind"], review["opened_at"], review["due_at"])
         else:
             self.work.review_closed(review["review_id"])
 

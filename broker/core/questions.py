@@ -1,0 +1,104 @@
+"""What a person is asked, by whom it is answered and by when: `ASK` about categories, `GAP` in a role, `HOLD` of an event.
+
+A question runs on the clock of what waits for it, from when the event was accepted: no statutory clock stops because a person
+is asked (I11). Never an open queue: somebody named is asked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from broker.core.claims import asked_about
+from broker.core.clocks import due_for, stages
+from broker.core.disclose import shown_to_hub
+from broker.core.event import Category, Event
+from broker.core.exclusions import excluded_here
+from broker.core.facts import Facts
+from broker.core.identifiers import Millis
+from broker.core.policy import HOLDER, Policy
+from broker.core.registers import Registers
+from broker.core.roles import hub_of
+from broker.core.verdict import Decision, Gap, Verdict
+
+ASK, GAP, HOLD = "ASK", "GAP", "HOLD"
+_DAY = 24 * 3600 * 1000
+GAP_STAYS = 7 * _DAY  # how long somebody who comes to the child is still told what came before them
+
+_Wanted = tuple[str, str]  # a clock, and on whose calendar it runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something that a person has to decide.
+
+    `about` is the recipient of an `ASK`, the role of a `GAP`, the event of a `HOLD`; `asks` the categories of an `ASK`.
+    `wanted` are the clocks of what waits for the answer. `shown` is what whoever is asked may see of the event, where that is
+    less than all of it. `due_at` and `bells` are set by `with_due`.
+    """
+
+    kind: str
+    for_recipient: str
+    about: str
+    why: str
+    asks: tuple[Category, ...] = ()
+    wanted: tuple[_Wanted, ...] = ()
+    shown: Event | None = None
+    clock: str | None = None
+    due_at: Millis | None = None
+    bells: Mapping[str, Millis] = field(default_factory=dict)
+
+
+def held(event: Event, facts: Facts, why: str, registers: Registers, verdict: Verdict) -> Question:
+    """Ask whether an event may go on; it waits for all to whom it would go."""
+    asked = asked_about(event, facts, registers)
+    return Question(kind=HOLD, for_recipient=asked, about=event.header.event_id, why=why, wanted=_clocks(verdict.decisions))
+
+
+def asks(event: Event, verdict: Verdict | None, facts: Facts, registers: Registers) -> tuple[Question, ...]:
+    """Ask about what cannot be known, one question for each recipient."""
+    decisions = verdict.decisions if verdict else ()
+    return tuple(
+        Question(
+            kind=ASK,
+            for_recipient=_who_decides(event, one, decisions, facts, registers),
+            about=one.recipient,
+            why=f"may {', '.join(one.asked)} go in the role {one.role}",
+            asks=one.asked,
+            wanted=_clocks([one]),
+        )
+        for one in decisions
+        if one.asked
+    )
+
+
+def gap(event: Event, found: Gap, facts: Facts) -> Question:
+    """Ask the hub; where nobody at it may hear of the child, ask the publisher to see to it in another way."""
+    shown = shown_to_hub(event, found.hears, facts) if found.hears else None
+    asked = found.hub or event.header.producer
+    wanted = ((found.clock, asked),) if found.clock else ()
+    return Question(kind=GAP, for_recipient=asked, about=found.role, why=found.because, wanted=wanted, shown=shown)
+
+
+def with_due(question: Question, since: Millis, at: Millis, policy: Policy, registers: Registers) -> Question:
+    """Say by when it has to be answered: on the first clock that runs out, else on the policy's own for reviews."""
+    own = next((one.name for one in policy.clocks.values() if one.reviews), None)
+    wanted = question.wanted or ([(own, question.for_recipient)] if own else [])
+    found = sorted((due_for(clock, since, whose, registers), clock) for clock, whose in wanted)
+    if not found:
+        return question
+    due, clock = found[0]
+    if question.kind == GAP:
+        due = min(due, Millis(since + GAP_STAYS - _DAY))  # nobody fills it any more once it is taken off
+    return replace(question, clock=clock, due_at=due, bells=stages(policy.clocks.get(clock), at, due))
+
+
+def _clocks(decisions: Iterable[Decision]) -> tuple[_Wanted, ...]:
+    return tuple((one.asked_clock, one.recipient) for one in decisions if one.asked_clock)
+
+
+def _who_decides(event: Event, asked: Decision, decisions: Sequence[Decision], facts: Facts, registers: Registers) -> str:
+    """Find the named role that is asked: the holder by default. Asking tells, so never whom somebody excludes (R11)."""
+    if asked.asked_of in {None, HOLDER}:
+        return event.header.producer
+    excluded = excluded_here(event.header, facts)
+    seated = (one.recipient for one in decisions if asked.asked_of in one.roles and one.recipient not in excluded)
+    return next(seated, None) or hub_of(event.header, facts, registers) or event.header.producer
