@@ -21,6 +21,7 @@ SET_BY: Mapping[str, frozenset[Sector]] = {
     "protected_person": frozenset({Sector.POLICE}),
     "identity_changed": frozenset({Sector.COUNCILS, Sector.HEALTH}),
 }
+_LETS_GO: Mapping[str, str] = {"consent": "given", "service": "given", "protection": "lifted"}
 _ENDS = ("lapsed", "withdrawn", "lifted")
 _STATES: Mapping[str, tuple[str, ...]] = {
     "consent": ("given", "refused", "withdrawn"),
@@ -118,6 +119,9 @@ def _sets(event: Event, policy: Policy) -> str:
 def keeps_back(event: Event, policy: Policy) -> bool:
     """Tell whether an event may keep something back, so that nothing goes while it waits."""
     sets = _sets(event, policy)
+    state = (event.control or {}).get("state")
+    if state is not None and state == _LETS_GO.get(sets):
+        return bool(event.header.excluded)  # while it waits, nothing that it lets go does
     if sets != "finding":
         return sets in _STATES if sets else bool(event.header.excluded)
     named = (event.control or {}).get("kind") or ""

@@ -6,9 +6,10 @@ Every answer is the reason why a person has to look first, or empty. What only k
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from broker.core.corrections import superseded_by
 from broker.core.event import Event, Sector
 from broker.core.facts import Agreement, Facts
-from broker.core.identifiers import AgencyId
+from broker.core.identifiers import AgencyId, EventId
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
 from broker.core.roles import OPEN_MATTER, canonical, hub_of, organisation_of
@@ -31,11 +32,15 @@ def doubtful_claim(event: Event, facts: Facts, kind: EventKind | None, registers
 def asked_about(event: Event, facts: Facts, registers: Registers) -> str:
     """Return who is asked about an event that waits: the hub, else the publisher, never nobody.
 
-    Whom an agency that is nothing to the child would exclude is asked all the same: its word does not count yet.
+    Whom an agency that is nothing to the child would exclude is asked all the same: its word does not count yet. Where nobody
+    knows where the child lives, it is the hub of the agency whose record an event would change, never one that the event names.
     """
     header = event.header
+    spoke = facts.voices.get(superseded_by(event) or EventId(""), header.producer)
+    if facts.home_area is None and spoke != header.producer:
+        header = replace(header, producer=AgencyId(spoke), area=None)
     unbound = header if is_tied(header, facts, registers) else replace(header, excluded=())
-    return hub_of(header, facts, registers) or hub_of(unbound, facts, registers) or header.producer
+    return hub_of(header, facts, registers) or hub_of(unbound, facts, registers) or event.header.producer
 
 
 def own_home(event: Event, kind: EventKind) -> str | None:

@@ -47,6 +47,8 @@ def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | 
     The hub of its area; when that is in conflict its alternate, else the area's duty team, or nobody.
     """
     area = registers.areas.get(_home(header, facts.home_area or header.area, registers) or "")
+    if area is None and facts.home_area is None:
+        area = registers.areas.get(_home(header, None, registers) or "")  # it names one that nobody knows
     if area is None:
         return None
     excluded = excluded_here(header, facts)

@@ -14,9 +14,10 @@ from broker.core.line import Rules, Turn
 from broker.core.merging import merge
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, Question
-from broker.errors import NotPermittedError, UnknownDisclosureError, UnreadableRecordError
+from broker.errors import UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
+from broker.stream.decide.answering import LINK, check_answer
 from broker.stream.decide.enforce import (
     Cause,
     Decided,
@@ -33,7 +34,6 @@ from broker.stream.decide.overtaken import events_of, over_among, overtaken_by
 from broker.stream.decide.shelf import RELEASE, Waiting
 from broker.stream.topics import SUBJECTS
 
-LINK = "LINK"
 RELEASE_STAYS = GAP_STAYS  # how long a release still reaches what came before it; later its originator publishes it again
 _STAYS = {GAP: GAP_STAYS, RELEASE: RELEASE_STAYS}
 _REJECTED = "a person decided that this does not go on"
@@ -68,8 +68,9 @@ class Work:
 
     def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:
         """Return which of the child's clocks this record stops: also those of questions that nobody is asked any more."""
-        asked = {one.review_id for one in self.shelf}
-        self._ended.update(DisclosureId(one.review_id) for one in self._asked if one.review_id not in asked)
+        if self.facts.merged_into is None:  # else its questions go on elsewhere, and their bells follow them
+            asked = {one.review_id for one in self.shelf}
+            self._ended.update(DisclosureId(one.review_id) for one in self._asked if one.review_id not in asked)
         if not self._received and not self._ended and not self._rung:
             return frozenset()
         running = tuple(clocks)
@@ -183,21 +184,15 @@ class Work:
         if asked is None:
             raise UnknownDisclosureError("no question with this id waits on the child's line")
         rules = self._begin()
-        self._check_who(asked, rules)
+        key = signed_by(rules.registers, self.record, asked.review_id)
+        check_answer(key.holder, resolution["decision"], asked, self.facts, rules.registers)
+        self._decided = Decided(key.holder, key.id, resolution["reason"])
         if asked.kind == ASK:
             self._answer(asked, resolution, rules)
         elif asked.kind == GAP:
             self._settle(asked, resolution)
         else:
             self._let_go(asked, resolution, rules)
-
-    def _check_who(self, asked: Waiting, rules: Rules) -> None:
-        """Only who was asked decides, or the hub of the child's own area: with its own signature."""
-        key = signed_by(rules.registers, self.record, asked.review_id)
-        self._decided = Decided(key.holder, key.id, _there(self.message["resolution"])["reason"])
-        hub = line.hub_for(self.facts, codec.decode_event(asked.event), rules.registers)
-        if key.holder not in {asked.for_recipient, hub}:
-            raise NotPermittedError(f"`{key.holder}` was not asked and cannot decide this")
 
     def _answer(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         event, cause = self._again("resolution", asked)
