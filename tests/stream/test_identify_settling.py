@@ -217,7 +217,7 @@ def test_a_rejected_record_leaves_the_roster_as_it_was(monkeypatch: pytest.Monke
     for runner in (plain, troubled):
         runner.publish(*story)
         runner.run()
-    with instead(children, "_formed", _fail):
+    with instead(Child, "formed", _fail):
         troubled.publish(bad)
         troubled.run()
     for runner in (plain, troubled):

@@ -80,7 +80,7 @@ class Line:
         if child is None or link is None or link.state != ASKED or child.merged_into is not None:
             return  # an answer to a question that is no longer asked
         said = Link(link.kind, GRANTED) if claim["granted"] else Link(link.kind, REFUSED, claim["conflict_with"])
-        self.children[claim["holder"]] = _formed(replace(child, links={**child.links, claim["identifier"]: said}))
+        self.children[claim["holder"]] = replace(child, links={**child.links, claim["identifier"]: said}).formed()
         self._settle()
 
     def resolved(self, resolution: Mapping[str, Any], brought: Waiting | None) -> None:
@@ -257,7 +257,7 @@ class Line:
         child = Child(links, said.description.full_names, said.description.places, exclusions=exclusions, forming=True)
         self.children[ref] = child
         self._ask(ref, {i: kind for i, kind in said.identifiers.items() if i not in others})
-        self.children[ref] = _formed(self.children[ref])
+        self.children[ref] = self.children[ref].formed()
         return Wait(ref) if self.children[ref].forming else Forward(ref)
 
     def _ask(self, ref: str, identifiers: Mapping[str, str]) -> None:
@@ -346,7 +346,7 @@ class Line:
             if link.state == REFUSED:
                 self.turn.claim(identifier, ref, given_up=True)
         links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
-        self.children[ref] = _formed(replace(child, links=links))
+        self.children[ref] = replace(child, links=links).formed()
 
     def _opened_by_person(self, one: Waiting, said: Said) -> None:
         """Carry out that a person said a registration is none of the known children: it is a child of its own."""
@@ -388,12 +388,6 @@ def check_share(producer: str, in_review: Iterable[str]) -> None:
     """Check that a publisher may have one more event about nobody known in review; raises TooManyReviewsError."""
     if sum(one == producer for one in in_review) >= MOST_OF_ONE_PUBLISHER:
         raise TooManyReviewsError("too many events of this publisher are in review here: answer those, then redrive this one")
-
-
-def _formed(child: Child) -> Child:
-    """Return the child as one that came about, once no identifier is asked for or refused any more."""
-    pending = any(link.state in (ASKED, REFUSED) for link in child.links.values())
-    return replace(child, forming=child.forming and pending)
 
 
 def _but(described: Description, kinds_of: Description) -> Description:

@@ -52,6 +52,11 @@ class Child:
     forming: bool = False
     merged_into: str | None = None
 
+    def formed(self) -> "Child":
+        """Return the child as one that came about, once no identifier is asked for or refused any more."""
+        pending = any(link.state in (ASKED, REFUSED) for link in self.links.values())
+        return replace(self, forming=self.forming and pending)
+
     def described(self) -> Description:
         """Return what is known of the child, as the matcher takes it; a refused or ignored identifier is another's."""
         found: dict[str, set[str]] = {}
