@@ -12,7 +12,7 @@ from broker.core.event import Category
 from broker.core.identifiers import RecipientId, RoleName, RuleId
 from broker.core.policy import HUB, REFERRER, Cut, Effect, Policy
 from broker.core.tables import LiveRule, Plan, Values
-from broker.core.verdict import Decision, Outcome, Reason, Voice
+from broker.core.verdict import Decision, Outcome, Reason, Seat, Voice
 
 NOBODY = RecipientId("")  # stands for a role that nobody fills
 _REACH: Mapping[Cut, Category | None] = {Cut.REFERRER: Category.THIRD_PARTY, Cut.FORMER_IDENTITY: Category.IDENTITY}
@@ -55,9 +55,9 @@ class _Shares:
     built_in: str
 
 
-def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], values: Values, blanket: str) -> Decision:
+def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
     """Answer for one recipient in its roles; `blanket` names a built-in reason that holds whatever the rules say."""
-    voices = _voices(plan, frozenset(roles), values)
+    voices, roles = _voices(plan, seat, values), seat.roles
     shares = _under(blanket, _shares(voices))
     voices.withhold = [one for one in voices.withhold if one.rule.categories or _touches(one.rule.cut, shares)]
     granting = [one for one in voices.grant if not one.rule.categories.isdisjoint(shares.granted)]
@@ -66,7 +66,7 @@ def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], valu
     wanting = granting or asking
     ladder = min(granting, key=_rung, default=None)
     decision = Decision(
-        recipient=recipient,
+        recipient=seat.recipient,
         role=_role_told(granting or wanting, roles),
         roles=roles,
         outcome=Outcome.DISCLOSE if shares.granted else Outcome.ASK if shares.asked else Outcome.WITHHOLD,
@@ -86,37 +86,40 @@ def answer(plan: Plan, recipient: RecipientId, roles: tuple[RoleName, ...], valu
         statutory=any(one.rule.statutory for one in granting),
         asked_clock=_shortest([*asking, *waiting], plan.policy),
     )
-    return _with_agreed(decision, plan, values, blanket) if shares.granted else decision
+    return _with_agreed(decision, plan, seat, values) if shares.granted else decision
 
 
-def _with_agreed(decision: Decision, plan: Plan, values: Values, blanket: str) -> Decision:
+def _with_agreed(decision: Decision, plan: Plan, seat: Seat, values: Values) -> Decision:
     """Note what goes only because somebody agreed: what would not go, or not whole, had they withdrawn."""
     without = list(values)
     for index, answer_then in plan.withdrawn:
         without[index] = answer_then
     if tuple(without) == values:
         return decision
-    less = answer(plan, decision.recipient, decision.roles, tuple(without), blanket)
+    less = answer(plan, seat, tuple(without), "")  # something goes, so nothing holds for everybody
     agreed = {*decision.granted} - {*less.granted} | {*less.short} - {*decision.short}
     for cut in {*less.cuts} - {*decision.cuts}:
         reach = _REACH.get(cut)
         agreed |= {*decision.granted} - {Category.EXISTENCE} if reach is None else {reach}
-    now, then = (_speaking(plan, decision.roles, one) for one in (values, tuple(without)))
+    now, then = (_speaking(plan, seat, one) for one in (values, tuple(without)))
     spoke = tuple(sorted(now ^ then)) if agreed else ()
     return replace(decision, agreed=_ordered(Category, agreed & {*decision.granted}), agreed_by=spoke)
 
 
-def _speaking(plan: Plan, roles: tuple[RoleName, ...], values: Values) -> set[RuleId]:
-    voices = _voices(plan, frozenset(roles), values)
+def _speaking(plan: Plan, seat: Seat, values: Values) -> set[RuleId]:
+    voices = _voices(plan, seat, values)
     return {one.rule.id for one in (*voices.grant, *voices.withhold)}
 
 
-def _voices(plan: Plan, roles: frozenset[RoleName], values: Values) -> _Voices:
-    """Sort the rules that speak of these roles. A withhold is silent towards whoever holds a role that it spares."""
-    found = _Voices()
+def _voices(plan: Plan, seat: Seat, values: Values) -> _Voices:
+    """Sort the rules that speak of these roles. A withhold is silent towards whoever holds a role that it spares.
+
+    INVARIANT: one that protects is silent only where that role is held for somebody who may know what it hides (R10).
+    """
+    found, roles = _Voices(), frozenset(seat.roles)
     for one in plan.rules:
         rule = one.rule
-        if (rule.to and rule.to.isdisjoint(roles)) or not rule.spare.isdisjoint(roles):
+        if (rule.to and rule.to.isdisjoint(roles)) or not rule.spare.isdisjoint(seat.trusted if rule.protects else roles):
             continue
         spoken = one.speaks(values)
         if rule.effect is Effect.WITHHOLD:

@@ -8,9 +8,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from broker.core.disclose import PLACE_PROTECTED, View, without, would_cut
 from broker.core.event import Category
-from broker.core.facts import Sent
-from broker.core.identifiers import Millis
+from broker.core.exclusions import excluded_for
+from broker.core.facts import Facts, Sent
+from broker.core.identifiers import Millis, RoleName
 from broker.core.policy import Cut, Policy, Question, Rule
+from broker.core.registers import Registers
+from broker.core.standing import trusted
 
 _PLACE = frozenset({Category.LOCATION, Category.CONTACT})
 _BETRAYING = frozenset({Cut.PLACE, Cut.FREE_TEXT, Cut.FORMER_IDENTITY})
@@ -37,15 +40,27 @@ def would_stay(view: View, granted: Iterable[Category]) -> frozenset[Category]:
     return frozenset(one for one in granted if one is Category.EXISTENCE or (one not in _PLACE and one.value in left))
 
 
-def kept_from(held: Sent, kinds: Collection[str], policy: Policy, at: Millis) -> tuple[frozenset[Category], frozenset[Cut]]:
+def kept_from(
+    held: Sent, kinds: Collection[str], facts: Facts, policy: Policy, registers: Registers
+) -> tuple[frozenset[Category], frozenset[Cut]]:
     """Return the categories and the cuts of what somebody holds that these protections keep back from them today."""
-    speaking = [one for one in policy.rules if _speaks(one, kinds, at) and _means(one, held)]
+    spared = _trusted_in(held, facts, policy, registers)
+    speaking = [one for one in policy.rules if _speaks(one, kinds, facts.at) and _means(one, held, spared)]
     covered = {category for kind in kinds for category in PROTECTS.get(kind, ())}
     covered.update(category for rule in speaking for category in rule.categories)
     if not covered:
         return frozenset(), frozenset()
-    cuts = {cut for rule in speaking for cut in rule.cut} | (_BETRAYING - _ruled(policy, at))
+    cuts = {cut for rule in speaking for cut in rule.cut} | (_BETRAYING - _ruled(policy, facts.at))
     return held.categories & covered, held.cuts & cuts
+
+
+def _trusted_in(held: Sent, facts: Facts, policy: Policy, registers: Registers) -> frozenset[RoleName]:
+    """Return the roles in which somebody was told for an organisation that may know what a protection hides."""
+    entry = registers.recipients.get(held.recipient)
+    home = facts.home_area or (entry.area if entry else None)
+    roles = [policy.roles[one] for one in held.roles | {held.role} if one in policy.roles]
+    known = trusted(roles, facts, registers, home=home, excluded=held.excluded | excluded_for(facts))
+    return frozenset(role for role, desks in known.items() if held.recipient in desks)
 
 
 def _ruled(policy: Policy, at: Millis) -> frozenset[Cut]:
@@ -59,7 +74,7 @@ def _speaks(rule: Rule, kinds: Collection[str], at: Millis) -> bool:
     return rule.protects and rule.in_force_from <= at and not asked.isdisjoint(kinds)
 
 
-def _means(rule: Rule, held: Sent) -> bool:
+def _means(rule: Rule, held: Sent, spared: frozenset[RoleName]) -> bool:
     roles = held.roles | {held.role}
     about = not rule.event_types or held.event_type in rule.event_types
-    return about and rule.spare.isdisjoint(roles) and (not rule.to or not rule.to.isdisjoint(roles))
+    return about and rule.spare.isdisjoint(spared) and (not rule.to or not rule.to.isdisjoint(roles))

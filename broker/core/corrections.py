@@ -5,7 +5,7 @@ the broker keeps no content, so whoever holds a part that may not be held any mo
 keep. What is said, and what it reveals, is in `broker.core.recall`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from broker.core import ledger, recall
@@ -17,6 +17,7 @@ from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId
 from broker.core.notice import Notice
 from broker.core.policy import Cut, Policy
+from broker.core.registers import Registers
 
 RETRACTION_TYPE = "control.retraction"
 MERGED = EventId("identity.merged")  # stands for an event where a merge takes something back
@@ -66,7 +67,7 @@ def taken_back(facts: Facts, event: Event) -> Corrected:
     return _stop_using(lines, event)
 
 
-def no_longer_held(facts: Facts, event: Event, policy: Policy) -> Corrected:
+def no_longer_held(facts: Facts, event: Event, policy: Policy, registers: Registers) -> Corrected:
     """Return what follows for everybody who holds what may not be held any more once this event is taken.
 
     That is what a protection which it sets keeps from them, or what betrays it (I8), and what they were told on the strength of
@@ -74,7 +75,8 @@ def no_longer_held(facts: Facts, event: Event, policy: Policy) -> Corrected:
     """
     control = event.control or {}
     sets = event.header.event_type == "control.protection" and control.get("state") == "set" and not takes_back(event)
-    return _let_go(facts, (control.get("kind") or "",) if sets else (), policy, event.header.event_id)
+    kinds = (control.get("kind") or "",) if sets else ()
+    return joined(*_let_go(facts, kinds, policy, registers, event.header.event_id))
 
 
 def cancelled(facts: Facts, by: EventId, passed: Collection[EventId] = ()) -> Corrected:
@@ -83,16 +85,11 @@ def cancelled(facts: Facts, by: EventId, passed: Collection[EventId] = ()) -> Co
     return Corrected(tuple(recall.stop(one, by) for one in lines), tuple(one.disclosure_id for one in lines))
 
 
-def merged(facts: Facts, passed: Collection[EventId], policy: Policy | None) -> Corrected:
-    """Return what two records of one child make together: one was told what the other protects, cancelled or passed over.
-
-    Without a policy nothing was ever told.
-    """
-    if policy is None:
-        return Corrected()
+def merged(facts: Facts, passed: Collection[EventId], policy: Policy, registers: Registers) -> Corrected:
+    """Return what two records of one child make together: one was told what the other protects, cancelled or passed over."""
     gone = cancelled(facts, MERGED, passed)
     kinds = protections_at(facts.protections, facts.at)
-    return joined(gone, _let_go(marked(facts, gone), kinds, policy, MERGED))
+    return joined(gone, *_let_go(marked(facts, gone), kinds, policy, registers, MERGED))
 
 
 def changed(facts: Facts, event: Event, granted: Iterable[Notice]) -> Corrected:
@@ -175,22 +172,20 @@ def _stop_using(lines: Iterable[Sent], event: Event) -> Corrected:
     return Corrected(tuple(recall.stop(one, by) for one in held), tuple(one.disclosure_id for one in held))
 
 
-def _let_go(facts: Facts, kinds: Collection[str], policy: Policy, by: EventId) -> Corrected:
+def _let_go(facts: Facts, kinds: Collection[str], policy: Policy, registers: Registers, by: EventId) -> Iterator[Corrected]:
     """Have deleted what these protections keep back and what nobody agrees to any more, in one message for each disclosure.
 
     All of it goes where nothing of use is left (which is more than that there is something), or an identity is to be forgotten.
     """
     ended = {one.disclosure_id: cause for one, cause in no_longer(facts, policy)}
-    found = Corrected()
     for one in ledger.standing(facts):
-        covered, cuts = kept_from(one, kinds, policy, facts.at) if kinds else (frozenset(), frozenset())
+        covered, cuts = kept_from(one, kinds, facts, policy, registers) if kinds else (frozenset(), frozenset())
         cause = ended.get(one.disclosure_id)
         if not (covered or cuts or cause):
             continue
         left = (one.left if cuts else one.categories) - covered - (one.agreed if cause else frozenset())
         is_of_use = Category.EXISTENCE in left and len(left) > 1 and (FORGOTTEN.isdisjoint(kinds) or not (covered or cuts))
-        found = joined(found, _said(one, left if is_of_use else None, cuts, by, cause or recall.CHANGED))
-    return found
+        yield _said(one, left if is_of_use else None, cuts, by, cause or recall.CHANGED)
 
 
 def _said(held: Sent, left: frozenset[Category] | None, cuts: frozenset[Cut], by: EventId, cause: recall.Cause) -> Corrected:

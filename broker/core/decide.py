@@ -4,20 +4,22 @@ Pure: the same event, facts, policy, registers and instant give the same verdict
 header, the facts and which parties are named, never another part of the body, so that nothing withheld can steer it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
 from broker.core.answer import BUILT_IN, NOBODY, answer
 from broker.core.conditions import Known, know
 from broker.core.event import Action, Category, Event
+from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis, RecipientId, RoleName
 from broker.core.policy import HUB, Policy
 from broker.core.registers import Registers
-from broker.core.roles import Seats, hub_of, seats
+from broker.core.roles import Seats, home_of, hub_of, seats
+from broker.core.standing import trusted
 from broker.core.tables import Plan, Values, plan_for
-from broker.core.verdict import Decision, Gap, Outcome, Request, Verdict, Voice
+from broker.core.verdict import Decision, Gap, Outcome, Request, Seat, Verdict, Voice
 
 _GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
 _NOBODY: frozenset[str] = frozenset()
@@ -35,6 +37,9 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     plan = plan_for(policy, event.header.event_type, at)
     known = know(event, facts, at)
     question = _Question(plan, known, _blanket(plan, event, facts, at), facts.allowed)
+    if plan.spares and known.protections:
+        home, excluded = home_of(event.header, known.area, registers), excluded_here(event.header, facts)
+        question.trusted = trusted(plan.roles, facts, registers, home=home, excluded=excluded)
     found = seats(plan.roles, known, facts, registers)
     decisions = [question.put(recipient, roles) for recipient, roles in found.filled.items()]
     for passed_over, why in ((found.conflicts, "conflict"), (found.narrowed, "subscription")):
@@ -68,13 +73,14 @@ def denied(event: Event, facts: Facts, recipient: RecipientId, policy: Policy, r
 class _Question:
     """What is asked about one event, with the values of its conditions, for one recipient after the other."""
 
-    __slots__ = ("_scoped", "allowed", "blanket", "known", "plan", "values")
+    __slots__ = ("_scoped", "allowed", "blanket", "known", "plan", "trusted", "values")
 
     def __init__(self, plan: Plan, known: Known, blanket: str, allowed: Mapping[RecipientId, Sequence[str]]) -> None:
         self.allowed = allowed
         self.plan = plan
         self.known = known
         self.blanket = blanket
+        self.trusted: Mapping[RoleName, Container[RecipientId]] | None = None  # who may know, where somebody may not
         plain = tuple([test(known) for test in plan.tests])
         self._scoped = plain if plan.scoped and (known.findings or known.agreements) else None
         self.values: Values = (*plain, *[test(known, _NOBODY) for test in plan.scoped]) if plan.scoped else plain
@@ -85,11 +91,16 @@ class _Question:
         if self._scoped is not None:
             names = frozenset((recipient, *roles))
             values = (*self._scoped, *[test(self.known, names) for test in self.plan.scoped])
-        key = recipient, roles, values, self.blanket or why
+        key = self._seat(recipient, roles), values, self.blanket or why
         if recipient in self.allowed:
             plan = replace(self.plan, allowed=frozenset(map(Category, self.allowed[recipient])), memo={})
             return answer(plan, *key)
         return self.plan.memo.get(key) or self.plan.remember(key, answer(self.plan, *key))
+
+    def _seat(self, recipient: RecipientId, roles: tuple[RoleName, ...]) -> Seat:
+        if self.trusted is None or recipient == NOBODY:
+            return Seat(recipient, roles, frozenset(roles))
+        return Seat(recipient, roles, frozenset([role for role in roles if recipient in self.trusted.get(role, _NOBODY)]))
 
 
 def _blanket(plan: Plan, event: Event, facts: Facts, at: Millis) -> str:

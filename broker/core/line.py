@@ -157,7 +157,8 @@ def _and_let_go(before: Facts, after: Facts, event: Event, found: Corrected, rul
     if before.findings != after.findings:
         released = released_no_more(before, corrections.marked(after, found), event.header.event_id)
         found = corrections.joined(found, released)
-    return corrections.joined(found, corrections.no_longer_held(corrections.marked(after, found), event, rules.policy))
+    marked = corrections.marked(after, found)
+    return corrections.joined(found, corrections.no_longer_held(marked, event, rules.policy, rules.registers))
 
 
 def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:

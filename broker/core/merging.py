@@ -8,19 +8,19 @@ from dataclasses import replace
 from typing import TypeVar
 
 from broker.core import corrections, ledger
+from broker.core.corrections import Corrected
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import Millis
-from broker.core.line import APPLIED, DECIDED, Turn
-from broker.core.policy import Policy
+from broker.core.line import APPLIED, DECIDED, Rules, Turn
 from broker.core.undoing import joined_roots, passed_over, settled
 
 _Value = TypeVar("_Value")
 
 
-def merge(facts: Facts, loser: Facts, at: Millis, policy: Policy | None) -> Turn:
+def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
     """Take over facts and ledger of another reference of the same child; protections of either win, for what was told too.
 
-    There is a policy in force wherever anybody was told anything.
+    There are rules in force wherever anybody was told anything.
     """
     passed = passed_over(facts, loser) | passed_over(loser, facts)
     facts, loser = settled(facts, loser), settled(loser, facts)
@@ -48,7 +48,7 @@ def merge(facts: Facts, loser: Facts, at: Millis, policy: Policy | None) -> Turn
         ledger=ledger.with_lines(facts.ledger, loser.ledger),
         holds=facts.holds | loser.holds,
     )
-    corrected = corrections.merged(joined, passed, policy)
+    corrected = corrections.merged(joined, passed, rules.policy, rules.registers) if rules else Corrected()
     ended = (*corrected.retracted, *corrected.replaced)
     return Turn(
         outcome=DECIDED if corrected.notices else APPLIED,

@@ -46,9 +46,9 @@ def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | 
 
     The hub of its area; when that is in conflict its alternate, else the area's duty team, or nobody.
     """
-    area = registers.areas.get(_home(header, facts.home_area or header.area, registers) or "")
+    area = registers.areas.get(home_of(header, facts.home_area or header.area, registers) or "")
     if area is None and facts.home_area is None:
-        area = registers.areas.get(_home(header, None, registers) or "")  # it names one that nobody knows
+        area = registers.areas.get(home_of(header, None, registers) or "")  # it names one that nobody knows
     if area is None:
         return None
     excluded = excluded_here(header, facts)
@@ -79,7 +79,7 @@ def desks_of(role: Role, registers: Registers) -> Iterator[tuple[str, tuple[Reci
 
 
 def desk_at(role: Role, organisation: str, registers: Registers) -> tuple[RecipientId, ...]:
-    """Return who sits at the desk of a role at an organisation."""
+    """Return who fills a role at an organisation: the first of the role's desks that is there."""
     for name in role.desks or (role.name,):
         found = registers.filling(name, organisation)
         if found:
@@ -95,7 +95,7 @@ class _Place:
     def __init__(self, known: Known, facts: Facts, registers: Registers) -> None:
         self.known = known
         self.header = known.header
-        self.home = _home(known.header, known.area, registers)
+        self.home = home_of(known.header, known.area, registers)
         self.referrers = facts.referrers
         self.excluded = excluded_here(known.header, facts)
         self.registers = registers
@@ -112,8 +112,8 @@ class _Place:
         return found
 
 
-def _home(header: Header, area: str | None, registers: Registers) -> str | None:
-    """The child's own area, or the one that the event names, or else the publisher's."""
+def home_of(header: Header, area: str | None, registers: Registers) -> str | None:
+    """Return the child's own area, or the one that the event names, or else the publisher's."""
     if area:
         return area
     agency = registers.agencies.get(header.producer)

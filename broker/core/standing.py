@@ -1,9 +1,13 @@
 """What an agency is to a child: its own council, tied to it, or neither. Not everybody may say everything of every child."""
 
+from collections.abc import Collection, Iterable, Mapping
+
 from broker.core.event import Header, Sector
-from broker.core.facts import Facts
+from broker.core.facts import Facts, Protection
+from broker.core.identifiers import RecipientId, RoleName
+from broker.core.policy import Role
 from broker.core.registers import Registers
-from broker.core.roles import organisation_of
+from broker.core.roles import area_desks, desk_at, organisation_of, stand_in
 
 # A force and the health bodies of an area meet its children without being on any list of theirs first.
 _SERVE_AN_AREA = frozenset({Sector.POLICE, Sector.HEALTH})
@@ -32,9 +36,35 @@ def is_known_to(header: Header, facts: Facts, registers: Registers) -> bool:
 
 
 def guards(facts: Facts) -> frozenset[str]:
-    """Return the organisations that may know what a protection hides: the child's council, and whoever set one that lasts."""
-    setters = frozenset(organisation_of(one.by) for one in facts.protections if one.until is None)  # type: ignore[arg-type] # agency ids
+    """Return the organisations that may know what a protection hides: the child's council, and whoever set one that lasts.
+
+    Who protects a child that another protects already lets itself in nowhere by that.
+    """
+    first = (one for one in facts.protections if one.until is None and not any(_stood(other, one) for other in facts.protections))
+    setters = frozenset(organisation_of(one.by) for one in first)  # type: ignore[arg-type] # agency ids
     return setters | {f"la:{facts.home_area}"} if facts.home_area else setters
+
+
+def trusted(
+    roles: Iterable[Role], facts: Facts, registers: Registers, *, home: str | None, excluded: Collection[RecipientId] = ()
+) -> Mapping[RoleName, frozenset[RecipientId]]:
+    """Return who fills each role for an organisation that may know what a protection hides, or stands in there (R11).
+
+    `home` is the area whose hub and duty team answer for the child.
+    """
+    keep = guards(facts)
+    found = {}
+    for role in roles:
+        desks = area_desks(role, registers.areas.get(home or "")) or [
+            one for organisation in keep for one in desk_at(role, organisation, registers)
+        ]
+        found[role.name] = frozenset(told for one in desks if (told := stand_in(one, excluded, registers)))
+    return found
+
+
+def _stood(other: Protection, new: Protection) -> bool:
+    """Tell whether another's protection stood when a new one was set."""
+    return other.by != new.by and other.since <= new.since and (other.until is None or other.until > new.since)
 
 
 def _involved(facts: Facts) -> set[str]:

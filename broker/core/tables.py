@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from broker.core.conditions import Answer, ScopedTest, Test, all_of, is_scoped, scoped_test_of, test_of
 from broker.core.event import Category
-from broker.core.identifiers import Millis, RecipientId, RoleName, RuleId
+from broker.core.identifiers import Millis, RoleName, RuleId
 from broker.core.policy import WITHDRAWN, Basis, Condition, Effect, EventKind, Policy, Question, Role, Rule
-from broker.core.verdict import Decision
+from broker.core.verdict import Decision, Seat
 
 _MEMO_LIMIT = 50_000
 
@@ -51,9 +51,10 @@ class Plan:
     alarms: tuple[RuleId, ...]
     others: str
     stale: bool
+    spares: bool  # whether a protection spares anybody here
     withdrawn: tuple[tuple[int, bool], ...] = ()  # where agreements stand in the values, and what each is once withdrawn
     allowed: frozenset[Category] = frozenset()  # what a person who was asked has granted: it goes as the rules want that asked
-    memo: dict[tuple[RecipientId | None, tuple[RoleName, ...], Values, str], Decision] = field(default_factory=dict)
+    memo: dict[tuple[Seat, Values, str], Decision] = field(default_factory=dict)
 
     spoken: dict[Values, tuple[tuple[str, Answer], ...]] = field(default_factory=dict)
 
@@ -66,7 +67,7 @@ class Plan:
             found = self.spoken[values] = tuple(zip(self.labels, values, strict=True))
         return found
 
-    def remember(self, key: tuple[RecipientId | None, tuple[RoleName, ...], Values, str], decision: Decision) -> Decision:
+    def remember(self, key: tuple[Seat, Values, str], decision: Decision) -> Decision:
         """Keep a decision for the next event with the same values."""
         if len(self.memo) >= _MEMO_LIMIT:
             self.memo.clear()
@@ -130,6 +131,7 @@ def _plan(policy: Policy, event_type: str, at: Millis) -> Plan:
         alarms=tuple(one.rule.id for one in live if one.overdue),
         others=_others(event_type, kind, roles),
         stale=at < policy.in_force_from or (policy.in_force_to is not None and at >= policy.in_force_to),
+        spares=any(rule.protects and rule.spare for rule in rules),
         withdrawn=tuple((place[one], WITHDRAWN in one.values) for one in scoped if one.about is Question.AGREEMENT),
     )
 

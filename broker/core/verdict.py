@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.core.event import Category, Event, Header, Party
 from broker.core.facts import Facts
@@ -26,6 +26,14 @@ class Voice(StrEnum):
     WITHHOLDS = "withholds"
     ASKS = "asks"
     NOTES = "notes"
+
+
+class Seat(NamedTuple):
+    """A possible recipient in all its roles; in those in `trusted` it acts for somebody who may know what a protection hides."""
+
+    recipient: RecipientId
+    roles: tuple[RoleName, ...]
+    trusted: frozenset[RoleName]
 
 
 @dataclass(frozen=True, slots=True)

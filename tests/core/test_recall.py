@@ -54,7 +54,7 @@ def protect(facts, kind):
     event = an_event("control.protection", event_id=EventId("shield"), control={"kind": kind, "state": "set"})
     shield = Protection(kind=kind, since=AT, by="x", event_id=EventId("shield"))
     after = replace(facts, at=AT, protections=(shield,))  # at the same instant, so that roles that end are no cause
-    return after, corrections.no_longer_held(after, event, england())
+    return after, corrections.no_longer_held(after, event, england(), area())
 
 
 def check_nobody_holds_more_than_today(event, facts, kind):

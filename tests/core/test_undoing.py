@@ -103,7 +103,7 @@ def test_what_is_said_again_and_again_is_kept_a_few_times_only():
 def test_a_merged_record_can_still_be_taken_back():
     loser = after(registered("r1", "2015-05-05", "E10000002"))
     winner = after(an_event("school.pupil.registered", event_id=EventId("s"), producer=OTHER_SCHOOL))
-    merged = merge(winner, loser, Millis(AT + 9), england()).facts
+    merged = merge(winner, loser, Millis(AT + 9), Rules(england(), area())).facts
 
     assert merged.birth_date == "2015-05-05"
     assert after(back("r1", SCHOOL), facts=merged).birth_date is None
@@ -113,7 +113,7 @@ def test_a_merged_record_can_still_be_taken_back():
 def test_a_merge_undoes_what_the_other_record_knows_to_be_changed_or_taken_back(over):
     one, other = after(plan("c1")), take(over)
     for winner, loser in ((one, other), (other, one)):
-        assert merge(winner, loser, Millis(AT + 9), england()).facts.statuses == ()
+        assert merge(winner, loser, Millis(AT + 9), Rules(england(), area())).facts.statuses == ()
 
 
 def take(event):

@@ -98,6 +98,47 @@ def test_no_other_council_makes_itself_one_that_hears_of_a_protected_child(claim
     assert HUB in told(line, CONCERN), "the child's own hub hears of it all the same"
 
 
+CASE_AT_AWAY = says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}"))
+TEAM_AT_AWAY = "social_worker.away"
+
+
+def reads_school(line: ALine, recipient: str) -> bool:
+    """Whether a recipient reads which school the child goes to, in anything that it was told."""
+    return any(SCHOOL in repr(one) for one in line.disclosures(recipient))
+
+
+@pytest.mark.parametrize(
+    "by_away",
+    [(), (says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}),)],
+    ids=["a case of old", "a case of old, and a protection of its own"],
+)
+def test_a_former_council_reads_nothing_that_betrays_where_a_protected_child_went(by_away: tuple[Event, ...]) -> None:
+    """R10: an abuser at the council that the child fled from has a team that is in the case and in the protection's words."""
+    line = a_child(CASE_AT_AWAY, SAFE, *by_away, says(SCHOOL, "school.suspension"), says(SCHOOL, CONCERN))
+
+    assert TEAM_AT_AWAY in told(line, "school.suspension"), "its case is open, so it hears what happened"
+    assert not reads_school(line, TEAM_AT_AWAY)
+    assert reads_school(line, HUB), "the child's own hub must know whom to ask"
+
+
+def test_the_childs_own_team_reads_whom_to_ask_and_so_does_the_council_that_first_protected_it() -> None:
+    own_case = says(HOME, "council.case.opened", tie("social_care", f"la:{HOME}"))
+    line = a_child(own_case, SAFE, says(SCHOOL, "school.suspension"))
+    refuge = a_child(CASE_AT_AWAY, says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}), SAFE)
+    refuge.take(says(SCHOOL, "school.suspension"))
+
+    assert reads_school(line, TEAM)
+    assert reads_school(refuge, TEAM_AT_AWAY)
+
+
+def test_a_former_council_is_told_to_forget_what_it_holds_of_where_a_child_is_when_the_child_is_protected() -> None:
+    line = a_child(CASE_AT_AWAY, says(HOME, "council.case.opened"), says(SCHOOL, "school.suspension"), SAFE)
+
+    forgets = {one["recipient"]: " ".join(one["because"]) for one in line.disclosures() if one["replaces"]}
+    assert "who said it" in forgets[TEAM_AT_AWAY]
+    assert "who said it" not in forgets.get(TEAM, "")
+
+
 @pytest.mark.parametrize(
     "claim",
     [

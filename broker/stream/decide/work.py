@@ -163,7 +163,7 @@ class Work:
         if given is not None:
             loser = facts_from_bytes(given)
             rules = self._begin() if loser.ledger or self.facts.ledger else None
-            turn = merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules.policy if rules else None)
+            turn = merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules)
             turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
             self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
             return
