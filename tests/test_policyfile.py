@@ -158,7 +158,6 @@ FAULTS = [
         "unknown attribute `grad`",
         "use",
     ),
-    ("unknown-value", RULE, "event =", 'attribute = { history = ["yess"] }\nevent =', "attribute", "`yess` is no value", "`yes`"),
     ("unknown-status", RULE, "event =", 'status = ["cp_plann"]\nevent =', "status", "unknown status `cp_plann`", "`cp_plan`"),
     (
         "unknown-finding",

@@ -5,11 +5,11 @@ What is not, is no dead letter: it may have been meant to protect a child, so a 
 
 from collections.abc import Callable, Mapping
 
-from broker.core.betrayal import PROTECTS
+from broker.core.betrayal import FORGOTTEN, PROTECTS
 from broker.core.claims import doubtful_claim
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of
-from broker.core.event import Control, Event, Sector
+from broker.core.event import Control, Event, Sector, ToldFamily
 from broker.core.facts import Facts
 from broker.core.identifiers import EventId
 from broker.core.policy import Effect, EventKind, Policy, Question
@@ -22,6 +22,8 @@ SET_BY: Mapping[str, frozenset[Sector]] = {
     "identity_changed": frozenset({Sector.COUNCILS, Sector.HEALTH}),
 }
 _LETS_GO: Mapping[str, str] = {"consent": "given", "service": "given", "protection": "lifted"}
+_TOLD = tuple(one.value for one in ToldFamily if one is not ToldFamily.NOT_SAID)
+_NOT_TOLD = (ToldFamily.NOT_SAFE, ToldFamily.NOT_PRACTICABLE)
 _ENDS = ("lapsed", "withdrawn", "lifted")
 _STATES: Mapping[str, tuple[str, ...]] = {
     "consent": ("given", "refused", "withdrawn"),
@@ -73,8 +75,8 @@ def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, regi
     if kind.control not in ("protection", "finding") or control.get("state") in _ENDS:
         return ""
     if kind.control == "protection":
-        by_stranger = named == "identity_changed" and not is_tied(event.header, facts, registers)
-        return "an agency that is nothing to the child protects it from everybody but its hub: ask it why" if by_stranger else ""
+        by_stranger = named in FORGOTTEN and not is_tied(event.header, facts, registers)
+        return "an agency that is nothing to the child would let nobody but its hub hear of it: ask it why" if by_stranger else ""
     found = policy.findings.get(named)
     if found is None:
         return ""
@@ -87,8 +89,8 @@ def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, regi
 
 def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:
     sets = kind.control or ""
-    if sets == "wish":
-        return _unknown_wish(event.control or {}, policy)
+    if sets in ("wish", "told_family"):  # neither keeps anything back: nothing waits for an answer
+        return _unknown_wish(event.control or {}, policy) if sets == "wish" else _unknown_told(event)
     if sets not in _STATES:
         return ""
     control = event.control
@@ -108,6 +110,16 @@ def _unknown_wish(control: Control, policy: Policy) -> str:
         return f"`kind` is none of {', '.join(sorted(policy.wishes))}: ask its publisher what the child wishes"
     known = control.get("state") in answers
     return "" if known else f"`state` is none of {', '.join(sorted(answers))}: ask its publisher what the child wishes"
+
+
+def _unknown_told(event: Event) -> str:
+    """What a family was told is a field of its own (I6), no consent and no agreement; where it was not told it says why (R4)."""
+    control, header = event.control or {}, event.header
+    state = control.get("state") or header.told_family
+    if state not in _TOLD:
+        return f"`state` is none of {', '.join(_TOLD)}: ask its publisher whether the family was told"
+    unsaid = state in _NOT_TOLD and not (control.get("reason") or header.told_family_reason or "").strip()
+    return f"`{state}` must say `reason`: ask its publisher why the family was not told" if unsaid else ""
 
 
 def _sets(event: Event, policy: Policy) -> str:

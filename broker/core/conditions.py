@@ -114,8 +114,10 @@ def is_scoped(condition: Condition) -> bool:
 
 
 def _attribute(condition: Condition, attribute: Attribute | None) -> Test:
-    listed = attribute.values if attribute else condition.values
-    absent = attribute.absent if attribute else None
+    """What an event type cannot say is not so, whatever its publisher writes there."""
+    if attribute is None:
+        return lambda _: False
+    listed, absent = attribute.values, attribute.absent
 
     def test(known: Known) -> Answer:
         value = known.header.attributes.get(condition.name, absent)

@@ -77,7 +77,7 @@ def _attributes(event: Event, kind: EventKind | None) -> Iterator[str]:
     for name, value in event.header.attributes.items():
         known = kind.attributes.get(name)
         if known is None:
-            may = ", ".join(sorted(kind.attributes))
+            may = ", ".join(sorted(kind.attributes)) or "nothing"
             yield f"field `header.attributes`: holds what this event type does not know: {may} may stand there"
         elif value not in known.values:
             yield f"field `header.attributes.{name}`: is none of {', '.join(sorted(known.values))}"

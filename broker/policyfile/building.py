@@ -133,7 +133,7 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
         name=shape.name,
         says=shape.says,
         sector=shape.name.partition(".")[0],
-        attributes=_attributes((*everywhere, *shape.attributes)),
+        attributes=_attributes((*(one for one in everywhere if one.is_of(shape.name)), *shape.attributes)),
         begins=shape.begins,
         ends=shape.ends,
         connection=shape.connection,

@@ -23,8 +23,10 @@ class Checked:
     @cached_property
     def events(self) -> dict[str, dict[str, frozenset[str]]]:
         """Event types with their attributes and the values of those."""
-        common = {one.name: frozenset(one.values) for one in self.shape.attribute}
-        return {one.name: {**common, **{at.name: frozenset(at.values) for at in one.attributes}} for one in self.shape.event}
+        return {
+            one.name: {at.name: frozenset(at.values) for at in (*self.shape.attribute, *one.attributes) if at.is_of(one.name)}
+            for one in self.shape.event
+        }
 
     @cached_property
     def statuses(self) -> frozenset[str]:

@@ -86,7 +86,7 @@ def _attributes(checked: Checked, rule: RuleShape, when: When) -> None:
         if not having:
             every = {one for event in spoken for one in checked.events[event]}
             checked.fault(rule, "attribute", f"unknown attribute `{name}` for its event types", nearest(name, every))
-        elif len(having) < len(spoken):
+        elif len(having) < len(spoken) and rule.when.event:
             lacking = next(event for event in spoken if event not in having)
             checked.fault(
                 rule, "attribute", f"`{lacking}` has no attribute `{name}`", "take the event out, or add the attribute to it"

@@ -74,12 +74,20 @@ class RuleShape(_Shape):
 
 
 class AttributeShape(_Shape):
-    """`[[attribute]]`, or `event.attributes`: a coded fact in the header, and what a publisher's silence means."""
+    """`[[attribute]]`, or `event.attributes`: a coded fact in the header, and what a publisher's silence means.
+
+    `events` are the event types that may carry an `[[attribute]]`; none means every one.
+    """
 
     name: Text
     values: Names
     absent: Text | None = None
     says: Text = "as its name says"
+    events: Names = ()
+
+    def is_of(self, event_type: str) -> bool:
+        """Tell whether an event type may carry it."""
+        return not self.events or event_type in self.events
 
 
 class EventShape(_Shape):

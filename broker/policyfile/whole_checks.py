@@ -130,6 +130,13 @@ def _clocks(checked: Checked) -> None:
         checked.fault_in("clock", at, "another clock is for reviews already", "say `reviews = true` of one", "reviews")
 
 
+def _shared_attributes(checked: Checked) -> None:
+    for at, attribute in enumerate(checked.shape.attribute):
+        for name in attribute.events:
+            if name not in checked.events:
+                checked.fault_in("attribute", at, f"unknown event `{name}`", nearest(name, checked.events), "events")
+
+
 def _bases(checked: Checked) -> None:
     for at, basis in enumerate(checked.shape.basis):
         if basis.until_then and basis.until_then not in checked.names("basis"):
@@ -159,4 +166,6 @@ def _rules_in(placed: Placed) -> Iterator[str]:
         yield from reasons
 
 
-WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (_twins, _overruled, _answers, _roles, _clocks, _bases, _cases)
+WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
+    _twins, _overruled, _answers, _roles, _clocks, _shared_attributes, _bases, _cases,
+)  # fmt: skip

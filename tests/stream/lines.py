@@ -11,7 +11,19 @@ from broker import codec
 from broker.core.event import Action, Body, Category, Control, Event, Header, Sector, Source
 from broker.core.facts import Facts
 from broker.core.identifiers import AgencyId, Digest, EventId, KeyId, Millis, RecipientId, RoleName, RuleId
-from broker.core.policy import Basis, ClockKind, Condition, Effect, EventKind, FindingKind, Policy, Question, Role, Rule
+from broker.core.policy import (
+    Attribute,
+    Basis,
+    ClockKind,
+    Condition,
+    Effect,
+    EventKind,
+    FindingKind,
+    Policy,
+    Question,
+    Role,
+    Rule,
+)
 from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record
 from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import RetryError
@@ -55,6 +67,10 @@ def a_rule(name: str, to: str, event_type: str = NOTICE, **more: Any) -> Rule:
     return Rule(id=RuleId(name), **(values | more))
 
 
+# What a notice may say of itself, and mostly does not: a condition that asks for it cannot be known then.
+MAY_SAY = {name: Attribute(name=name, values=frozenset({"yes", "no"})) for name in ("seen_by_doctor", "met")}
+
+
 def a_policy(*rules: Rule, version: str = "1") -> Policy:
     chosen = rules or (
         a_rule("school", "dsl", clock="1_working_day"),
@@ -63,7 +79,7 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
         a_rule("answerable", "hub"),
     )
     kinds = (
-        EventKind(name=NOTICE, says="notice", sector="police", opens_matter=True),
+        EventKind(name=NOTICE, says="notice", sector="police", opens_matter=True, attributes=MAY_SAY),
         EventKind(name=OUTCOME, says="outcome", sector="councils"),
         EventKind(name="school.pupil.registered", says="on roll", sector="schools", connection="replaces", relation="school"),
         EventKind(name="health.gp.registered", says="gp", sector="health", connection="replaces", relation="gp"),

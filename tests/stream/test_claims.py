@@ -215,6 +215,64 @@ def test_another_council_lets_nobody_but_the_hub_hear_of_a_child_only_when_the_h
     assert {HUB, DUTY} <= told(line, POLICE_PROTECTION)
 
 
+@pytest.mark.parametrize("kind", ["protected_person", "identity_changed"])
+def test_a_force_that_is_nothing_to_the_child_makes_nobody_unseen(kind: str) -> None:
+    """DOMAIN 1.4: the null route silences every agency, so a stranger's word for it is a question."""
+    away = says("police:2", "control.protection", {"kind": kind, "state": "set"}, area=AWAY)
+    line = a_child(away, says(FORCE, POLICE_PROTECTION))
+    own = a_child(says(FORCE, "control.protection", {"kind": "protected_person", "state": "set"}))
+
+    assert line.facts().protections == ()
+    assert ("HOLD", HUB) in questions(line)
+    assert told(line, POLICE_PROTECTION) == set(), "while it waits nothing goes that it would keep back"
+    assert [one.kind for one in own.facts().protections] == ["protected_person"], "the area's own force need not wait"
+
+    line.resolve(line.reviews()[0], "REJECT")
+    assert {HUB, DUTY} <= told(line, POLICE_PROTECTION)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"state": "given"},
+        {"state": "withdrawn"},
+        {"state": "yes"},
+        {},
+        {"state": "NOT_SAFE"},
+        {"state": "NOT_SAFE", "reason": " "},
+    ],
+)
+def test_what_a_family_was_told_is_said_in_words_of_its_own(said: dict[str, str]) -> None:
+    """I6: `given` is a word for consent. R4: whoever did not tell says why."""
+    notice = says(FORCE, NOTICE)
+    about = {**said, "concerns_event": notice.header.event_id}
+    line = a_child(notice, says(FORCE, "control.told_family", Control(**about)), says(FORCE, POLICE_PROTECTION))  # type: ignore[typeddict-item] # of a test
+
+    assert notice.header.event_id not in line.facts().told
+    assert questions(line) == [("HOLD", HUB)]
+    assert {HUB, DUTY} <= told(line, POLICE_PROTECTION), "it keeps nothing back, so nothing waits for it"
+
+
+@pytest.mark.parametrize("said", [{"state": "YES"}, {"state": "NOT_SAFE", "reason": "the father reads the post"}])
+def test_what_a_family_was_told_is_kept(said: dict[str, str]) -> None:
+    about = {**said, "concerns_event": "e1"}
+    line = a_child(says(FORCE, "control.told_family", Control(**about)))  # type: ignore[typeddict-item] # of a test
+
+    assert line.facts().told[EventId("e1")] == said["state"]
+    assert questions(line) == []
+
+
+@pytest.mark.parametrize("silent", [{"history": "yes"}, {"history": "perhaps"}])
+def test_no_publisher_silences_a_statutory_alert_by_calling_it_history(silent: dict[str, str]) -> None:
+    """Only what a council's first census holds may be old news, and the policy says what that is."""
+    line = a_child(says(FORCE, NOTICE, attributes=silent), says(FORCE, POLICE_PROTECTION, attributes=silent))
+    census = a_child(says(HOME, "council.cp_plan.started", attributes={"history": "yes"}))
+
+    assert DSL in told(line, NOTICE)
+    assert {HUB, DUTY} <= told(line, POLICE_PROTECTION)
+    assert told(census, "council.cp_plan.started") == set()
+
+
 def test_an_agency_that_knows_the_child_says_that_its_identity_changed() -> None:
     line = a_child(says(HOME, "control.protection", {"kind": "identity_changed", "state": "set"}))
 
