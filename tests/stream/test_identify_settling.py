@@ -129,8 +129,9 @@ def test_a_child_marks_the_events_that_it_could_move(name: str, child: Child) ->
     )
     roster.children["c-1" if name == "means it" else "c-2"] = child
 
-    assert name in roster.may_move
-    assert "another" not in roster.may_move
+    moved = {one.partition("/")[2] for one in roster.may_move}
+    assert name in moved
+    assert "another" not in moved
 
 
 def test_who_meant_a_child_means_the_one_that_it_became() -> None:
@@ -139,7 +140,7 @@ def test_who_meant_a_child_means_the_one_that_it_became() -> None:
     roster.may_move.clear()
     roster.children["c-2"] = Child(guards=frozenset({"protected_person/x"}))
 
-    assert roster.may_move == {"w"}
+    assert {one.partition("/")[2] for one in roster.may_move} == {"w"}
 
 
 @pytest.mark.parametrize("after", [{"review": "AMBIGUOUS"}, {"review": "IDENTIFIER_CONFLICT"}])
@@ -149,7 +150,7 @@ def test_a_registration_that_a_person_is_asked_about_or_no_more_marks_whom_it_re
     roster = a_roster(asked, like, unlike)
     roster.keep(replace(asked, **after), roster.said(asked))
 
-    assert roster.may_move == {"r", "like"}
+    assert {one.partition("/")[2] for one in roster.may_move} == {"r", "like"}
 
 
 def test_every_word_of_a_child_stands_in_its_written_form() -> None:

@@ -44,7 +44,7 @@ class Line:
     def arrive(self, one: Waiting, said: Said) -> None:
         """Take an event that comes in; raises TooManyReviewsError."""
         roster = self.roster
-        if one.event_id in roster.waiting or one.event_id in roster.beyond or one.event_id in roster.closed:
+        if one.name in roster.waiting or one.name in roster.beyond or one.name in roster.closed:
             self.turn.record_end(one, "DUPLICATE")
             return
         is_done, outcome = self._take_back(said), self._outcome(one, said)
@@ -60,18 +60,18 @@ class Line:
     def _take_back(self, said: Said) -> bool:
         """Ask nobody any more about an event that went nowhere yet and that its own agency takes back."""
         by, event_id = (said.takes_back and said.undoes) or ("", "")
-        one = self.roster.waiting.get(event_id)
-        if one is None or one.producer != by or not one.review or one.child or one.supersedes:
+        one = self.roster.waiting.get(f"{by}/{event_id}")
+        if one is None or not one.review or one.child or one.supersedes:
             return False
         self.turn.review(one, WITHDRAWN)
         self._release(one)
-        self.roster.drop(one.event_id)
+        self.roster.drop(one.name)
         self._end(one, "APPLIED", _TAKEN_BACK)
         return True
 
     def _end(self, one: Waiting, outcome: str, why: str = "") -> None:
         self.turn.record_end(one, outcome, why)
-        self.roster.set_queues(closed=(*self.roster.closed, one.event_id)[-MOST_CLOSED:])
+        self.roster.set_queues(closed=(*self.roster.closed, one.name)[-MOST_CLOSED:])
 
     def answered(self, claim: Mapping[str, Any]) -> None:
         """Take an identifier owner's answer."""
@@ -93,7 +93,7 @@ class Line:
             raise ReviewClosedError("review is not open here: it was resolved or withdrawn before")
         said = self.roster.said(one)
         self._release(one)
-        self.roster.drop(one.event_id)
+        self.roster.drop(one.name)
         self.turn.review(one, RESOLVED, dict(resolution))
         named = self._resolve(resolution["child_ref"] or "") if resolution["decision"] == "LINK" else None
         if named is not None and named != one.child:
@@ -160,7 +160,7 @@ class Line:
     def _match(self, one: Waiting, said: Said) -> Match:
         known = self._known(said)
         match = self.matcher.match(said.description, known)
-        if not match.by_identifier and (unsettled := self.roster.unsettled(said, one.event_id)):
+        if not match.by_identifier and (unsettled := self.roster.unsettled(said, one.name)):
             marked = {_UNSETTLED + event_id: described for event_id, described in unsettled.items()}
             match = self.matcher.match(said.description, {**known, **marked})
         if match.strength is Strength.NONE and said.merges:
@@ -198,7 +198,7 @@ class Line:
             self._ask(ref, new)
         if new or child.forming or any(link.state == ASKED for link in links.values()):
             return Wait()
-        return Ask(HOLD, (ref,)) if child.holds - {one.event_id} and not said.acts_at_once else Forward(ref)
+        return Ask(HOLD, (ref,)) if child.holds - {one.name} and not said.acts_at_once else Forward(ref)
 
     def _carry_out(self, one: Waiting, said: Said, outcome: Outcome) -> None:
         if isinstance(outcome, Forward):
@@ -207,7 +207,7 @@ class Line:
                 self._release(one)
             self._merge(outcome.child_ref, self._losers(outcome.child_ref, said))
             self._send(one, said, outcome.child_ref)
-            self.roster.drop(one.event_id)
+            self.roster.drop(one.name)
         elif isinstance(outcome, Wait):
             self._keep(replace(one, child=one.child or outcome.child_ref), said)
         elif (one.review, one.candidates, one.hub) != (outcome.kind, outcome.candidates, self._asked(one, outcome)):
@@ -359,24 +359,24 @@ class Line:
 
     def _keep(self, one: Waiting, said: Said) -> None:
         roster = self.roster
-        if one.event_id in roster.waiting or len(roster.waiting) < MOST_WAITING or one.review is None:
+        if one.name in roster.waiting or len(roster.waiting) < MOST_WAITING or one.review is None:
             roster.keep(one, said)
         else:
-            roster.set_queues(beyond={**roster.beyond, one.event_id: one.producer})
+            roster.set_queues(beyond={**roster.beyond, one.name: one.producer})
 
     def _beyond(self, brought: Waiting | None) -> Waiting | None:
-        return brought if brought is not None and brought.event_id in self.roster.beyond else None
+        return brought if brought is not None and brought.name in self.roster.beyond else None
 
     def _hold(self, one: Waiting) -> None:
         for ref in one.candidates:
             if ref in self.children:
-                self.children[ref] = replace(self.children[ref], holds=self.children[ref].holds | {one.event_id})
+                self.children[ref] = replace(self.children[ref], holds=self.children[ref].holds | {one.name})
 
     def _release(self, one: Waiting) -> None:
-        for ref in self.children.mentioning([event_word(one.event_id)]):
+        for ref in self.children.mentioning([event_word(one.name)]):
             child = self.children[ref]
-            if one.event_id in child.holds:
-                self.children[ref] = replace(child, holds=child.holds - {one.event_id})
+            if one.name in child.holds:
+                self.children[ref] = replace(child, holds=child.holds - {one.name})
 
     def _resolve(self, ref: str) -> str:
         while ref in self.children and self.children[ref].merged_into is not None:

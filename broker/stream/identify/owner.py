@@ -33,7 +33,7 @@ def claimed(holding: Holding, claim: Mapping[str, Any], turn: Turn) -> Holding:
 
 def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
     """Take an event without a birth date that names this identifier; raises TooManyReviewsError."""
-    if one.event_id in (*holding.closed, *holding.beyond) or any(one.event_id == w.event_id for w in holding.waiting):
+    if one.name in (*holding.closed, *holding.beyond) or any(one.name == w.name for w in holding.waiting):
         turn.record_end(one, "DUPLICATE")
         return holding
     if _is_clear(holding):
@@ -44,25 +44,25 @@ def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
         check_share(one.producer, (*(w.producer for w in holding.waiting), *holding.beyond.values()))
     turn.review(asked, OPEN)
     if len(holding.waiting) >= MOST_WAITING:
-        return replace(holding, beyond={**holding.beyond, one.event_id: one.producer})
+        return replace(holding, beyond={**holding.beyond, one.name: one.producer})
     return replace(holding, waiting=(*holding.waiting, asked))
 
 
 def resolved(holding: Holding, resolution: Mapping[str, Any], brought: Waiting | None, turn: Turn) -> Holding:
     """Take a person's answer; raises ReviewClosedError when the review is not open here."""
     one = under_review(holding, resolution["review_id"])
-    if one is None and brought is not None and brought.event_id in holding.beyond:
+    if one is None and brought is not None and brought.name in holding.beyond:
         one = brought
     if one is None:
         raise ReviewClosedError("review is not open here: it was resolved or withdrawn before")
-    kept = tuple(w for w in holding.waiting if w.event_id != one.event_id)
-    after = replace(holding, waiting=kept, beyond={e: who for e, who in holding.beyond.items() if e != one.event_id})
+    kept = tuple(w for w in holding.waiting if w.name != one.name)
+    after = replace(holding, waiting=kept, beyond={e: who for e, who in holding.beyond.items() if e != one.name})
     turn.review(one, RESOLVED, dict(resolution))
     if resolution["decision"] == "LINK":
         turn.forward(resolution["child_ref"], one)
         return after
     turn.record_end(one, "IN_REVIEW")
-    return replace(after, closed=(*after.closed, one.event_id)[-MOST_CLOSED:])
+    return replace(after, closed=(*after.closed, one.name)[-MOST_CLOSED:])
 
 
 def under_review(holding: Holding, review: str) -> Waiting | None:

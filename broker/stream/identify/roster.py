@@ -172,22 +172,22 @@ class Roster:
 
     def said(self, one: Waiting) -> Said:
         """Return what an event says, read once as long as it waits."""
-        found = self._said.get(one.event_id)
+        found = self._said.get(one.name)
         return found if found is not None else self.said_by(one)
 
     def keep(self, one: Waiting, said: Said) -> None:
         """Keep an event that waits, in place of what was known of it before."""
-        before = self.waiting.get(one.event_id)
+        before = self.waiting.get(one.name)
         if before == one:
             return
-        self._undo.append(lambda: self._put_back(one.event_id, before))
+        self._undo.append(lambda: self._put_back(one.name, before))
         if before is None:
-            self.numbers[one.event_id] = self.next_number
+            self.numbers[one.name] = self.next_number
             self.unwritten.add(self.next_number)
             self.next_number += 1  # never given twice: what is kept of an event stands under it
-        self._said[one.event_id] = said
-        self._wait(one.event_id, one)
-        self._note({one.event_id})
+        self._said[one.name] = said
+        self._wait(one.name, one)
+        self._note({one.name})
 
     def drop(self, event_id: str) -> None:
         """Let an event go that waits here, or beyond."""
@@ -242,7 +242,7 @@ class Roster:
         """Return the registrations that a person is asked about and that have a word in common with an event."""
         names = self._index().sayers(_matching_words(said)) if self.waiting and self.by_words else set(self.waiting)
         found = (self.waiting[one] for one in sorted(names) if one != but)
-        return {one.event_id: self.said(one).description for one in found if _is_unsettled(one)}
+        return {one.name: self.said(one).description for one in found if _is_unsettled(one)}
 
     def _wait(self, event_id: str, one: Waiting | None) -> None:
         """Set or end a waiting event, and mark those that it could move."""
@@ -287,13 +287,13 @@ class Roster:
         if self._words is None:
             self._words = Words()
             for one in self.waiting.values():
-                self._said[one.event_id] = self.said(one)
-                self._words.say(one.event_id, self._words_of(one))
+                self._said[one.name] = self.said(one)
+                self._words.say(one.name, self._words_of(one))
         return self._words
 
     def _words_of(self, one: Waiting) -> frozenset[str]:
         """Return the words by which a child or another event could move this one."""
-        said, words = self._said[one.event_id], set(_matching_words(self._said[one.event_id]))
+        said, words = self._said[one.name], set(_matching_words(self._said[one.name]))
         ref = one.child
         while ref is not None:
             words.add(_means(ref))
@@ -314,8 +314,8 @@ def read_roster(
     return Roster(
         said_by,
         lines,
-        waiting={one.event_id: one for one in waiting},
-        numbers={one.event_id: number for one, number in zip(waiting, numbers, strict=True)},
+        waiting={one.name: one for one in waiting},
+        numbers={one.name: number for one, number in zip(waiting, numbers, strict=True)},
         beyond=beyond,
         closed=tuple(closed),
         by_words=by_words,

@@ -88,6 +88,11 @@ class Waiting:
     supersedes: str | None = None  # the event of which it is a later version
     accepted_at: int = 0
 
+    @property
+    def name(self) -> str:
+        """Under which it is kept. An id is its publisher's own: another's event of the same id is another event (I10)."""
+        return f"{self.producer}/{self.event_id}"
+
 
 @dataclass(frozen=True)
 class Holding:
