@@ -26,7 +26,7 @@ from broker.core.release import awaits_release, is_meant, released_no_more, rele
 from broker.core.roles import hub_of
 from broker.core.undoing import undone, with_link
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
-from broker.errors import ChangedContentError, NotPermittedError, StaleVersionError
+from broker.errors import ChangedContentError, StaleVersionError
 
 DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
 GAP_BASIS, GAP_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
@@ -71,11 +71,11 @@ class Turn:
 def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: Sequence[Event] = ()) -> Turn:
     """Take one event about this child: a duplicate, held, taken back before it came, a correction, or decided.
 
-    `overtaken` are the events of the same agency in review that this one takes back or changes: once it is taken, they hold
-    the line no longer.
+    The caller has given it the ids that its agency's own events have here (`broker.core.own_ids`). `overtaken` are the events of
+    the same agency in review that this one takes back or changes: once it is taken, they hold the line no longer.
 
-    Raises StaleVersionError when a later version of the same record was taken before, NotPermittedError when its id is that
-    of another agency's event, and ChangedContentError when the same id said something else before.
+    Raises StaleVersionError when a later version of the same record was taken before, and ChangedContentError when the same id
+    said something else before.
     """
     facts = _own(facts, event)
     known = facts.seen.get(event.header.event_id)
@@ -248,8 +248,6 @@ def _own(facts: Facts, event: Event) -> Facts:
     header = event.header
     if facts.voices.get(header.event_id, header.producer) == header.producer:
         return facts
-    if facts.seen.get(header.event_id, OVERTAKEN) != OVERTAKEN:
-        raise NotPermittedError("the event id is that of another agency's event: publish it under an id of its own")
     name = header.event_id
     seen = {one: sequence for one, sequence in facts.seen.items() if one != name}
     theirs = {one for one, root in facts.roots.items() if root == name}

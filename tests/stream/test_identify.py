@@ -187,8 +187,11 @@ def test_the_same_event_again_while_it_waits_is_a_duplicate(runner: Runner) -> N
     runner.publish(notified(event_id="b", **ALFIE), notified(event_id="b", **ALFIE))
     runner.run()
 
+    runner.publish(attended(event_id="b", **ALFIE))  # another agency's event of the same id
+    runner.run()
+
     assert runner.outcomes() == ["DUPLICATE"]
-    assert len(runner.reviews()) == 1
+    assert len(runner.reviews()) == 2
 
 
 def test_a_linked_event_goes_to_that_childs_line_and_a_rejected_one_ends_in_an_audit_entry(runner: Runner, hub: Signer) -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from broker.core.event import Body, Event, Sector
 from broker.core.identifiers import AgencyId, EventId
-from broker.errors import NotPermittedError
 from tests.stream.lines import (
     GP,
+    HUB,
     POLICE_DESK,
     SCHOOL,
     ALine,
@@ -64,11 +64,41 @@ def test_a_retraction_that_names_its_own_event_and_anothers_takes_back_only_its_
     assert line.facts().connections[0].event_id == "roll"
 
 
-def test_an_event_id_that_another_agency_used_is_refused_with_its_reason() -> None:
-    line = ALine().take(on_roll(), an_event("e1", **STRANGER))
+def test_nobody_silences_an_alert_by_using_its_id_first() -> None:
+    """Ids are made from an agency's own record numbers, which others can guess."""
+    line = ALine().take(on_roll(), an_event("e1", **STRANGER), an_event("e1"), an_event("e1"))
 
-    with pytest.raises(NotPermittedError, match="another agency's event"):
-        line.take(an_event("e1"))
+    assert [one["producer"] for one in line.disclosures(SCHOOL)] == ["ods:A1", "police:42"]
+    assert len({one["disclosure_id"] for one in line.disclosures(SCHOOL)}) == 2
+    assert outcomes(line)[-1] == "DUPLICATE", "the same event again is known again"
+    assert "e1" in line.audits()[-2]["concerns"], "whoever asks for it by its own id finds it"
+
+
+@pytest.mark.parametrize("of", ["police:42", "ods:A1"])
+def test_each_agency_takes_back_its_own_of_two_events_with_one_id(of: str) -> None:
+    by = {} if of == "police:42" else STRANGER
+    line = ALine().take(on_roll(), an_event("e1", **STRANGER), an_event("e1"), a_retraction("e1", **by))
+
+    (gone,) = [one["replaces"] for one in line.disclosures(SCHOOL) if one["kind"] == "RETRACTION"]
+    assert [one["producer"] for one in line.disclosures(SCHOOL) if one["disclosure_id"] == gone] == [of]
+    states = {one.producer: one.state for one in line.facts().ledger if one.recipient == SCHOOL and one.kind == "ALERT"}
+    assert sorted(name for name, state in states.items() if state == "retracted") == [of]
+
+
+def test_a_later_version_of_an_event_whose_id_another_used_corrects_it() -> None:
+    line = ALine().take(
+        on_roll(), an_event("e1", **STRANGER), an_event("e1"), an_update("e1", "e2", body=Body(concern={"grade": "low"}))
+    )
+
+    assert kinds(line, SCHOOL) == ["ALERT", "ALERT", "CORRECTION"]
+
+
+def test_an_id_used_for_another_child_hides_no_gap_from_a_hub() -> None:
+    """A hub's desk shows a disclosure id once: two messages may not share one."""
+    line = ALine().take(an_event("e1", **STRANGER), child="c-other").take(an_event("e1"))
+
+    gaps = [one["disclosure_id"] for one in line.disclosures(HUB) if one["kind"] == "GAP"]
+    assert len(gaps) == len(set(gaps)) == 2
 
 
 def test_who_spoke_by_mistake_hears_no_outcome() -> None:

@@ -89,7 +89,8 @@ class Enforcer:
         return found
 
     def _disclosure_id(self, notice: Notice) -> DisclosureId:
-        return self.secrets.disclosure_id(notice.event_id, notice.recipient, notice.view_digest, notice.version)
+        said = EventId(f"{notice.producer}/{notice.event_id}")  # its id alone may be that of another agency's event (I10)
+        return self.secrets.disclosure_id(said, notice.recipient, notice.view_digest, notice.version)
 
     def _disclosure(self, notice: Notice, made: DisclosureId, facts: Facts, registers: Registers | None) -> Outgoing:
         """Make the message of a notice."""

@@ -12,6 +12,7 @@ from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
 from broker.core.line import Rules, Turn
 from broker.core.merging import merge
+from broker.core.own_ids import own_ids
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, Question
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
@@ -98,10 +99,12 @@ class Work:
         if self.message["moved_to"] is not None:
             self._moved()
             return
-        event = codec.decode_event(_there(value))
-        rules = self._begin()
+        said = codec.decode_event(_there(value))
+        event, rules = own_ids(self.facts, said), self._begin()
         before, over = self.facts, overtaken_by(event, self.shelf, self.facts)
         turn = line.take_event(before, event, rules, before.at, events_of(over))
+        if event is not said:  # whoever asks what became of it knows it by the id that its agency gave it
+            value, turn = codec.encode_event(event), replace(turn, concerns=(*turn.concerns, said.header.event_id))
         cause = self._cause("event", event, value)
         self._put(turn, cause, rules)
         if self.shelf:
@@ -117,7 +120,7 @@ class Work:
         It goes by the ledger of this child (I7), also while the line is held: it only takes back. Where the later version is on
         this line too, because two records of one child were joined, nothing has moved.
         """
-        event = codec.decode_event(_there(self.message["event"]))
+        event = own_ids(self.facts, codec.decode_event(_there(self.message["event"])))
         here = self.facts.seen.get(event.header.event_id, OVERTAKEN) != OVERTAKEN
         if here or self.message["moved_to"] == self.facts.child_ref or not corrections.is_of(self.facts, event):
             self.facts = replace(self.facts, version=self.facts.version + 1)
