@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from broker.core import matters
 from broker.core.claims import own_home
 from broker.core.content import content_digest
 from broker.core.controls import control_changes
@@ -18,7 +19,7 @@ from broker.core.exclusions import with_exclusions
 from broker.core.facts import Connection, Facts, Protection, Status
 from broker.core.identifiers import AgencyId, EventId, Millis
 from broker.core.policy import EventKind, Policy
-from broker.core.roles import CLOSED_MATTER, OPEN_MATTER, canonical, organisation_of
+from broker.core.roles import canonical, organisation_of
 from broker.core.undoing import linked, undone, with_statements
 
 _KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
@@ -44,7 +45,8 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
     if kind is None:
         return with_exclusions(facts, event, at)
     if header.action is Action.UPDATE and header.supersedes:
-        facts = linked(undone(facts, header.supersedes), header.event_id, header.supersedes)
+        before, facts = facts, linked(undone(facts, header.supersedes), header.event_id, header.supersedes)
+        facts = matters.kept(before, facts, event) if kind.opens_matter else facts
     facts = with_exclusions(facts, event, at)
     changes: _Changes = {}
     for change in (_person, _statuses, _connections, _told, _matter):
@@ -146,18 +148,10 @@ def _told(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes: 
 
 
 def _matter(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
-    """Remember who spoke first in the open matter (R22), and let the matter rest when the catalogue says that it closes."""
-    referrers, matters = dict(facts.referrers), dict(facts.matters)
-    if kind.opens_matter and OPEN_MATTER not in referrers:
-        referrers[OPEN_MATTER] = organisation_of(event.header.producer)
-        matters[OPEN_MATTER] = event.header.event_id
-    elif kind.closes_matter and OPEN_MATTER in referrers:
-        referrers[CLOSED_MATTER] = referrers.pop(OPEN_MATTER)
-        if OPEN_MATTER in matters:
-            matters[CLOSED_MATTER] = matters.pop(OPEN_MATTER)
-    else:
-        return {}
-    return {"referrers": referrers, "matters": matters}
+    """Remember who referred (R22), and that a matter is closed, as the catalogue says of this event type."""
+    if kind.opens_matter:
+        return matters.opened(facts, event, organisation_of(event.header.producer))
+    return matters.closed(facts, event) if kind.closes_matter else {}
 
 
 def _taken_back(facts: Facts, event_id: EventId | None, producer: AgencyId) -> Facts:

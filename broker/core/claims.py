@@ -10,9 +10,10 @@ from broker.core.corrections import superseded_by
 from broker.core.event import Event, Sector
 from broker.core.facts import Agreement, Facts
 from broker.core.identifiers import AgencyId, EventId
+from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
-from broker.core.roles import OPEN_MATTER, canonical, hub_of, organisation_of
+from broker.core.roles import canonical, hub_of, organisation_of
 from broker.core.standing import answers_for, guards, is_tied
 
 HOME_AREA = "home_area"
@@ -103,7 +104,7 @@ def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Regi
 
 
 def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
-    if not kind.closes_matter or OPEN_MATTER not in facts.referrers or answers_for(event.header, facts):
+    if not kind.closes_matter or not is_open(facts) or answers_for(event.header, facts):
         return ""
     return "only the council that answers for the child says what came of a referral: ask both"
 

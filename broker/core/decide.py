@@ -14,6 +14,7 @@ from broker.core.event import Action, Category, Event
 from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis, RecipientId, RoleName
+from broker.core.matters import meant
 from broker.core.policy import HUB, Policy
 from broker.core.registers import Registers
 from broker.core.roles import Seats, home_of, hub_of, seats
@@ -35,6 +36,8 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     the child's line, never a worker's clock. Nothing is changed and nothing is read from anywhere else.
     """
     plan = plan_for(policy, event.header.event_type, at)
+    if any(role.filled_by == "referrer" for role in plan.roles):
+        facts = meant(facts, event)
     known = know(event, facts, at)
     question = _Question(plan, known, _blanket(plan, event, facts, at), facts.allowed)
     if plan.spares and known.protections:

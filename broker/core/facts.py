@@ -136,6 +136,8 @@ class Sent:
     left: frozenset[Category] = frozenset()
     agreed: frozenset[Category] = frozenset()
     agreed_by: frozenset[RuleId] = frozenset()
+    outcome: EventId | None = None  # what its recipient said last of what came of it, and when
+    outcome_at: Millis = Millis(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +158,7 @@ class Facts:
     wishes: Mapping[str, str] = field(default_factory=dict)
     seen: Mapping[EventId, int] = field(default_factory=dict)  # event id -> sequence, of every event taken
     cancelled: frozenset[EventId] = frozenset()  # retracted, some before they came
-    referrers: Mapping[str, str] = field(default_factory=dict)  # matter -> the organisation that spoke first
+    referrers: Mapping[str, str] = field(default_factory=dict)  # matter, by the event that opened it -> who referred
     ledger: Sequence[Sent] = ()
     holds: frozenset[EventId] = frozenset()  # protecting control events in review: the line goes to people, not out
     merged_into: ChildRef | None = None
@@ -164,7 +166,7 @@ class Facts:
     policy: Digest | None = None
     registers: Digest | None = None
     voices: Mapping[EventId, str] = field(default_factory=dict)  # event id -> the agency that took it for its own
-    matters: Mapping[str, EventId] = field(default_factory=dict)  # matter -> the event with which it began
+    matters: Mapping[str, str] = field(default_factory=dict)  # matter -> the event that closed it; empty while it is open
     exclusions: Sequence[Exclusion] = ()
     statements: Sequence[Statement] = ()  # who said what follows the last word, in the order of the line
     roots: Mapping[EventId, EventId] = field(default_factory=dict)  # later version -> the first event of its chain

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from broker.core.facts import Facts, Sent
-from broker.core.identifiers import DisclosureId, EventId, RecipientId
+from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId
 from broker.core.notice import Notice
 
 STEPS = ("sent", "delivered", "read", "acted", "outcome")
@@ -92,6 +92,17 @@ def with_state(facts: Facts, disclosure_ids: Iterable[DisclosureId], state: str)
         return facts
     lines = tuple(
         replace(one, state=state) if one.disclosure_id in wanted and _advances(one.state, state) else one for one in facts.ledger
+    )
+    return replace(facts, ledger=lines) if lines != tuple(facts.ledger) else facts
+
+
+def with_outcome(facts: Facts, disclosure_id: DisclosureId, outcome: EventId, at: Millis) -> Facts:
+    """Set what a recipient says came of a disclosure; what it said later, as it dates that itself, stands."""
+    lines = tuple(
+        replace(one, outcome=outcome, outcome_at=at)
+        if one.disclosure_id == disclosure_id and one.outcome != outcome and at >= one.outcome_at
+        else one
+        for one in facts.ledger
     )
     return replace(facts, ledger=lines) if lines != tuple(facts.ledger) else facts
 

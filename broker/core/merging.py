@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from broker.core import corrections, ledger
+from broker.core import corrections, ledger, matters
 from broker.core.corrections import Corrected
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import Millis
@@ -42,8 +42,7 @@ def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
         wishes={**loser.wishes, **facts.wishes},
         seen={name: max(one.seen.get(name, OVERTAKEN) for one in (facts, loser)) for name in (*loser.seen, *facts.seen)},
         cancelled=facts.cancelled | loser.cancelled,
-        referrers={**loser.referrers, **facts.referrers},
-        matters={**loser.matters, **facts.matters},
+        **matters.joined(facts, loser),
         voices={**loser.voices, **facts.voices},
         ledger=ledger.with_lines(facts.ledger, loser.ledger),
         holds=facts.holds | loser.holds,

@@ -156,7 +156,8 @@ class EventKind:
 
     `begins` and `ends` are statuses. `connection` says what it does to the tie between the child and an organisation in
     `relation`, and `for_others` that one organisation may name another in it. `control` is what a control event sets. `nobody`
-    says why no rule names anybody.
+    says why no rule names anybody. `answered_by` are the roles that answer for a referral: whose reading of it acknowledges it,
+    and whose outcome closes it.
     """
 
     name: str
@@ -172,6 +173,7 @@ class EventKind:
     registers_person: bool = False
     opens_matter: bool = False
     closes_matter: bool = False
+    answered_by: frozenset[RoleName] = frozenset()
     nobody: str | None = None
 
 

@@ -14,9 +14,6 @@ from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.policy import Role
 from broker.core.registers import Area, Registers, Subscription
 
-OPEN_MATTER = "open"  # the matter that is open about a child
-CLOSED_MATTER = "closed"  # the one that closed last
-
 
 @dataclass(slots=True)
 class Seats:
@@ -141,9 +138,7 @@ def _organisations(role: Role, place: _Place) -> Mapping[str, None]:
             return involved
     if role.filled_by != "referrer":
         return {f"la:{place.home}": None} if place.home else {}
-    referrers = place.referrers
-    spoke = referrers.get(OPEN_MATTER) or referrers.get(CLOSED_MATTER)
-    return {spoke: None} if spoke else {}
+    return dict.fromkeys(place.referrers.values())
 
 
 def _hub(area: Area | None) -> tuple[RecipientId, ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
 
+from broker.core import matters
 from broker.core.event import Event
 from broker.core.facts import OVERTAKEN, Connection, Facts, Protection, Statement, Status
 from broker.core.identifiers import EventId
@@ -82,8 +83,7 @@ def _without(facts: Facts, gone: frozenset[EventId]) -> Facts:
         "findings": tuple(one for one in facts.findings if one.event_id not in gone),
         "agreements": tuple(one for one in facts.agreements if one.event_id not in gone),
         "exclusions": tuple(one for one in facts.exclusions if one.event_id not in gone),
-        "referrers": {name: who for name, who in facts.referrers.items() if facts.matters.get(name) not in gone},
-        "matters": {name: began for name, began in facts.matters.items() if began not in gone},
+        **matters.without(facts, gone),
     }
     return replace(facts, **changes, **_unsaid(facts, gone))
 

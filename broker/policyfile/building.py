@@ -143,6 +143,7 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
         registers_person=shape.registers_person,
         opens_matter=shape.opens_matter,
         closes_matter=shape.closes_matter,
+        answered_by=frozenset(RoleName(one) for one in shape.answered_by),
         nobody=shape.nobody,
     )
 

@@ -106,6 +106,7 @@ class EventShape(_Shape):
     registers_person: bool = False
     opens_matter: bool = False
     closes_matter: bool = False
+    answered_by: Names = ()
     nobody: Text | None = None
 
 

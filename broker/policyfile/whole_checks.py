@@ -130,6 +130,16 @@ def _clocks(checked: Checked) -> None:
         checked.fault_in("clock", at, "another clock is for reviews already", "say `reviews = true` of one", "reviews")
 
 
+def _referrals(checked: Checked) -> None:
+    for at, event in enumerate(checked.shape.event):
+        if event.answered_by and not event.opens_matter:
+            what = "`answered_by` is for referrals, and this opens no matter"
+            checked.fault_in("event", at, what, "say `opens_matter` too, or take it out", "answered_by")
+        for name in event.answered_by:
+            if name not in checked.names("role"):
+                checked.fault_in("event", at, f"unknown role `{name}`", nearest(name, checked.names("role")), "answered_by")
+
+
 def _shared_attributes(checked: Checked) -> None:
     for at, attribute in enumerate(checked.shape.attribute):
         for name in attribute.events:
@@ -167,5 +177,5 @@ def _rules_in(placed: Placed) -> Iterator[str]:
 
 
 WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
-    _twins, _overruled, _answers, _roles, _clocks, _shared_attributes, _bases, _cases,
+    _twins, _overruled, _answers, _roles, _clocks, _referrals, _shared_attributes, _bases, _cases,
 )  # fmt: skip

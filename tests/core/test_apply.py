@@ -1,5 +1,7 @@
 """What each event changes in what is known about the child."""
 
+from dataclasses import replace
+
 from broker.core.apply import apply_event
 from broker.core.event import Action, Sector, ToldFamily
 from broker.core.facts import Facts
@@ -198,14 +200,36 @@ def test_a_correction_replaces_what_the_first_word_changed():
     assert [(one.detail, one.event_id) for one in after(first, second).statuses] == [("PHY", "c-2")]
 
 
-def test_the_first_to_speak_in_a_matter_is_its_referrer_until_it_closes():
+def test_every_referral_is_a_matter_of_its_own_until_it_closes():
     """R22."""
     concern, later = from_school("school.concern.raised", 1), an_event("police.encompass.notified", event_id=EventId("p"))
     outcome = from_council("council.referral.outcome", 2)
+    c, o = concern.header.event_id, outcome.header.event_id
 
-    assert after(concern, later).referrers == {"open": SCHOOL}
-    assert after(concern, outcome).referrers == {"closed": SCHOOL}
-    assert after(concern, outcome, later).referrers == {"closed": SCHOOL, "open": "police:1"}
+    assert after(concern, later).referrers == {c: SCHOOL, "p": "police:1"}
+    assert after(concern, outcome).matters == {c: o}
+    assert after(concern, outcome, later).matters == {c: o, "p": ""}
+    assert after(concern, later, outcome).matters == {c: o, "p": o}, "who does not say which speaks of all"
+
+
+def test_an_outcome_that_names_its_referral_closes_that_one_and_taken_back_opens_it_again():
+    concern, later = from_school("school.concern.raised", 1), an_event("police.encompass.notified", event_id=EventId("p"))
+    outcome = replace(from_council("council.referral.outcome", 2), control={"concerns_event": "p"})
+    back = from_council("council.referral.outcome", 3, action=Action.RETRACT, supersedes=outcome.header.event_id)
+
+    assert after(concern, later, outcome).matters == {concern.header.event_id: "", "p": outcome.header.event_id}
+    assert after(concern, later, outcome, back).matters == {"p": "", concern.header.event_id: ""}
+
+
+def test_a_later_version_of_a_referral_leaves_its_matter_as_it_stands_and_one_taken_back_is_no_matter():
+    concern, outcome = from_school("school.concern.raised", 1), from_council("council.referral.outcome", 2)
+    c = concern.header.event_id
+    update = from_school("school.concern.raised", 3, action=Action.UPDATE, supersedes=c)
+    back = from_school("school.concern.raised", 4, action=Action.RETRACT, supersedes=update.header.event_id)
+
+    assert after(concern, outcome, update).matters == {c: outcome.header.event_id}
+    assert after(concern, outcome, update).referrers == {c: SCHOOL}
+    assert after(concern, update, back).referrers == {}
 
 
 def test_who_registers_people_says_birth_date_and_home():

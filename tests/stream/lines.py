@@ -79,7 +79,14 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
         a_rule("answerable", "hub"),
     )
     kinds = (
-        EventKind(name=NOTICE, says="notice", sector="police", opens_matter=True, attributes=MAY_SAY),
+        EventKind(
+            name=NOTICE,
+            says="notice",
+            sector="police",
+            opens_matter=True,
+            answered_by=frozenset({RoleName("hub")}),
+            attributes=MAY_SAY,
+        ),
         EventKind(name=OUTCOME, says="outcome", sector="councils"),
         EventKind(name="school.pupil.registered", says="on roll", sector="schools", connection="replaces", relation="school"),
         EventKind(name="health.gp.registered", says="gp", sector="health", connection="replaces", relation="gp"),
@@ -246,14 +253,13 @@ class ALine:
             self.feed({"kind": "EVENT", "child_ref": child, "event": codec.encode_event(event)}, key=child.encode())
         return self
 
-    def receipt(self, disclosure: dict[str, Any], state: str, outcome: str | None = None, note: str | None = None) -> "ALine":
+    def receipt(self, disclosure: dict[str, Any], state: str, outcome: str | None = None, said_at: int = NOW) -> "ALine":
         message = {
             "disclosure_id": disclosure["disclosure_id"],
             "recipient": disclosure["recipient"],
             "state": state,
-            "said_at": NOW,
+            "said_at": said_at,
             "outcome": outcome,
-            "note": note,
             "token": disclosure["token"],
         }
         self.feed({"kind": "RECEIPT", "child_ref": CHILD, "receipt": codec.encode("receipt", message)}, key=CHILD.encode())

@@ -1,0 +1,113 @@
+"""What goes back to who referred (R22), on the shipped rules: that it arrived, what came of it, and when that was put right."""
+
+from typing import Any
+
+import pytest
+
+from tests.stream.lines import NOW, ALine
+from tests.stream.test_claims import CONCERN, DSL, FORCE, HOME, HUB, NOTICE, SCHOOL, TRUST, a_child, says
+
+INJURY, RECEIVED, OUTCOME = "health.injury.suspected", "council.referral.received", "council.referral.outcome"
+HOSPITAL = "hospital.trust"
+
+
+def its(line: ALine, recipient: str, event_type: str) -> dict[str, Any]:
+    """The newest that a recipient was told of an event type."""
+    return [one for one in line.disclosures(recipient) if one["event_type"] == event_type][-1]
+
+
+def heard(line: ALine, recipient: str) -> list[tuple[str, str, str]]:
+    """What came back to a recipient: its kind, of which type, and the decision in it."""
+    back = [one for one in line.disclosures(recipient) if one["event_type"] in (RECEIVED, OUTCOME)]
+    return [(one["kind"], one["event_type"], (one["concern"] or {}).get("decision") or "") for one in back]
+
+
+@pytest.mark.parametrize("state", ["READ", "ACTED"])
+def test_who_referred_hears_once_that_somebody_who_answers_for_it_has_it(state: str) -> None:
+    line = a_child(says(SCHOOL, CONCERN))
+    assert heard(line, DSL) == []
+
+    line.receipt(its(line, HUB, CONCERN), "DELIVERED").receipt(its(line, HUB, CONCERN), state)
+    line.receipt(its(line, HUB, CONCERN), "ACTED")
+    assert heard(line, DSL) == [("OUTCOME", RECEIVED, "")]
+    assert its(line, DSL, RECEIVED)["producer"] == HOME
+
+
+def test_a_school_that_reads_a_notice_acknowledges_nothing_to_the_force() -> None:
+    """It was told to know, not to answer for it: who reads what is not the force's to know."""
+    line = a_child(says(FORCE, NOTICE))
+    line.receipt(its(line, DSL, NOTICE), "READ")
+
+    assert heard(line, "police_desk.home") == []
+
+
+def test_each_referral_is_a_matter_of_its_own_with_its_own_referrer() -> None:
+    line = a_child(says(SCHOOL, CONCERN), says(TRUST, INJURY))
+    line.receipt(its(line, HUB, INJURY), "OUTCOME", "section_47")
+
+    assert heard(line, HOSPITAL) == [("OUTCOME", OUTCOME, "section_47")]
+    assert heard(line, DSL) == [], "what came of the hospital's referral is not the school's"
+    assert sorted(map(bool, line.facts().matters.values())) == [False, True], "the school's is open"
+
+
+def test_what_somebody_did_with_a_message_that_referred_nothing_is_nobodys_to_hear() -> None:
+    plan = says(HOME, "council.cp_plan.started")
+    line = a_child(says(TRUST, INJURY), plan)
+    line.receipt(its(line, DSL, "council.cp_plan.started"), "OUTCOME", "help_offered")
+
+    assert heard(line, HOSPITAL) == []
+
+
+def test_an_outcome_of_who_does_not_answer_for_it_is_heard_and_closes_nothing() -> None:
+    line = a_child(says(FORCE, NOTICE))
+    line.receipt(its(line, DSL, NOTICE), "OUTCOME", "help_offered")
+
+    assert heard(line, "police_desk.home") == [("OUTCOME", OUTCOME, "help_offered")]
+    assert set(line.facts().matters.values()) == {""}
+
+
+def test_an_outcome_that_changed_corrects_what_the_referrer_was_told() -> None:
+    line = a_child(says(SCHOOL, CONCERN))
+    hub = its(line, HUB, CONCERN)
+    for said in ("no_further_action", "no_further_action", "assessment", "section_47"):
+        line.receipt(hub, "OUTCOME", said)
+
+    assert heard(line, DSL) == [
+        ("OUTCOME", OUTCOME, "no_further_action"),
+        ("CORRECTION", OUTCOME, "assessment"),
+        ("CORRECTION", OUTCOME, "section_47"),
+    ]
+    told = [one for one in line.disclosures(DSL) if one["event_type"] == OUTCOME]
+    assert [one["replaces"] for one in told] == [None, told[0]["disclosure_id"], told[1]["disclosure_id"]]
+    assert [one["outcome"] for one in line.audits()[-4:]] == ["DECIDED", "DUPLICATE", "DECIDED", "DECIDED"]
+    assert len(set(line.facts().matters.values())) == 1
+
+
+def test_an_outcome_that_comes_late_does_not_take_the_place_of_a_later_one() -> None:
+    line = a_child(says(SCHOOL, CONCERN))
+    hub = its(line, HUB, CONCERN)
+    line.receipt(hub, "OUTCOME", "section_47").receipt(hub, "OUTCOME", "assessment", said_at=NOW - 1)
+
+    assert heard(line, DSL) == [("OUTCOME", OUTCOME, "section_47")]
+
+
+def test_a_council_that_says_which_referral_is_heard_by_that_ones_referrer() -> None:
+    concern, injury = says(SCHOOL, CONCERN), says(TRUST, INJURY)
+    decided = says(HOME, "council.referral.decided", {"concerns_event": concern.header.event_id})
+    line = a_child(concern, injury, decided)
+    both = a_child(concern, injury, says(HOME, "council.referral.decided"))
+
+    assert {one["recipient"] for one in line.disclosures() if one["event_type"] == "council.referral.decided"} == {DSL}
+    told = {one["recipient"] for one in both.disclosures() if one["event_type"] == "council.referral.decided"}
+    assert told == {DSL, HOSPITAL}, "whoever waits hears what is not said of one"
+
+
+@pytest.mark.parametrize("kind", ["safe_address", "identity_changed"])
+def test_who_referred_learns_nothing_by_an_answer_that_is_kept_from_it(kind: str) -> None:
+    """I4, I8: who has the referral now would say where the child went."""
+    line = a_child(says(HOME, "control.protection", {"kind": kind, "state": "set"}), says(SCHOOL, CONCERN))
+    line.receipt(its(line, HUB, CONCERN), "READ").receipt(its(line, HUB, CONCERN), "OUTCOME", "assessment")
+
+    back = [one for one in line.disclosures(DSL) if one["event_type"] in (RECEIVED, OUTCOME)]
+    assert (kind == "identity_changed") == (not back)
+    assert not any(HOME in repr({name: value for name, value in one.items() if name != "token"}) for one in back)
