@@ -12,17 +12,26 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from broker.errors import SettingsError, reason_in_words
+from broker.kafkaaccess import FILES, Kafka, KafkaAccess, KafkaPlace, KafkaPrincipals, look_at_access
 
 VARIABLE = "BROKER_SETTINGS"
 DEFAULT_FILE = Path("broker.toml")
 MASTER_FILE = "broker.keys"
 
+_ACCESS = "kafka_access"
 _EXAMPLES = {
     "kafka": 'kafka = "127.0.0.1:9092"',
     "data": 'data = "state"',
     "keys": 'keys = "keys"',
     "area": 'area = "E10000030"',
     "mode": 'mode = "live"',
+    f"{_ACCESS}.protocol": 'protocol = "SASL_SSL"',
+    f"{_ACCESS}.ca": 'ca = "kafka-ca.pem"',
+    f"{_ACCESS}.certificate": 'certificate = "kafka.pem"',
+    f"{_ACCESS}.key": 'key = "kafka.key"',
+    f"{_ACCESS}.mechanism": 'mechanism = "SCRAM-SHA-512"',
+    f"{_ACCESS}.username": 'username = "broker"',
+    f"{_ACCESS}.password_file": 'password_file = "kafka.password"',
 }
 
 
@@ -31,7 +40,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
-    kafka: str = Field(pattern=r"^\S+:\d+(,\S+:\d+)*$")
+    address: str = Field(alias="kafka", pattern=r"^\S+:\d+(,\S+:\d+)*$")
     data: Path
     keys: Path
     area: str = Field(min_length=1)
@@ -39,6 +48,13 @@ class Settings(BaseModel):
     group: str = Field(default="safeguarding-broker", pattern=r"^[A-Za-z0-9._-]+$")
     partitions: int = Field(default=8, ge=1, le=1024)
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    kafka_access: KafkaAccess | None = None
+    kafka_principals: KafkaPrincipals = KafkaPrincipals()
+
+    @property
+    def kafka(self) -> Kafka:
+        """Return where Kafka is and how one gets in."""
+        return KafkaPlace(self.address, self.kafka_access) if self.kafka_access else self.address
 
     @property
     def master_key(self) -> Path:
@@ -57,12 +73,21 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def settings_from(content: Mapping[str, Any], file: Path) -> Settings:
     """Make settings from a TOML table that stood in `file`; raises SettingsError with one line per fault."""
-    placed = {**content, **{name: _absolute(content[name], file) for name in ("data", "keys") if name in content}}
+    placed = _placed(content, ("data", "keys"), file)
+    password, faults = None, []
+    if isinstance(told := placed.get(_ACCESS), Mapping):
+        placed[_ACCESS] = _placed(told, FILES, file)
+        password, found = look_at_access(placed[_ACCESS], placed.get("kafka"))
+        faults = [_line(file, f"{_ACCESS}.{name}", what) for name, what in found]
     try:
-        return Settings.model_validate(placed)
+        settings = Settings.model_validate(placed)
     except ValidationError as error:
-        faults = [_fault(file, one["loc"], one["type"], one["msg"]) for one in error.errors()]
-        raise SettingsError("\n".join(faults)) from None
+        faults = [*(_fault(file, one["loc"], one["type"], one["msg"]) for one in error.errors()), *faults]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    if settings.kafka_access is None:
+        return settings
+    return settings.model_copy(update={_ACCESS: settings.kafka_access.knowing(password)})
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -78,18 +103,34 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingsError(f"settings file `{file}`: not TOML: {str(error).lower()}") from error
 
 
+def _placed(table: Mapping[str, Any], names: tuple[str, ...], file: Path) -> dict[str, Any]:
+    """Return a table whose paths begin at the settings file's folder."""
+    return {**table, **{name: _absolute(table[name], file) for name in names if name in table}}
+
+
 def _absolute(value: Any, file: Path) -> Any:
     return str((file.parent / value).absolute()) if isinstance(value, str) and value else None
 
 
 def _fault(file: Path, place: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = str(place[0])
-    where = f"settings file `{file}`: `{name}`"
+    name = ".".join(part for part in place if isinstance(part, str))
     if kind == "extra_forbidden":
-        return f"{where}: unknown key: take it out, or see whether it is a misspelling of {', '.join(Settings.model_fields)}"
-    if kind == "missing":
-        return f"{where}: missing: add a line like {_EXAMPLES[name]}"
-    if name == "kafka":
-        return f"{where}: must be host:port, or several with commas: for example {_EXAMPLES[name]}"
-    said = "must be the path of a folder" if kind == "path_type" else message[0].lower() + message[1:]
-    return f"{where}: {said}" + (f": for example {_EXAMPLES[name]}" if name in _EXAMPLES else "")
+        what = f"unknown key: take it out, or see whether it is a misspelling of {', '.join(_keys(place[0]))}"
+    elif kind == "missing":
+        return f"settings file `{file}`: `{name}`: missing: add a line like {_EXAMPLES[name]}"
+    elif name == "kafka":
+        what = "must be host:port, or several with commas"
+    else:
+        what = "must be the path of a folder" if kind == "path_type" else message[0].lower() + message[1:]
+    return _line(file, name, what)
+
+
+def _keys(table: int | str) -> list[str]:
+    tables: dict[int | str, type[BaseModel]] = {_ACCESS: KafkaAccess, "kafka_principals": KafkaPrincipals}
+    model = tables.get(table, Settings)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _line(file: Path, name: str, what: str) -> str:
+    shown = f": for example {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+    return f"settings file `{file}`: `{name}`: {what}{shown}"

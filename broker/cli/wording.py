@@ -2,12 +2,13 @@
 
 from broker.core.words import Words, words_of
 from broker.errors import BrokerError
+from broker.kafkaaccess import Kafka
 from broker.policyfile import load_policy
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import released
 
 
-async def words_in_force(kafka: str) -> Words:
+async def words_in_force(kafka: Kafka) -> Words:
     """Return the words of what was released last; before any release, those of the policy that comes with the program.
 
     Raises KafkaUnavailableError or TopicsError.
@@ -15,7 +16,7 @@ async def words_in_force(kafka: str) -> Words:
     return words_of_book(await released(kafka))
 
 
-async def words_at_hand(kafka: str) -> Words:
+async def words_at_hand(kafka: Kafka) -> Words:
     """Return the words in force, else those that come with the program: whoever looks for a fault must not be stopped by one."""
     try:
         return await words_in_force(kafka)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.core.registers import Registers
+from broker.kafkaaccess import Kafka
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import KafkaProducer, Writer
@@ -28,7 +29,7 @@ class Desk:
     kafka_producer: KafkaProducer
     seen: Seen
 
-    async def sit(self, kafka: str) -> None:
+    async def sit(self, kafka: Kafka) -> None:
         """Follow until told to leave."""
         async for batch in follow(kafka, self.inbox, From(at=BEGINNING)):
             now = time.time_ns() // 1_000_000

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from broker.demo.notebook import Notebook
 from broker.errors import RetryError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import KafkaConsumer, kafka_errors, open_consumer, to_record
 from broker.stream.watching.places import places_of
 
@@ -52,7 +53,7 @@ class Observer:
 
 
 @asynccontextmanager
-async def open_observer(kafka: str, topics: Collection[str], notebook: Notebook) -> AsyncIterator[Observer]:
+async def open_observer(kafka: Kafka, topics: Collection[str], notebook: Notebook) -> AsyncIterator[Observer]:
     """Follow topics from their beginning while the context is open; raises KafkaUnavailableError."""
     places = await places_of(kafka, topics)
     async with open_consumer(kafka, fetch_max_wait_ms=20, max_poll_records=2_000) as consumer:

@@ -26,6 +26,8 @@ from aiokafka.errors import (
 
 from broker.core.ports import Outgoing, Record
 from broker.errors import KafkaUnavailableError, SendFailedError, StopError, TopicsError
+from broker.kafkaaccess import Kafka
+from broker.stream.client_options import client_options
 from broker.stream.record_batches import read_every_record
 
 BATCH_BYTES = 512 * 1024
@@ -42,7 +44,7 @@ KafkaProducer = AIOKafkaProducer
 KafkaConsumer = AIOKafkaConsumer
 
 
-_REMEDY = "see that it runs, and that `kafka` in the settings is its address"
+_REMEDY = "see that it runs, that `kafka` in the settings is its address, and that `kafka_access` is how it lets you in"
 
 
 @contextmanager
@@ -59,7 +61,9 @@ def kafka_errors(doing: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_producer(kafka: str, *, topics: Collection[str] = (), idempotent: bool = True) -> AsyncIterator[AIOKafkaProducer]:
+async def open_producer(
+    kafka: Kafka, *, topics: Collection[str] = (), idempotent: bool = True
+) -> AsyncIterator[AIOKafkaProducer]:
     """Open a producer that waits for all replicas; it learns about all `topics` at once.
 
     It is idempotent where Kafka can do it; the embedded broker cannot, and there a retried batch may stand twice in the log.
@@ -75,9 +79,9 @@ async def open_producer(kafka: str, *, topics: Collection[str] = (), idempotent:
         await _close_producer(producer)
 
 
-async def _start_producer(kafka: str, *, idempotent: bool) -> AIOKafkaProducer:
+async def _start_producer(kafka: Kafka, *, idempotent: bool) -> AIOKafkaProducer:
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka,
+        **client_options(kafka),
         acks="all",
         enable_idempotence=idempotent,
         max_batch_size=BATCH_BYTES,
@@ -98,7 +102,7 @@ async def _start_producer(kafka: str, *, idempotent: bool) -> AIOKafkaProducer:
 
 @asynccontextmanager
 async def open_consumer(
-    kafka: str, *topics: str, group: str | None = None, from_start: bool = True, **options: Any
+    kafka: Kafka, *topics: str, group: str | None = None, from_start: bool = True, **options: Any
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """Open a consumer that commits nothing by itself; without topics the caller assigns partitions.
 
@@ -107,7 +111,7 @@ async def open_consumer(
     read_every_record()
     consumer = AIOKafkaConsumer(
         *topics,
-        bootstrap_servers=kafka,
+        **client_options(kafka),
         group_id=group,
         **{
             "enable_auto_commit": False,
@@ -128,9 +132,9 @@ async def open_consumer(
 
 
 @asynccontextmanager
-async def open_admin(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def open_admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     """Open a client for topics and groups; raises KafkaUnavailableError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         with kafka_errors(f"administration of `{kafka}`"):
             await admin.start()

@@ -13,6 +13,7 @@ from broker import codec
 from broker.core.identifiers import is_event_id
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.cloudevents import is_plain
 from broker.stream.engine.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
@@ -60,7 +61,7 @@ class DeadLetter:
         return told
 
 
-async def open_dead_letters(kafka: str) -> list[DeadLetter]:
+async def open_dead_letters(kafka: Kafka) -> list[DeadLetter]:
     """Return the dead letters that were not put back, the oldest first; raises KafkaUnavailableError."""
     found: dict[bytes, DeadLetter] = {}
     async with open_consumer(kafka) as consumer:

@@ -14,6 +14,7 @@ from broker import codec
 from broker.core.identifiers import RecipientId
 from broker.core.ports import Record
 from broker.errors import RejectError, TopicsError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record
 from broker.stream.inbox import Inbox
 from broker.stream.log_ends import log_ends
@@ -42,7 +43,7 @@ class Batch:
     read_up_to: list[tuple[str, int, int]]
 
 
-async def follow(kafka: str, inbox: Inbox, start: From) -> AsyncIterator[Batch]:
+async def follow(kafka: Kafka, inbox: Inbox, start: From) -> AsyncIterator[Batch]:
     """Yield what a recipient is told; ends only with `until_now`.
 
     The caller tells the inbox what it has shown and how far it read. Raises TopicsError and KafkaUnavailableError.
@@ -61,7 +62,7 @@ async def follow(kafka: str, inbox: Inbox, start: From) -> AsyncIterator[Batch]:
                     yield _batch(fetched, inbox.recipient)
 
 
-async def _places(kafka: str, recipient: str) -> list[TopicPartition]:
+async def _places(kafka: Kafka, recipient: str) -> list[TopicPartition]:
     """Return the partitions of the recipient's own topic where it has one, else of the shared one."""
     own = disclosures_topic(RecipientId(recipient))
     async with open_admin(kafka) as admin:

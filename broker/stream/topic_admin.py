@@ -9,6 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from broker.errors import TopicsError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin
 from broker.stream.raw_requests import set_topic_settings
 from broker.stream.topics import Difference, Existing, Topic, differences
@@ -18,13 +19,13 @@ _AT_ONCE = 500
 _TRIES, _PAUSE_S = 100, 0.1
 
 
-async def compare(kafka: str, wanted: Iterable[Topic]) -> tuple[Difference, ...]:
+async def compare(kafka: Kafka, wanted: Iterable[Topic]) -> tuple[Difference, ...]:
     """Return what differs between the declaration and Kafka; raises KafkaUnavailableError."""
     async with open_admin(kafka) as admin:
         return await _compare(admin, tuple(wanted))
 
 
-async def apply(kafka: str, wanted: Iterable[Topic]) -> tuple[Difference, ...]:
+async def apply(kafka: Kafka, wanted: Iterable[Topic]) -> tuple[Difference, ...]:
     """Create missing topics and mend settings; return what was done.
 
     Raises TopicsError, and then nothing has changed, when a topic differs in a way that must not be mended: a partition count

@@ -29,7 +29,9 @@ from broker.errors import (
     UnforeseenError,
     WorkerStuckError,
 )
+from broker.kafkaaccess import Kafka
 from broker.log import Entry, log
+from broker.stream.client_options import faust_credentials
 from broker.stream.clients import Writer, kafka_errors, open_producer
 from broker.stream.engine.chunk import Place
 from broker.stream.engine.kafka_identity import compare_identity, read_identity
@@ -55,8 +57,8 @@ class WorkerSettings(Protocol):
     """What a worker needs of the settings."""
 
     @property
-    def kafka(self) -> str:
-        """Kafka's address."""
+    def kafka(self) -> Kafka:
+        """Where Kafka is and how one gets in."""
         ...
 
     @property
@@ -327,7 +329,8 @@ def make_app(settings: WorkerSettings, chunk_records: int = CHUNK_RECORDS) -> An
     """Return a Faust app on our transport, without its web server."""
     return faust.App(
         settings.group,
-        broker=[f"chunks://{address}" for address in settings.kafka.split(",")],
+        broker=[f"chunks://{address}" for address in str(settings.kafka).split(",")],
+        broker_credentials=faust_credentials(settings.kafka),
         datadir=settings.data / "faust",
         web_enabled=False,
         topic_allow_declare=False,

@@ -17,6 +17,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
 from broker.errors import DataLossError, SettingsError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin
 
 _FILE = "kafka.json"
@@ -108,7 +109,7 @@ class KafkaIdentity:
     topics: Mapping[str, str]
 
 
-async def read_identity(kafka: str) -> KafkaIdentity | None:
+async def read_identity(kafka: Kafka) -> KafkaIdentity | None:
     """Ask Kafka for its ids; None when it does not know topic ids (the embedded broker). Raises KafkaUnavailableError."""
     async with open_admin(kafka) as admin:
         with kafka_errors(f"ids of `{kafka}`"):

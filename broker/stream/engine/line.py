@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from broker.core.ports import Record, Stage, Task
+from broker.kafkaaccess import Kafka
 from broker.log import Entry, log
 from broker.stream.clients import to_record
 from broker.stream.engine.chunk import DeadLetterLimits, Place, Writer, run_chunk
@@ -27,7 +28,7 @@ Hold = Callable[[Sequence[Record]], Awaitable[None]]
 class Surroundings:
     """What every line of a worker shares."""
 
-    kafka: str
+    kafka: Kafka
     writer: Writer
     follower: StateFollower
     take: Callable[[Chunk], bool]

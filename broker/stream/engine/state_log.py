@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker.core.ports import Outgoing
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.engine.chunk import Writer
 from broker.stream.engine.table import StateTable
@@ -18,7 +19,7 @@ _SAY_SECONDS = 2.0
 Progress = Callable[[int, int], None]  # records read, records to read
 
 
-async def load_tables(kafka: str, tables: Sequence[StateTable], say: Progress) -> dict[TopicPartition, int]:
+async def load_tables(kafka: Kafka, tables: Sequence[StateTable], say: Progress) -> dict[TopicPartition, int]:
     """Read the state topics of some tables from start to end; return where the log of each ended.
 
     Calls `say` every two seconds while it reads. Raises KafkaUnavailableError.
@@ -60,7 +61,7 @@ async def _read_to(
 class StateFollower:
     """Follow the state topics of the partitions that this worker owns, and write again what a late record would undo."""
 
-    def __init__(self, kafka: str, writer: Writer, repaired: Callable[[str, int, int], None]) -> None:
+    def __init__(self, kafka: Kafka, writer: Writer, repaired: Callable[[str, int, int], None]) -> None:
         self._kafka = kafka
         self._writer = writer
         self._repaired = repaired

@@ -67,6 +67,7 @@ class ChunkConsumerThread(stock.AIOKafkaConsumerThread):
             client_id=conf.broker_client_id,
             group_id=conf.id,
             bootstrap_servers=stock.server_list(transport.url, transport.default_port),
+            **stock.credentials_to_aiokafka_auth(conf.broker_credentials),  # as `client_options` made them
             # By range, so that the same partition of all inputs of a stage comes to the same worker.
             partition_assignment_strategy=[RangePartitionAssignor],
             enable_auto_commit=False,

@@ -15,18 +15,20 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from broker.errors import KafkaUnavailableError, StopError
+from broker.kafkaaccess import Kafka
+from broker.stream.client_options import client_options
 
 _PATIENCE_MS = 5_000
 
 
-def answers(address: str) -> bool:
-    """Tell whether a Kafka at `host:port` tells about itself."""
-    return _listens(address) and _succeeds(_describe(address))
+def answers(kafka: Kafka) -> bool:
+    """Tell whether a Kafka tells about itself."""
+    return _listens(str(kafka)) and _succeeds(_describe(kafka))
 
 
-def acknowledges_a_send(address: str) -> bool:
+def acknowledges_a_send(kafka: Kafka) -> bool:
     """Tell whether a Kafka takes a topic and acknowledges a record in it; the topic goes again."""
-    return _listens(address) and _succeeds(_send(address))
+    return _listens(str(kafka)) and _succeeds(_send(kafka))
 
 
 def wait_until(ready: Callable[[], bool], seconds: float, complaint: str) -> None:
@@ -97,8 +99,8 @@ def _succeeds(work: Coroutine[Any, Any, None]) -> bool:
     return bool(outcome and outcome[0])
 
 
-async def _describe(address: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=_PATIENCE_MS)
+async def _describe(kafka: Kafka) -> None:
+    admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=_PATIENCE_MS)
     try:
         await admin.start()
         await admin.list_topics()
@@ -106,10 +108,10 @@ async def _describe(address: str) -> None:
         await admin.close()
 
 
-async def _send(address: str) -> None:
+async def _send(kafka: Kafka) -> None:
     topic = f"probe-{uuid.uuid4().hex[:8]}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=_PATIENCE_MS)
-    producer = AIOKafkaProducer(bootstrap_servers=address, acks="all", request_timeout_ms=_PATIENCE_MS)
+    admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=_PATIENCE_MS)
+    producer = AIOKafkaProducer(**client_options(kafka), acks="all", request_timeout_ms=_PATIENCE_MS)
     try:
         await admin.start()
         await admin.create_topics([NewTopic(topic, 1, 1)], timeout_ms=_PATIENCE_MS)

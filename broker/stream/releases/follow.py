@@ -16,6 +16,7 @@ from broker.codec import encode
 from broker.core.identifiers import Digest
 from broker.core.ports import Record
 from broker.errors import KafkaUnavailableError, RetryError, SendFailedError
+from broker.kafkaaccess import Kafka
 from broker.stream.log_ends import log_ends
 from broker.stream.releases.book import Kind, Release, ReleaseBook, encode_release
 from broker.stream.topics import POLICIES, REGISTERS, SUBJECTS
@@ -31,7 +32,7 @@ _PAUSE_S = 0.05
 class Releases:
     """Follows both topics from their beginning. `consumer` belongs to no group and serves nothing else."""
 
-    kafka: str
+    kafka: Kafka
     consumer: AIOKafkaConsumer
     book: ReleaseBook
     _following: asyncio.Task[None] | None = None

@@ -2,6 +2,7 @@
 
 from broker.core.policy import Policy
 from broker.errors import PolicyError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import open_producer
 from broker.stream.releases.book import Release
 from broker.stream.releases.follow import release
@@ -9,7 +10,7 @@ from broker.stream.releases.registers import released
 from broker.stream.topics import SUBJECTS
 
 
-async def release_policy(kafka: str, policy: Policy, content: bytes) -> Release:
+async def release_policy(kafka: Kafka, policy: Policy, content: bytes) -> Release:
     """Release a policy that has passed its checks; releasing the same again is harmless.
 
     Raises PolicyError when this version was released before with other rules.

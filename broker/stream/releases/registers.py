@@ -2,6 +2,7 @@
 
 from broker.core.registers import Registers
 from broker.errors import RegistersError
+from broker.kafkaaccess import Kafka
 from broker.policyfile import policy_from_content
 from broker.stream.clients import open_consumer, open_producer
 from broker.stream.releases.book import Release, ReleaseBook
@@ -10,7 +11,7 @@ from broker.stream.topic_admin import apply
 from broker.stream.topics import SUBJECTS, disclosures_topic, recipient_topics
 
 
-async def released(kafka: str) -> ReleaseBook:
+async def released(kafka: Kafka) -> ReleaseBook:
     """Return everything released so far; raises KafkaUnavailableError or TopicsError."""
     async with open_consumer(kafka) as consumer:
         following = Releases(kafka, consumer, ReleaseBook(policy_from_content))
@@ -19,7 +20,7 @@ async def released(kafka: str) -> ReleaseBook:
         return following.book
 
 
-async def release_registers(kafka: str, registers: Registers, content: bytes) -> Release:
+async def release_registers(kafka: Kafka, registers: Registers, content: bytes) -> Release:
     """Release the registers; a recipient's topic is there before anything can be decided for it.
 
     Raises RegistersError when this version was released before with another content, or two recipients' topics would be one.

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker.core.ports import Record
 from broker.errors import DataLossError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.log_ends import log_ends
 
@@ -54,7 +55,7 @@ class LogReader:
 
 
 @asynccontextmanager
-async def open_log(kafka: str) -> AsyncIterator[LogReader]:
+async def open_log(kafka: Kafka) -> AsyncIterator[LogReader]:
     """Open a reader; raises KafkaUnavailableError."""
     async with open_consumer(kafka, max_poll_records=5_000, fetch_max_wait_ms=_LINGER_MS) as consumer:
         yield LogReader(consumer)

@@ -6,6 +6,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from broker.errors import TopicsError
+from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin
 
 
@@ -32,7 +33,7 @@ async def places_from(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list
     return places
 
 
-async def places_of(kafka: str, topics: Iterable[str]) -> list[TopicPartition]:
+async def places_of(kafka: Kafka, topics: Iterable[str]) -> list[TopicPartition]:
     """Return every partition of these topics, with a client of its own; raises TopicsError when one of them is not there."""
     async with open_admin(kafka) as admin:
         return await places_from(admin, topics)

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from broker import codec
 from broker.core.ports import ANSWERS, CAUSE, ORIGIN, Outgoing, Record
 from broker.errors import InputError, NotFoundError, RejectError
+from broker.kafkaaccess import Kafka
 from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
@@ -73,7 +74,7 @@ class Answer:
     child_ref: str | None = None
 
 
-async def read_reviews(kafka: str) -> dict[str, Review]:
+async def read_reviews(kafka: Kafka) -> dict[str, Review]:
     """Return every review as it stands now, by id, the oldest first; raises KafkaUnavailableError or TopicsError."""
     reviews = _Reviews()
     for record in await _read_all(kafka, REVIEWS):
@@ -81,7 +82,7 @@ async def read_reviews(kafka: str) -> dict[str, Review]:
     return dict(sorted(reviews.found.items(), key=lambda item: (item[1].message["opened_at"], item[0])))
 
 
-async def known_children(kafka: str) -> dict[str, str]:
+async def known_children(kafka: Kafka) -> dict[str, str]:
     """Return every child_ref that `identify` knows and the child_ref it was merged into, or itself."""
     newest: dict[bytes, bytes] = {}
     for record in await _read_all(kafka, IDENTITIES):
@@ -90,7 +91,7 @@ async def known_children(kafka: str) -> dict[str, str]:
     return {ref: child_from_bytes(line).merged_into or ref for ref, line in children_lines(newest)}
 
 
-async def answer(kafka: str, answered: Outgoing) -> None:
+async def answer(kafka: Kafka, answered: Outgoing) -> None:
     """Send an answer; raises SendFailedError when Kafka does not take it."""
     async with open_producer(kafka, topics=[answered.topic]) as kafka_producer:
         await Writer(kafka_producer).write([answered])
@@ -136,7 +137,7 @@ def _signed(signer: Signer, topic: str, key: str, value: bytes, review: Review) 
     return Outgoing(topic, key.encode(), value, headers)
 
 
-async def _read_all(kafka: str, topic: str) -> list[Record]:
+async def _read_all(kafka: Kafka, topic: str) -> list[Record]:
     """Return every record of a topic up to its present end, in the order of their time stamps."""
     places = await places_of(kafka, [topic])
     found: list[Record] = []

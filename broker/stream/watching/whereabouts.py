@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from broker.kafkaaccess import Kafka
 from broker.stream.dead_letters import DeadLetter, open_dead_letters
 from broker.stream.watching.review_reader import GAP, Review, read_reviews
 
@@ -22,7 +23,7 @@ class Whereabouts:
     see: str
 
 
-async def whereabouts(kafka: str, some_id: str) -> list[Whereabouts]:
+async def whereabouts(kafka: Kafka, some_id: str) -> list[Whereabouts]:
     """Find an event by its id or its review's; raises KafkaUnavailableError or TopicsError."""
     reviews = [one for one in (await read_reviews(kafka)).values() if some_id in {one.id, one.message["event_id"]}]
     if reviews:
