@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from broker.errors import reason_in_words
 
@@ -58,15 +58,28 @@ class KafkaAccess(BaseModel):
         return known
 
 
+def _principal(value: str) -> str:
+    """Return a principal in Kafka's own form; everybody and nobody in particular are none."""
+    name = value.removeprefix("User:").strip()
+    if name in {"", "*", "ANONYMOUS"}:
+        raise ValueError(
+            "is not one principal: write the name by which Kafka knows it, such as `police-99` or `CN=police-99,O=Esk`"
+        )
+    return f"User:{name}"
+
+
+Principal = Annotated[str, AfterValidator(_principal)]
+
+
 class KafkaPrincipals(BaseModel):
     """Who of the broker's own people is who to Kafka. Those of agencies and recipients stand in the registers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    broker: tuple[str, ...] = ()
-    operator: tuple[str, ...] = ()
-    auditor: tuple[str, ...] = ()
-    administrator: tuple[str, ...] = ()
+    broker: tuple[Principal, ...] = ()
+    operator: tuple[Principal, ...] = ()
+    auditor: tuple[Principal, ...] = ()
+    administrator: tuple[Principal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

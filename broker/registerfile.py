@@ -18,6 +18,7 @@ from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
 from broker.core.registers import Agency, Area, Calendar, Recipient, Registers, SigningKey, Subscription
 from broker.errors import RegistersError, reason_in_words
+from broker.kafkaaccess import Principal
 
 
 def _as_millis(value: object) -> object:
@@ -45,6 +46,8 @@ def _as_day(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
+_ABSENT_WHEN_UNSAID = {"principal"}  # newer than the first releases: an entry without it keeps the form and digest it had
+
 Instant = Annotated[int, BeforeValidator(_as_millis)]
 Day = Annotated[str, BeforeValidator(_as_day), Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 Name = Annotated[str, Field(min_length=1)]
@@ -59,6 +62,7 @@ class _Agency(BaseModel):
     area: Name
     registers_people: bool = False
     event_types: list[Name] = []
+    principal: Principal | None = None
 
 
 class _Key(BaseModel):
@@ -86,6 +90,7 @@ class _Recipient(BaseModel):
     serves: list[Served] = []
     alternate: str | None = None
     own_topic: bool = True
+    principal: Principal | None = None
     contact: str | None = None
     subscription: _Subscription = _Subscription()
 
@@ -156,6 +161,8 @@ def content_of(file: _File) -> bytes:
 def _sorted(entry: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, value in entry.items():
+        if name in _ABSENT_WHEN_UNSAID and value is None:
+            continue
         if isinstance(value, dict):
             made[name] = _sorted(value)
         else:
@@ -232,6 +239,19 @@ def _recipients(file: _File) -> Iterable[str]:
             yield f"recipient `{one.id}`: subscribes to roles it does not fill ({', '.join(stray)}): a subscription only narrows"
 
 
+def _principals(file: _File) -> Iterable[str]:
+    """Find a Kafka principal that could speak or read as somebody else."""
+    holders: dict[str, str] = {one.principal: one.id for one in reversed(file.agency) if one.principal}
+    for agency in file.agency:
+        if agency.principal and holders[agency.principal] != agency.id:
+            yield f"agency `{agency.id}`: agency `{holders[agency.principal]}` has the same principal: each needs its own"
+    for one in file.recipient:
+        if one.principal and holders.setdefault(one.principal, one.agency) != one.agency:
+            yield f"recipient `{one.id}`: agency `{holders[one.principal]}` has the same principal: each needs its own"
+        if one.principal and not one.own_topic:
+            yield f"recipient `{one.id}`: has a principal and no topic of its own to read: set `own_topic`, or take it out"
+
+
 def _areas(file: _File) -> Iterable[str]:
     ids = {one.id for one in file.recipient}
     for area in file.area:
@@ -247,7 +267,7 @@ def _calendars(file: _File) -> Iterable[str]:
                 yield f"calendar `{calendar.of}`: a term ends on {last} before it begins on {first}"
 
 
-_CHECKS: tuple[Callable[[_File], Iterable[str]], ...] = (_unique, _agencies, _keys, _recipients, _areas, _calendars)
+_CHECKS: tuple[Callable[[_File], Iterable[str]], ...] = (_unique, _agencies, _keys, _recipients, _principals, _areas, _calendars)
 
 
 def _registers(file: _File, content: bytes) -> Registers:
@@ -287,6 +307,7 @@ def _agency(one: _Agency) -> Agency:
         area=one.area,
         registers_people=one.registers_people,
         event_types=frozenset(one.event_types),
+        principal=one.principal,
     )
 
 
@@ -310,6 +331,7 @@ def _recipient(one: _Recipient) -> Recipient:
         serves=frozenset(one.serves),
         alternate=RecipientId(one.alternate) if one.alternate else None,
         own_topic=one.own_topic,
+        principal=one.principal,
         contact=one.contact,
         subscription=Subscription(
             event_types=frozenset(one.subscription.event_types),

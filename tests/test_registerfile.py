@@ -25,6 +25,7 @@ name = "Eskshire Council"
 sector = "COUNCILS"
 area = "E10000030"
 registers_people = true
+principal = "council"
 
 [[agency]]  # a school
 id = "urn:100001"
@@ -71,6 +72,14 @@ def test_a_sound_file_gives_registers_that_find_who_fills_a_role(tmp_path: Path)
     assert (key.since, key.until, key.public_key) == (1_788_220_800_000, None, b"k" * 32)
 
 
+def test_a_principal_is_written_as_kafka_writes_it_and_is_nothing_where_nobody_named_one(tmp_path: Path) -> None:
+    """Registers that name none keep their digest: every version released before stays the one that it was."""
+    registers = load_registers(write(tmp_path, GOOD))
+
+    assert [one.principal for one in registers.agencies.values()] == ["User:council", None]
+    assert b"principal" not in load_content(write(tmp_path, GOOD.replace('principal = "council"\n', "")))
+
+
 def test_the_canonical_form_does_not_depend_on_the_order_of_entries_or_on_comments(tmp_path: Path) -> None:
     head, *entries = GOOD.split("\n[[")
     shuffled = "\n[[".join([head, *reversed(entries)])
@@ -95,6 +104,11 @@ def test_the_canonical_form_does_not_depend_on_the_order_of_entries_or_on_commen
         ('serves = ["urn:100001"]', 'serves = ["100001"]', "recipient `dsl-100001`: `serves`"),
         ('roles = ["dsl"]', "roles = []", "recipient `dsl-100001`: `roles`"),
         ('roles = ["dsl"]', 'roles = ["dsl"]\nsubscription = { roles = ["gp"] }', "subscribes to roles it does not fill (gp)"),
+        ('alternate = "hub"', 'principal = "*"', "recipient `dsl-100001`: `principal`: is not one principal"),
+        ('alternate = "hub"', 'principal = "User:ANONYMOUS"', "recipient `dsl-100001`: `principal`: is not one principal"),
+        ('alternate = "hub"', 'principal = "esk"\nown_topic = false', "has a principal and no topic of its own to read"),
+        ('sector = "SCHOOLS"', 'sector = "SCHOOLS"\nprincipal = "council"', "agency `E10000030` has the same principal"),
+        ('alternate = "hub"', 'principal = "User:council"', "agency `E10000030` has the same principal"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_with_file_entry_and_remedy(tmp_path: Path, old: str, new: str, said: str) -> None:

@@ -65,6 +65,7 @@ def _print(registers: Registers) -> None:
         page.head(f"agency {agency.id}", agency.name)
         opens = ", its records of people may open a child" if agency.registers_people else ""
         page.labelled("sector", f"{agency.sector.value.lower()}{opens}{_keyless(registers, agency.id)}")
+        page.labelled("to Kafka", agency.principal or "")
     for recipient in registers.recipients.values():
         page.line()
         page.head(f"recipient {recipient.id}", recipient.name)
@@ -72,6 +73,7 @@ def _print(registers: Registers) -> None:
         page.labelled("for", ", ".join(sorted(recipient.serves)))
         narrowed = sorted(recipient.subscription.event_types | set(recipient.subscription.roles))
         page.labelled("hears only", ", ".join(narrowed))
+        page.labelled("to Kafka", recipient.principal or "")
 
 
 @group.command("release")

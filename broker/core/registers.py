@@ -22,6 +22,7 @@ class Agency:
     area: str
     registers_people: bool = False
     event_types: frozenset[str] = frozenset()  # empty: every type that its sector may publish
+    principal: str | None = None  # who it is to Kafka, where it has a client of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class Recipient:
     serves: frozenset[str] = frozenset()
     alternate: RecipientId | None = None
     own_topic: bool = True
+    principal: str | None = None  # who it is to Kafka
     contact: str | None = None
     subscription: Subscription = field(default_factory=Subscription)
 

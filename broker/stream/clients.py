@@ -45,6 +45,9 @@ KafkaConsumer = AIOKafkaConsumer
 
 
 _REMEDY = "see that it runs, that `kafka` in the settings is its address, and that `kafka_access` is how it lets you in"
+_FORBIDDEN = (
+    "Kafka does not permit it to this principal: `broker topics access` says who may do what, `broker topics apply` makes it so"
+)
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def kafka_errors(doing: str) -> Iterator[None]:
     except (UnknownTopicOrPartitionError, InvalidTopicError) as error:
         raise TopicsError(f"{doing}: the topic does not exist: run `broker topics apply`") from error
     except _NOT_PERMITTED as error:
-        raise StopError(f"{doing}: Kafka does not permit it: check the principal and its ACLs") from error
+        raise StopError(f"{doing}: {_FORBIDDEN}") from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaUnavailableError(f"{doing}: Kafka does not answer ({_name(error)}): {_REMEDY}") from error
 
@@ -253,7 +256,7 @@ def _send_errors(lane: Lane) -> Iterator[None]:
     except (UnknownTopicOrPartitionError, InvalidTopicError) as error:
         raise TopicsError(f"{place} does not exist: run `broker topics apply`") from error
     except _NOT_PERMITTED as error:
-        raise StopError(f"{place}: Kafka does not permit it: check the principal and its ACLs") from error
+        raise StopError(f"{place}: {_FORBIDDEN}") from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise SendFailedError(f"{place}: Kafka did not acknowledge a send: {_name(error)}") from error
 

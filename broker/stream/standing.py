@@ -1,6 +1,7 @@
 """As whom somebody may act at this place: the holder of a key that lies here and is the one in the registers in force (I10).
 
-Kafka's own access lists (`broker topics apply` shows them) hold where somebody brings a client of their own; this holds for ours.
+Kafka's own access lists hold where somebody brings a client of their own (`access_lists` declares them, `broker topics apply`
+puts them in force); this holds for ours.
 """
 
 import time

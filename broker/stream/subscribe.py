@@ -69,7 +69,7 @@ async def _places(kafka: Kafka, recipient: str) -> list[TopicPartition]:
         places = await places_where(admin, {own, DISCLOSURES}.__contains__)
     chosen = [place for place in places if place.topic == own] or places
     if not chosen:
-        raise TopicsError(f"neither `{own}` nor `{DISCLOSURES}` is there: run `broker topics apply`")
+        raise TopicsError(f"neither `{own}` nor `{DISCLOSURES}` is there for this principal to see: run `broker topics apply`")
     return chosen
 
 

@@ -101,7 +101,9 @@ async def test_a_topic_that_is_missing_does_not_look_as_if_nothing_waited_there(
     plan = Plan(line.group, {"intake": (line.topic, "events.nowhere.v1")}, frozenset(), {})
     reader = LagReader(plan, line.reader.consumer, line.admin)
 
-    with pytest.raises(TopicsError, match=r"`events.nowhere.v1`: not there: run `broker topics apply`"):
+    with pytest.raises(
+        TopicsError, match=r"`events.nowhere.v1`: not there, or not for this principal to see: run `broker topics apply`"
+    ):
         await reader.look()
 
 

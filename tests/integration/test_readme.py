@@ -16,6 +16,8 @@ from urllib.request import urlopen
 import pytest
 
 from broker.stream.node.kafka_probe import free_port
+from broker.settings import load_settings
+from broker.simulate.write import settings_text
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,6 +60,19 @@ def test_what_the_readme_says_of_measuring_runs(named: str) -> None:
     else:
         line = json.loads(ended.stdout.splitlines()[-1])
         assert {name: line[name] for name in printed} == printed
+
+
+def test_the_settings_that_the_readme_shows_are_settings(tmp_path: Path) -> None:
+    [shown] = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    for name in ("kafka-ca.pem", "kafka.password"):
+        (tmp_path / name).write_text("something")
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "broker.toml").write_text(settings_text("kafka.example:9093") + shown)
+
+    settings = load_settings(tmp_path / "broker.toml")
+
+    assert settings.kafka_access is not None
+    assert settings.kafka_principals.broker == ("User:the-broker",)
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ from aiokafka.errors import KafkaError
 
 from broker.audit.local_file import is_damaged
 from broker.core.identifiers import Digest
-from broker.errors import BrokerError
+from broker.errors import BrokerError, StopError
 from broker.lag.evaluation import Status
 from broker.lag.report import Report
 from broker.lag.words import clocks, sentences
 from broker.sealing.secrets import Secrets
 from broker.settings import Settings
+from broker.stream.access_admin import GUARD_IT, look_at_access
+from broker.stream.access_lists import declare
 from broker.stream.clients import open_consumer, open_producer
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes
 from broker.stream.engine.kafka_identity import read_identity
@@ -76,6 +78,7 @@ async def examine(settings: Settings, book: ReleaseBook) -> AsyncIterator[Findin
     yield await _clock(settings)
     async for finding in _releases(settings, book):
         yield finding
+    yield await _access(settings, book)
     async with open_watch(settings) as watch:
         report = with_noted(await watch.look_until_sure(_SURE_S), read_noted(settings.data))
     yield workers(report, settings.group)
@@ -176,6 +179,25 @@ def _release(book: ReleaseBook, kind: Kind, in_force: dict[int, InForce], partit
         waits = f"{words}: in force in {there} of {partitions} partitions"
         return Finding(kind, State.DOUBTFUL, waits, "start a worker, or wait until it has come so far; else release it again")
     return Finding(kind, State.WELL, f"{words}, in force in all {partitions} partitions")
+
+
+async def _access(settings: Settings, book: ReleaseBook) -> Finding:
+    """Say whether Kafka itself lets everybody do what is theirs and nothing else (I10)."""
+    registers = book.newest() if book.latest("registers") is not None else None
+    wanted = declare(settings.kafka_principals, registers, settings.group)
+    try:
+        found = await look_at_access(settings.kafka, wanted)
+    except StopError as error:
+        return Finding("access", State.DOUBTFUL, str(error), "name this place's principal in `kafka_principals.broker`")
+    if found is None:
+        state = State.WELL if settings.mode == "demo" else State.ILL
+        return Finding(
+            "access", state, "Kafka checks nobody's rights: whoever reaches it may read and write everything", GUARD_IT
+        )
+    if lines := list(found.lines()):
+        words = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+        return Finding("access", State.DOUBTFUL, words, "broker topics apply --yes")
+    return Finding("access", State.WELL, f"{len(wanted.entries)} entries of Kafka's access lists are as declared")
 
 
 async def _in_force(settings: Settings) -> dict[int, InForce]:

@@ -29,7 +29,8 @@ async def places_from(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list
     places = await places_where(admin, names.__contains__)
     missing = names - {place.topic for place in places}
     if missing:
-        raise TopicsError(f"{', '.join(f'`{one}`' for one in sorted(missing))}: not there: run `broker topics apply`")
+        names_ = ", ".join(f"`{one}`" for one in sorted(missing))
+        raise TopicsError(f"{names_}: not there, or not for this principal to see: run `broker topics apply`")
     return places
 
 
