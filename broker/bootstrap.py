@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from broker.core.ports import Stage
 from broker.errors import InputError, RetryError
 from broker.lag.endpoint import serve
+from broker.log import Entry, log
 from broker.policyfile import policy_from_content
 from broker.sealing.secrets import Secrets
 from broker.settings import Settings
@@ -60,7 +61,7 @@ async def _releases(settings: Settings, book: ReleaseBook) -> AsyncIterator[Hold
     """Follow the releases while a worker runs; every chunk waits for those that it puts in force."""
     async with AsyncExitStack() as stack:
         consumer = await stack.enter_async_context(open_consumer(settings.kafka))
-        releases = Releases(settings.kafka, consumer, book)
+        releases = Releases(settings.kafka, consumer, book, lambda why: log(Entry.RELEASE_REFUSED, reason=why))
         await releases.start()
         stack.push_async_callback(releases.stop)
         yield releases.hold

@@ -36,6 +36,10 @@ class StopError(BrokerError):
     """Raised when going on would be wrong: settings, policy, registers or state are unfit."""
 
 
+class ReleaseRefusedError(StopError):
+    """Raised when a version of policy or registers is asked for that no administrator signed, or is told so when released."""
+
+
 class UnknownSchemaError(RejectError):
     """Raised when bytes carry no wire format prefix or a schema id that the lock file does not hold."""
 

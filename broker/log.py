@@ -44,6 +44,11 @@ class Entry(StrEnum):
         "A stage failed at a record in a way that nobody foresaw; the record goes to the dead letters, the line goes on.",
         "Report the fault with its reason. After it is mended: `broker dead-letters redrive`.",
     )
+    RELEASE_REFUSED = (
+        "release_refused",
+        "Somebody who is no administrator wrote to the topic of the policy or the registers. What was in force stays.",
+        "See who can write there (`broker topics access`). If it was meant, release it again with an administrator's key.",
+    )
     RECORDS_REFUSED = (
         "records_refused",
         "Many records in a row became dead letters; one sender, or nobody who proved it, sent them, and the line goes on.",
@@ -96,6 +101,7 @@ def log(entry: Entry, **keys: Any) -> None:
         Entry.WORKER_FAILED,
         Entry.RECORD_SET_ASIDE,
         Entry.RECORDS_REFUSED,
+        Entry.RELEASE_REFUSED,
         Entry.WORKER_RESTARTED,
         Entry.KAFKA_WAITED_FOR,
         Entry.KEEPER_WAITED,

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
-from broker.core.registers import Agency, Area, Calendar, Recipient, Registers, SigningKey, Subscription
+from broker.core.registers import Agency, Area, Calendar, Recipient, Registers, SigningKey, Subscription, is_administrator
 from broker.errors import RegistersError, reason_in_words
 from broker.kafkaaccess import Principal
 
@@ -205,6 +205,13 @@ def _unique(file: _File) -> Iterable[str]:
             yield f"{kind} `{one}`: stands more than once: keep one entry"
 
 
+def _administrators(file: _File) -> Iterable[str]:
+    for kind, entries in (("agency", file.agency), ("recipient", file.recipient)):
+        for one in entries:
+            if is_administrator(one.id):
+                yield f"{kind} `{one.id}`: `administrator` is who releases policy and registers: give it another id"
+
+
 def _agencies(file: _File) -> Iterable[str]:
     areas = {one.id for one in file.area}
     for agency in file.agency:
@@ -216,8 +223,8 @@ def _keys(file: _File) -> Iterable[str]:
     holders = {one.id for one in file.agency} | {one.id for one in file.recipient}
     seen: dict[str, str] = {}
     for key in file.key:
-        if key.holder not in holders:
-            yield f"key `{key.id}`: holder `{key.holder}` is no agency and no recipient: add its entry or correct it"
+        if key.holder not in holders and not is_administrator(key.holder):
+            yield f"key `{key.id}`: holder `{key.holder}` is no agency, recipient or administrator: add its entry or correct it"
         if key.until is not None and key.until <= key.since:
             yield f"key `{key.id}`: `until` is not after `since`: it would never be in force"
         if seen.setdefault(key.public_key, key.holder) != key.holder:
@@ -267,7 +274,16 @@ def _calendars(file: _File) -> Iterable[str]:
                 yield f"calendar `{calendar.of}`: a term ends on {last} before it begins on {first}"
 
 
-_CHECKS: tuple[Callable[[_File], Iterable[str]], ...] = (_unique, _agencies, _keys, _recipients, _principals, _areas, _calendars)
+_CHECKS: tuple[Callable[[_File], Iterable[str]], ...] = (
+    _unique,
+    _administrators,
+    _agencies,
+    _keys,
+    _recipients,
+    _principals,
+    _areas,
+    _calendars,
+)
 
 
 def _registers(file: _File, content: bytes) -> Registers:

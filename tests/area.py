@@ -15,6 +15,7 @@ from aiokafka.admin import NewTopic
 from broker.core.event import Assertion, Body, Control, Event, Header, Sector, Source, SubjectRole, ToldFamily
 from broker.core.identifiers import AgencyId, Millis, event_id
 from broker.core.ports import Outgoing
+from broker.core.registers import ADMINISTRATOR
 from broker.registerfile import load_registers
 from broker.sealing.secrets import new_master
 from broker.sealing.signatures import Signer, new_key
@@ -69,7 +70,7 @@ class Area:
         keys = self.folder / "keys"
         keys.mkdir(parents=True)
         new_master(keys)
-        for holder in (*self.agencies, *self.recipients):
+        for holder in (*self.agencies, *self.recipients, ADMINISTRATOR):
             self.signers[holder] = new_key(keys, holder)
         self.registers_file.write_text("\n".join(self._entries()))
         self.settings_file.write_text(

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from broker.codec import decode
 from broker.core.ports import Outgoing
+from broker.core.registers import ADMINISTRATOR
 from broker.errors import BrokerError
 from broker.policyfile import policy_content
 from broker.registerfile import load_content
@@ -74,8 +75,8 @@ class Ledger:
 async def prepare(area: Area, children: Iterable[Child], *, at_once: int = 2_000) -> None:
     """Release registers and policy, and make the children known."""
     async with open_producer(area.kafka) as producer:
-        await release(producer, "registers", "tests-1", load_content(area.registers_file))
-        await release(producer, "policy", "tests-1", policy_content())
+        await release(producer, "registers", "tests-1", load_content(area.registers_file), area.signers[ADMINISTRATOR])
+        await release(producer, "policy", "tests-1", policy_content(), area.signers[ADMINISTRATOR])
         writer, batch = Writer(producer), []
         for event in register_all(children):
             batch.append(area.sign(event))

@@ -8,7 +8,7 @@ from broker.errors import InputError, RejectError, RetryError, UnreadableRecordE
 from broker.policyfile import policy_content
 from broker.sealing.secrets import Secrets
 from broker.stream.engine.chunk import FAULT, MALFORMED
-from broker.stream.releases.book import Release, encode_release
+from broker.stream.releases.book import Release, decode_release, encode_release
 from broker.stream.watching.lag_plan import STAGE_INPUTS
 
 
@@ -37,8 +37,9 @@ def test_the_book_keeps_every_version_and_knows_the_newest() -> None:
     book = bootstrap.make_book()
     with pytest.raises(RetryError, match="no policy has been released: run `broker policy release`"):
         book.newest_policy()
-    first = book.add(encode_release(Release("policy", "1", policy_content())))
-    second = book.add(encode_release(Release("policy", "2", b"{}")))
+    first, second = Release("policy", "1", policy_content()), Release("policy", "2", b"{}")
+    book.enter(first)
+    book.enter(second)
 
     assert book.latest("policy") == second
     assert book.all("policy") == (first, second)
@@ -48,7 +49,7 @@ def test_the_book_keeps_every_version_and_knows_the_newest() -> None:
 def test_a_release_that_is_not_what_its_digest_says_is_refused() -> None:
     whole = encode_release(Release("policy", "1", b"0" * 500))
     with pytest.raises(UnreadableRecordError):
-        bootstrap.make_book().add(whole[:-3] + b"abc")
+        decode_release(whole[:-3] + b"abc")
 
 
 def test_every_reason_for_a_dead_letter_has_its_remedy() -> None:

@@ -17,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from broker.cli import EXIT_REJECTED
 from broker.cli.connect_out import write_notices
 from broker.cli.layout import count
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import json_option, say_refused, with_settings
 from broker.cli.wording import words_of_book
 from broker.core.delivery import Forgetting
 from broker.core.event import Event
@@ -162,7 +162,7 @@ class _Inbox:
 
     async def _work(self, *, once: bool) -> None:
         connector = self._registration.make()
-        book = await released(self._settings.kafka)
+        book = await released(self._settings.kafka, say_refused)
         agency = find_agency(book.newest().agencies, self._agency_id)
         self._words = words_of_book(book)
         if agency.sector is not connector.sector:

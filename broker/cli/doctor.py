@@ -23,7 +23,7 @@ _MARKS = {State.WELL: ("✓", "green"), State.DOUBTFUL: ("!", "yellow"), State.I
 @settings_option
 @json_option
 def doctor(*, settings_file: Path | None, as_json: bool) -> None:
-    """Check this set-up and say what to do: settings, keys, Kafka, topics, clock, releases, workers.
+    """Check this set-up and say what to do: settings, keys, Kafka, topics, clock, releases, access, workers.
 
     Exit codes: 0 all is well; 1 something is doubtful; 4 something is wrong.
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from broker.core.registers import ADMINISTRATOR
 from broker.settings import Settings, load_settings
 from broker.stream.standing import check_place
 
@@ -18,6 +19,13 @@ settings_option = click.option(
     "settings_file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The settings file; else the one that BROKER_SETTINGS names, else broker.toml here.",
+)
+administrator_option = click.option(
+    "--as",
+    "administrator",
+    default=ADMINISTRATOR,
+    show_default=True,
+    help="Whose key signs it: an administrator's of the registers in force. It must be in `keys`.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a machine to read.")
 
@@ -42,6 +50,11 @@ def with_broker_settings(command: Command) -> Command:
         return command(*args, settings=settings, **kwargs)
 
     return with_settings(loaded)  # type: ignore[return-value]  # click keeps the type of what it decorates
+
+
+def say_refused(why: str) -> None:
+    """Say on standard error what somebody wrote where releases stand, and that it counts for nothing."""
+    click.echo(why, err=True)
 
 
 def quiet_clients() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import administrator_option, json_option, with_settings
 from broker.errors import PolicyError
 from broker.policyfile import POLICIES, policy_content, policy_from_content
 from broker.policyfile.case_shapes import read_cases
@@ -81,10 +81,11 @@ def test_command(folder: Path, *, as_json: bool) -> None:
 @group.command("release")
 @_folder
 @_on
+@administrator_option
 @json_option
 @with_settings
-def release_command(settings: Settings, *, folder: Path, day: datetime | None, as_json: bool) -> None:
-    """Check and test a FOLDER of policy files, then put it in force for every child from here on.
+def release_command(settings: Settings, *, folder: Path, day: datetime | None, administrator: str, as_json: bool) -> None:
+    """Check and test a FOLDER of policy files, sign it, and put it in force for every child from here on.
 
     Example: broker policy release
     """
@@ -93,11 +94,12 @@ def release_command(settings: Settings, *, folder: Path, day: datetime | None, a
     if report.faults or failures or silent:
         lines = [str(one) for one in (*report.faults, *failures)]
         raise PolicyError("\n".join([*lines, f"policy folder `{folder.name}` is unfit and was not released"]))
+    from broker.sealing.signatures import load_signer  # noqa: PLC0415 - as below
     from broker.stream.releases.policy import release_policy  # noqa: PLC0415 - check and test need no Kafka client
 
     content = policy_content(folder)
     policy = policy_from_content(content)
-    asyncio.run(release_policy(settings.kafka, policy, content))
+    asyncio.run(release_policy(settings.kafka, policy, content, load_signer(settings.keys, administrator)))
     if as_json:
         click.echo(json.dumps({"version": policy.version, "digest": policy.digest, "rules": len(policy.rules)}))
         return

@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from broker.canonical import LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
-from broker.cli.options import json_option, with_settings
+from broker.cli.options import json_option, say_refused, with_settings
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId, Millis
 from broker.core.publishing import InForce
@@ -79,7 +79,7 @@ def _shipped(agency: str) -> InForce:
 
 async def _in_force(settings: Settings, signer: Signer) -> InForce:
     """Return what the events will meet; raises NotFoundError or KeysError when everything would be refused."""
-    book, known = await released(settings.kafka), _shipped(signer.holder)
+    book, known = await released(settings.kafka, say_refused), _shipped(signer.holder)
     if book.latest("policy"):
         known = replace(known, events=book.newest_policy().events)
     if not book.latest("registers"):

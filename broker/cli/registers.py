@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from broker.cli.layout import Page, busy
-from broker.cli.options import json_option, settings_option, with_settings
+from broker.cli.options import administrator_option, json_option, say_refused, settings_option, with_settings
 from broker.core.identifiers import RecipientId, RoleName
 from broker.core.policy import Policy
 from broker.core.registers import Recipient, Registers, Subscription
@@ -18,6 +18,7 @@ from broker.errors import NotFoundError
 from broker.policyfile import load_policy
 from broker.registeredit import check_narrows, check_silences_nobody, with_subscription
 from broker.registerfile import load_content, load_registers, registers_from_content
+from broker.sealing.signatures import load_signer
 from broker.settings import Settings, load_settings
 from broker.stream.releases.registers import release_registers, released
 
@@ -78,10 +79,13 @@ def _print(registers: Registers) -> None:
 
 @group.command("release")
 @click.argument("file", type=_FILE)
+@administrator_option
 @json_option
 @with_settings
-def release(settings: Settings, *, file: Path, as_json: bool) -> None:
-    """Check FILE and put it in force. It says what changes against the registers released last.
+def release(settings: Settings, *, file: Path, administrator: str, as_json: bool) -> None:
+    """Check FILE, sign it and put it in force. It says what changes against the registers released last.
+
+    Every place believes it because an administrator of the registers in force signed it. The first release names its own.
 
     Example: broker registers release registers.toml
     """
@@ -93,7 +97,8 @@ def release(settings: Settings, *, file: Path, as_json: bool) -> None:
     if before == content:
         told: dict[str, Any] = {"version": registers.version, "digest": registers.digest, "changes": [], "released": False}
     else:
-        asyncio.run(release_registers(settings.kafka, registers, content))
+        signer = load_signer(settings.keys, administrator)
+        asyncio.run(release_registers(settings.kafka, registers, content, signer))
         told = {"version": registers.version, "digest": registers.digest, "changes": changes, "released": True}
     if as_json:
         click.echo(json.dumps(told))
@@ -163,7 +168,7 @@ def _policy_in_force(settings: Settings) -> Policy:
 
 def _newest(settings: Settings) -> bytes | None:
     with busy("reading the registers in force"):
-        newest = asyncio.run(released(settings.kafka)).latest("registers")
+        newest = asyncio.run(released(settings.kafka, say_refused)).latest("registers")
     return newest.content if newest else None
 
 

@@ -11,6 +11,13 @@ from functools import cached_property
 from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, Digest, KeyId, Millis, RecipientId, RoleName
 
+ADMINISTRATOR = "administrator"
+
+
+def is_administrator(holder: str) -> bool:
+    """Tell whether the holder of a key may release policy and registers: `administrator`, or `administrator:` and a name."""
+    return holder == ADMINISTRATOR or holder.startswith(f"{ADMINISTRATOR}:")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agency:
@@ -27,7 +34,7 @@ class Agency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A public Ed25519 key of an agency or a recipient, and when it is in force (`until` exclusive)."""
+    """A public Ed25519 key of an agency, a recipient or an administrator, and when it is in force (`until` exclusive)."""
 
     id: KeyId
     holder: str

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from broker.core.balance import total
+from broker.core.registers import ADMINISTRATOR
 from broker.demo.desks import open_desks, subscribing
 from broker.demo.lag_log import LagLog
 from broker.demo.notebook import Notebook
@@ -118,9 +119,9 @@ async def _cast(
         open_observer(kafka, seen, book) as observer,
     ):
         with progress.step("releasing registers and policy") as said:
-            policy = load_policy()
-            await release(producer, "registers", scene.registers.version, load_content(scene.registers_file))
-            await release(producer, "policy", policy.version, policy_content())
+            policy, signer = load_policy(), scene.signer(ADMINISTRATOR)
+            await release(producer, "registers", scene.registers.version, load_content(scene.registers_file), signer)
+            await release(producer, "policy", policy.version, policy_content(), signer)
             said(f"policy `{policy.version}`, {len(policy.rules)} rules")
         with progress.step("starting workers") as said:
             workers.start()

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.core.registers import Registers
+from broker.core.registers import ADMINISTRATOR, Registers
 from broker.errors import InputError
 from broker.registerfile import load_registers
 from broker.sealing.secrets import new_master
@@ -53,7 +53,7 @@ class Scene:
         return self.folder / REGISTERS_FILE
 
     def signer(self, agency: str) -> Signer:
-        """Return the key of an agency."""
+        """Return the key of an agency, or the administrator's."""
         return load_signer(self.folder / "keys", agency)
 
 
@@ -64,7 +64,7 @@ def set_scene(area: Area, folder: Path) -> Scene:
     registers_file = folder / REGISTERS_FILE
     new_master(folder / "keys")
     registers = load_registers(registers_file)
-    holders = [*registers.agencies, *registers.recipients]
+    holders = [*registers.agencies, *registers.recipients, ADMINISTRATOR]
     entries = [_entry(new_key(folder / "keys", holder)) for holder in holders]
     with registers_file.open("a", encoding="utf-8") as out:
         out.writelines(entries)

@@ -15,7 +15,7 @@ from broker.registerfile import load_content
 from broker.sealing.secrets import Secrets
 from broker.stream.engine.chunk import DeadLetterLimits, take
 from broker.stream.engine.table import StateTable
-from broker.stream.releases.book import Kind, Release, encode_release
+from broker.stream.releases.book import Kind, Release
 from broker.stream.topics import CANDIDATES, SUBJECTS
 from tests.area import Area
 
@@ -52,7 +52,7 @@ class BareLine:
         return time.process_time() - began, len(outputs)
 
     def _release(self, book: bootstrap.ReleaseBook, of: Kind, content: bytes) -> None:
-        book.add(encode_release(Release(of, "1", content)))
+        book.enter(Release(of, "1", content))
         epoch = {"of": of, "version": "1", "digest": digest(content)}
         self._step(
             "decide", [Outgoing(SUBJECTS, None, encode("subject_record", {"kind": "EPOCH", "child_ref": "", "epoch": epoch}))]

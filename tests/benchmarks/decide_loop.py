@@ -25,7 +25,7 @@ from broker.stream.clients import open_admin, open_consumer, open_producer, part
 from broker.stream.decide.stage import Decide
 from broker.stream.engine.app import Extras, work
 from broker.stream.engine.table import StateTable
-from broker.stream.releases.book import Release, encode_release
+from broker.stream.releases.book import Release
 from broker.stream.topics import declared, recipient_topics
 from tests.benchmarks.pass_through import Meter, Worker
 
@@ -77,7 +77,7 @@ def the_stage(folder: Path) -> tuple[Decide, list[str]]:
         ("policy", load_policy().version, policy_content()),
         ("registers", registers.version, load_content(registers_file)),
     ):
-        book.add(encode_release(Release(of, version, content)))
+        book.enter(Release(of, version, content))
     topics = [one.name for one in (*declared(PARTITIONS), *recipient_topics(registers))]
     return Decide(Secrets.load(folder / "keys"), book), topics
 

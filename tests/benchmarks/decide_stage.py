@@ -9,6 +9,7 @@ from pathlib import Path
 from broker import codec
 from broker.core.event import Event
 from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position
+from broker.core.registers import ADMINISTRATOR
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer
@@ -67,8 +68,9 @@ async def _fill(area: Area) -> int:
         place = bytes(Position("candidates.v1/0", at))
         records.append(Outgoing(SUBJECTS, child_ref.encode(), value, ((ORIGIN, place), (CAUSE, place))))
     async with open_producer(area.kafka) as producer:
-        await release(producer, "policy", load_policy().version, policy_content())
-        await release(producer, "registers", load_registers(area.registers_file).version, load_content(area.registers_file))
+        administrator, registers = area.signers[ADMINISTRATOR], load_registers(area.registers_file)
+        await release(producer, "registers", registers.version, load_content(area.registers_file), administrator)
+        await release(producer, "policy", load_policy().version, policy_content(), administrator)
         for start in range(0, len(records), 2_000):
             await Writer(producer).write(records[start : start + 2_000])
     return await _ends(area, SUBJECTS)

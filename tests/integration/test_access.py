@@ -109,9 +109,7 @@ def test_access_is_shown_then_set_then_as_declared(applied: Applied) -> None:
     assert "entries of Kafka's access lists are as declared" in after.stdout
 
 
-def test_an_administrator_may_compare_and_apply_and_a_publisher_may_not(
-    applied: Applied,
-) -> None:
+def test_an_administrator_may_compare_and_apply_and_a_publisher_may_not(applied: Applied) -> None:
     place, _ = applied
     words = ["topics", "apply", "--registers", str(place.area.registers_file), "--yes"]
 
@@ -192,17 +190,13 @@ PERMITTED = {
 }
 
 
-def test_a_client_of_their_own_does_what_is_theirs_and_nothing_else(
-    applied: Applied,
-) -> None:
+def test_a_client_of_their_own_does_what_is_theirs_and_nothing_else(applied: Applied) -> None:
     place, _ = applied
 
     assert asyncio.run(succeeding(attempts(place.kafka("police"), place.kafka("lead")))) == PERMITTED
 
 
-def test_what_somebody_permitted_by_hand_works_until_it_is_taken_away_as_it_was_shown(
-    applied: Applied,
-) -> None:
+def test_what_somebody_permitted_by_hand_works_until_it_is_taken_away_as_it_was_shown(applied: Applied) -> None:
     """The control: the same attempt succeeds with one entry more, and what is nobody's business here stays."""
     place, _ = applied
     stray = Entry("User:police", Operation.READ, Kind.TOPIC, "disclosures.v1")
@@ -272,19 +266,9 @@ END OF NOTICE
 """
 
 
-def test_an_alert_goes_all_its_way_with_everybody_as_who_they_are(
-    applied: Applied,
-) -> None:
-    """Releases, publishing, workers, the subscriber and its receipt: each program by its own principal."""
-    place, _ = applied
+def publish(place: Place) -> subprocess.CompletedProcess[str]:
+    """A school says by a client of its own who is on its roll; then the police's connector takes a notice about that child."""
     area, child = place.area, place.area.child(0)
-    at_home = area.settings_file
-    steps = [
-        broker(at_home, "registers", "release", str(area.registers_file)),
-        broker(at_home, "policy", "release"),
-    ]
-    assert [one.returncode for one in steps] == [0, 0], [one.stderr for one in steps]
-
     record = area.sign(on_roll(child))
     inbox = area.folder / "inbox"
     inbox.mkdir()
@@ -294,6 +278,17 @@ def test_an_alert_goes_all_its_way_with_everybody_as_who_they_are(
         async with AIOKafkaProducer(**client_options(place.kafka("school")), acks="all", enable_idempotence=True) as producer:
             await producer.send_and_wait(record.topic, record.value, key=record.key, headers=list(record.headers))
 
+    asyncio.run(by_a_client_of_its_own())
+    police = place.settings_of("police", POLICE)
+    return broker(police, "connect", "encompass-notice", "--agency", POLICE, "--inbox", str(inbox), "--once")
+
+
+def test_an_alert_goes_all_its_way_with_everybody_as_who_they_are(applied: Applied) -> None:
+    """Releases, publishing, workers, the subscriber and its receipt: each program by its own principal."""
+    place, _ = applied
+    area, at_home = place.area, place.area.settings_file
+    steps = [broker(at_home, "registers", "release", str(area.registers_file)), broker(at_home, "policy", "release")]
+    assert [one.returncode for one in steps] == [0, 0], [one.stderr for one in steps]
     lead = place.settings_of("lead", LEAD)
     told: list[str] = []
 
@@ -305,9 +300,7 @@ def test_an_alert_goes_all_its_way_with_everybody_as_who_they_are(
 
     worker = Worker(area, "guarded").start()
     try:
-        asyncio.run(by_a_client_of_its_own())
-        police = place.settings_of("police", POLICE)
-        connected = broker(police, "connect", "encompass-notice", "--agency", POLICE, "--inbox", str(inbox), "--once")
+        connected = publish(place)
         assert connected.returncode == 0, connected.stdout + connected.stderr
         assert wait_for(heard, 60, 1.0), worker.log.read_text()[-3000:]
         disclosed = json.loads(told[0])["disclosure_id"]

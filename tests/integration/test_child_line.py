@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from broker.cli import cli
 from broker.core.ports import Outgoing
+from broker.core.registers import ADMINISTRATOR
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_producer
@@ -34,8 +35,9 @@ async def write(area: Area, *records: Outgoing) -> None:
 
 async def put_in_force(area: Area) -> None:
     async with open_producer(area.kafka) as producer:
-        await release(producer, "policy", load_policy().version, policy_content())
-        await release(producer, "registers", load_registers(area.registers_file).version, load_content(area.registers_file))
+        administrator, registers = area.signers[ADMINISTRATOR], load_registers(area.registers_file)
+        await release(producer, "registers", registers.version, load_content(area.registers_file), administrator)
+        await release(producer, "policy", load_policy().version, policy_content(), administrator)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from broker.cli import cli
 from broker.codec import decode, decode_event, encode
 from broker.core.ports import Outgoing, Record
+from broker.core.registers import ADMINISTRATOR
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_consumer, open_producer
 from broker.stream.releases.registers import release_registers
@@ -40,7 +41,7 @@ PV1|1|E|||||||||||||||||V1
 @pytest.fixture(scope="module")
 def released_area(area: Area) -> Area:
     registers = load_registers(area.registers_file)
-    asyncio.run(release_registers(area.kafka, registers, load_content(area.registers_file)))
+    asyncio.run(release_registers(area.kafka, registers, load_content(area.registers_file), area.signers[ADMINISTRATOR]))
     return area
 
 

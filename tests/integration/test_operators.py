@@ -12,7 +12,9 @@ from broker.cli import cli
 from broker.codec import encode
 from broker.core.identifiers import Digest, digest
 from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position, Record
+from broker.core.registers import ADMINISTRATOR
 from broker.errors import BrokerError, RetryError
+from broker.registerfile import load_content
 from broker.settings import Settings, load_settings
 from broker.stream.clients import Writer, open_consumer, open_producer
 from broker.stream.dead_letters import open_dead_letters, redrive
@@ -55,10 +57,14 @@ async def test_a_release_is_whole_before_its_epoch_stands_in_every_line(area: Ar
         releases = Releases(area.kafka, consumer, book)
         await releases.start()
         waiting = asyncio.create_task(releases.wait_for("policy", digest(content)))
-        made = await release(producer, "policy", "1", content)
+        administrator = area.signers[ADMINISTRATOR]
+        await release(producer, "registers", "1", load_content(area.registers_file), administrator)
+        made = await release(producer, "policy", "1", content, administrator)
         await asyncio.wait_for(waiting, 5)
         await releases.stop()
-    epochs = [record for record in await read(area.kafka, SUBJECTS) if dict(record.headers).get(EPOCH)]
+    epochs = [
+        record for record in await read(area.kafka, SUBJECTS) if dict(record.headers).get(EPOCH, b"").startswith(b"policy:")
+    ]
 
     assert made.digest == digest(content)
     assert book.content("policy", made.digest) == content

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
+from broker.core.registers import ADMINISTRATOR
 from broker.errors import KeysError
 from broker.registerfile import load_content
 from broker.sealing.signatures import key_file, new_key
@@ -21,7 +22,7 @@ READING = ("--until-now", "--from", "beginning", "--no-receipt")
 
 async def _release(area: Area) -> None:
     async with open_producer(area.kafka) as producer:
-        await release(producer, "registers", "standing-1", load_content(area.registers_file))
+        await release(producer, "registers", "standing-1", load_content(area.registers_file), area.signers[ADMINISTRATOR])
 
 
 @pytest.fixture(scope="module")

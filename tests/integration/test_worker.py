@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from broker.core.ports import Outgoing
+from broker.core.registers import ADMINISTRATOR
 from broker.registerfile import load_content
 from broker.sealing.signatures import new_key
 from broker.stream.clients import Writer, open_producer
@@ -141,7 +142,7 @@ def lag(area: Area) -> list[dict[str, int]]:
 async def release_registers(area: Area) -> None:
     area.registers_file.write_text("\n".join(area._entries()))
     async with open_producer(area.kafka) as producer:
-        await release(producer, "registers", "tests-2", load_content(area.registers_file))
+        await release(producer, "registers", "tests-2", load_content(area.registers_file), area.signers[ADMINISTRATOR])
 
 
 async def watch(area: Area, ledger: Ledger) -> bool:
@@ -269,8 +270,8 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(known: Area) -> None:
 
     assert {one["state"] for one in findings if one["what"] != "alerts"} == {"well"}  # nobody reads them: late in the morning
     assert [one["what"] for one in findings] == [
-        "settings", "data folder", "keys", "kafka", "topics", "clock", "registers", "policy", "recipients' topics", "workers",
-        "alerts",
+        "settings", "data folder", "keys", "kafka", "topics", "clock", "registers", "policy", "recipients' topics", "access",
+        "workers", "alerts",
     ]  # fmt: skip
     assert alone.returncode == 4
     assert "✗ workers: none runs in group `safeguarding-broker`" in alone.stdout

@@ -15,7 +15,7 @@ from broker.core.line import Rules
 from broker.core.policy import Policy
 from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.registers import Registers
-from broker.errors import NothingInForceError, RejectError, UnreadableRecordError
+from broker.errors import NothingInForceError, RejectError, ReleaseRefusedError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes, epochs_to_bytes, in_force, with_epoch
@@ -106,7 +106,10 @@ class Line:
     def _epoch(self, record: Record, epoch: Message, effects: Effects) -> None:
         """Put a release in force from here; a worker that does not hold it waits."""
         wanted, releases = Digest(epoch["digest"]), self._stage.releases
-        (releases.policy if epoch["of"] == "policy" else releases.registers)(wanted)
+        try:
+            (releases.policy if epoch["of"] == "policy" else releases.registers)(wanted)
+        except ReleaseRefusedError:
+            return  # no administrator signed it: what was in force stays
         after = with_epoch(self._epochs, record.offset, epoch["of"], wanted)
         if after != self._epochs:
             self._epochs = after

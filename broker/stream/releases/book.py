@@ -12,10 +12,11 @@ from broker import codec
 from broker.core.identifiers import Digest, digest
 from broker.core.policy import Policy
 from broker.core.registers import Registers
-from broker.errors import RetryError, UnreadableRecordError
+from broker.errors import ReleaseRefusedError, RetryError, UnreadableRecordError
 from broker.registerfile import registers_from_content
 
 Kind = Literal["policy", "registers"]
+_KINDS: dict[str, Kind] = {"policy": "policy", "registers": "registers"}
 _LARGEST = 64 * 1024 * 1024  # bytes of canonical form; more is not a release
 
 
@@ -23,7 +24,7 @@ _LARGEST = 64 * 1024 * 1024  # bytes of canonical form; more is not a release
 class Release:
     """One version of the policy or the registers. `content` is its canonical form, `digest` the SHA-256 of that."""
 
-    of: str
+    of: Kind
     version: str
     content: bytes
     released_at: int = 0
@@ -58,7 +59,13 @@ def decode_release(value: bytes) -> Release:
         raise UnreadableRecordError(f"release `{message['version']}` of {message['of']}: content does not decompress") from None
     if opener.unconsumed_tail or digest(content) != message["digest"]:
         raise UnreadableRecordError(f"release `{message['version']}` of {message['of']}: content is not what its digest says")
-    return Release(message["of"], message["version"], content, message["released_at"], tuple(message["signed_by"]))
+    return Release(_kind(message["of"]), message["version"], content, message["released_at"], tuple(message["signed_by"]))
+
+
+def _kind(of: str) -> Kind:
+    if of not in _KINDS:
+        raise UnreadableRecordError("release of neither policy nor registers")
+    return _KINDS[of]
 
 
 @dataclass(slots=True)
@@ -73,13 +80,23 @@ class ReleaseBook:
     _latest: dict[str, Release] = field(default_factory=dict)
     _policies: dict[Digest, Policy] = field(default_factory=dict)
     _registers: dict[Digest, Registers] = field(default_factory=dict)
+    _refused: set[tuple[str, Digest]] = field(default_factory=set)
+    refusals: list[str] = field(default_factory=list)  # records that somebody wrote where releases stand, and why they are none
 
-    def add(self, value: bytes) -> Release:
-        """Take one record of `policies.v1` or `registers.v1`; raises UnreadableRecordError when it is none."""
-        release = decode_release(value)
+    def enter(self, release: Release) -> None:
+        """Keep a release that somebody judged to be one; it is the latest now."""
         self._releases[release.of, release.digest] = release
         self._latest[release.of] = release
-        return release
+
+    def refuse(self, release: Release | None, why: str) -> None:
+        """Keep in mind what was judged to be no release."""
+        if release is not None:
+            self._refused.add((release.of, release.digest))
+        self.refusals.append(why)
+
+    def refuses(self, of: str, wanted: Digest) -> bool:
+        """Tell whether a version was written by somebody who may not release, and by nobody who may."""
+        return (of, wanted) in self._refused and not self.holds(of, wanted)
 
     def holds(self, of: str, wanted: Digest) -> bool:
         """Tell whether a version is here."""
@@ -94,7 +111,9 @@ class ReleaseBook:
         return tuple(release for (kind, _), release in self._releases.items() if kind == of)
 
     def content(self, of: Kind, wanted: Digest) -> bytes:
-        """Return a version's canonical form; raises RetryError while it is not here."""
+        """Return a version's canonical form; raises RetryError while it is not here, ReleaseRefusedError when it is none."""
+        if self.refuses(of, wanted):
+            raise ReleaseRefusedError(f"the {of} with digest `{wanted[:12]}`: no administrator signed it")
         if (of, wanted) not in self._releases:
             raise RetryError(f"the {of} with digest `{wanted[:12]}` is in force but has not come yet: waiting for it")
         return self._releases[of, wanted].content
@@ -122,5 +141,6 @@ class ReleaseBook:
     def _newest(self, of: Kind) -> Release:
         newest = self.latest(of)
         if newest is None:
-            raise RetryError(f"no {of} has been released: run `broker {of} release`")
+            have = "have" if of == "registers" else "has"
+            raise RetryError(f"no {of} {have} been released: run `broker {of} release`")
         return newest

@@ -1,39 +1,73 @@
 """Put a version of the registers in force: its recipients' topics first, then the release and its epoch."""
 
 from broker.core.registers import Registers
-from broker.errors import RegistersError
+from broker.errors import RegistersError, ReleaseRefusedError, SignatureError
 from broker.kafkaaccess import Kafka
 from broker.policyfile import policy_from_content
+from broker.sealing.signatures import Signer
 from broker.stream.clients import open_consumer, open_producer
-from broker.stream.releases.book import Release, ReleaseBook
+from broker.stream.releases.belief import Say, check_administrator, check_not_last, say_nothing
+from broker.stream.releases.book import Kind, Release, ReleaseBook
 from broker.stream.releases.follow import Releases, release
 from broker.stream.topic_admin import apply
 from broker.stream.topics import SUBJECTS, disclosures_topic, recipient_topics
 
 
-async def released(kafka: Kafka) -> ReleaseBook:
-    """Return everything released so far; raises KafkaUnavailableError or TopicsError."""
+async def released(kafka: Kafka, say: Say = say_nothing) -> ReleaseBook:
+    """Return everything released so far, and say what stands beside it that is no release.
+
+    Raises KafkaUnavailableError or TopicsError.
+    """
     async with open_consumer(kafka) as consumer:
-        following = Releases(kafka, consumer, ReleaseBook(policy_from_content))
+        following = Releases(kafka, consumer, ReleaseBook(policy_from_content), say)
         await following.start()
         await following.stop()
         return following.book
 
 
-async def release_registers(kafka: Kafka, registers: Registers, content: bytes) -> Release:
+async def release_registers(kafka: Kafka, registers: Registers, content: bytes, signer: Signer) -> Release:
     """Release the registers; a recipient's topic is there before anything can be decided for it.
 
-    Raises RegistersError when this version was released before with another content, or two recipients' topics would be one.
+    Raises RegistersError when this version was released before with another content, two recipients' topics would be one, or
+    nobody could release anything after it; KeysError when the signer is no administrator in the registers in force.
     """
     check_topics_apart(registers)
-    for one in (await released(kafka)).all("registers"):
+    try:
+        check_not_last(registers)
+    except SignatureError as error:
+        raise RegistersError(f"registers version `{registers.version}`: {error}: `broker keys new administrator`") from None
+    book = await released(kafka)
+    vouching, where = (book.newest(), "the registers in force") if book.latest("registers") else (registers, "this file")
+    check_administrator(vouching, signer, where)
+    for one in book.all("registers"):
         if one.version == registers.version and one.digest != registers.digest:
             raise RegistersError(
                 f"registers version `{registers.version}` was released before with other entries: give it a new version"
             )
     await apply(kafka, recipient_topics(registers))
     async with open_producer(kafka, topics=[SUBJECTS]) as kafka_producer:
-        return await release(kafka_producer, "registers", registers.version, content)
+        return await release(
+            kafka_producer,
+            "registers",
+            registers.version,
+            content,
+            signer,
+            after=made_at(book, "registers"),
+            confirm=lambda made: confirm(kafka, made),
+        )
+
+
+def made_at(book: ReleaseBook, of: Kind) -> int:
+    """Return when the version in force was made: the next one has to be later."""
+    latest = book.latest(of)
+    return latest.released_at if latest else 0
+
+
+async def confirm(kafka: Kafka, made: Release) -> None:
+    """Check that a release that was written is believed; raises ReleaseRefusedError."""
+    book = await released(kafka)
+    if book.refuses(made.of, made.digest):
+        raise ReleaseRefusedError(f"{made.of} `{made.version}`: {book.refusals[-1]}")
 
 
 def check_topics_apart(registers: Registers) -> None:

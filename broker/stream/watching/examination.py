@@ -163,6 +163,10 @@ async def _releases(settings: Settings, book: ReleaseBook) -> AsyncIterator[Find
     in_force = await _in_force(settings)
     for kind in ("registers", "policy"):
         yield _release(book, kind, in_force, settings.partitions)
+    if book.refusals:
+        others = f"; {len(book.refusals) - 1} more likewise" if len(book.refusals) > 1 else ""
+        words = f"{book.refusals[-1]}{others}"
+        yield Finding("releases", State.DOUBTFUL, words, "see who can write there: broker topics access")
     if book.latest("registers") is not None:
         topics = await _topics(settings, recipient_topics(book.newest()))
         yield Finding("recipients' topics", topics.state, topics.words, topics.remedy)
