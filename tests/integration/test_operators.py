@@ -21,7 +21,8 @@ from broker.stream.dead_letters import open_dead_letters, redrive
 from broker.stream.engine.chunk import ATTEMPT, dead_letter
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.follow import EPOCH, Releases, release
-from broker.stream.topics import CANDIDATES, DISCLOSURES, EVENTS, RECEIPTS, REVIEWS, SUBJECTS
+from broker.stream.topics import CANDIDATES, DEAD_LETTERS, DISCLOSURES, EVENTS, RECEIPTS, REVIEWS, SUBJECTS
+from broker.stream.watching.places import places_of
 from broker.stream.watching.watch import open_watch
 from tests.area import Area, encompass
 
@@ -160,6 +161,14 @@ def a_review(name: str, state: str, now: int) -> Outgoing:
     return Outgoing(REVIEWS, name.encode(), encode("review", message))
 
 
+async def taken(kafka: str, group: str) -> None:
+    """Commit everything of the receipts as the workers do once the stage has taken them."""
+    async with open_consumer(kafka, group=group) as consumer:
+        places = await places_of(kafka, [RECEIPTS])
+        consumer.assign(places)
+        await consumer.commit(await consumer.end_offsets(places))
+
+
 async def test_open_work_is_what_was_disclosed_and_not_received_and_what_people_have_not_decided(
     area: Area, settings: Settings
 ) -> None:
@@ -173,15 +182,41 @@ async def test_open_work_is_what_was_disclosed_and_not_received_and_what_people_
         a_review("r2", "RESOLVED", now),
     )
     await write(area.kafka, *records)
+    await taken(area.kafka, settings.group)
     async with open_watch(settings) as watch:
         report = await watch.look()
         await write(area.kafka, a_receipt("d1", "dsl-1", now))
+        await taken(area.kafka, settings.group)
         after = await watch.look()
 
     (one,) = report.undelivered
     assert (one.recipient, one.count, one.at_risk) == ("dsl-1", 1, 1)
     assert report.reviews == {"UNIDENTIFIED": 1}
     assert after.undelivered == ()
+
+
+async def test_a_receipt_that_was_refused_or_not_looked_at_yet_hides_no_alert(area: Area, settings: Settings) -> None:
+    """Anybody who can write there can say that an alert was received: it counts once it was checked who says so."""
+    now = time.time_ns() // 1_000_000
+    await write(area.kafka, a_disclosure("d3", "dsl-3", now), a_receipt("d3", "dsl-3", now))
+    async with open_watch(settings) as watch:
+        unchecked = await watch.look()
+        (said,) = [one for one in await read(area.kafka, RECEIPTS) if one.key == b"d3"]
+        record = Record(RECEIPTS, said.partition, said.offset, now, said.key, said.value, ())
+        await write(area.kafka, dead_letter(record, "bad_signature"))
+        await taken(area.kafka, settings.group)
+        refused = await watch.look()
+        await write(area.kafka, Outgoing(DEAD_LETTERS, bytes(Position(f"{RECEIPTS}/{said.partition}", said.offset)), None))
+        put_back = await watch.look()
+    async with open_watch(settings) as watch:
+        from_the_start = await watch.look()
+        await write(area.kafka, a_receipt("d3", "dsl-3", now))
+        await taken(area.kafka, settings.group)
+        checked = await watch.look()
+
+    for report in (unchecked, refused, put_back, from_the_start):
+        assert [one.recipient for one in report.undelivered] == ["dsl-3"]
+    assert checked.undelivered == ()
 
 
 def test_lag_says_that_no_worker_runs_and_exits_so_that_a_monitor_notices(area: Area) -> None:

@@ -53,7 +53,8 @@ async def open_watch(settings: Settings, tally: Tally | None = None) -> AsyncIte
         open_consumer(settings.kafka, max_partition_fetch_bytes=64 * 1024) as lag_consumer,
         open_consumer(settings.kafka) as work_consumer,
     ):
-        yield Watch(LagReader(plan_of(settings), lag_consumer, admin), WorkFollower(admin, work_consumer, tally=tally or Tally()))
+        follower = WorkFollower(admin, work_consumer, settings.group, tally=tally or Tally())
+        yield Watch(LagReader(plan_of(settings), lag_consumer, admin), follower)
 
 
 def with_work(report: Report, work: OpenWork) -> Report:

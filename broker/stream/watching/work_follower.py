@@ -1,5 +1,10 @@
-"""Follow disclosures, receipts, reviews and dead letters to know what is open: undelivered, undecided, not taken."""
+"""Follow disclosures, receipts, reviews and dead letters to know what is open: undelivered, undecided, not taken.
 
+A receipt counts once the stage that checks who signed it has taken it, and refused it not: anybody who can write there could
+else hide an alert that nobody received.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from broker.codec import decode
+from broker.core.ports import Position
 from broker.errors import RejectError
 from broker.lag.open_work import Alert, OpenWork
 from broker.lag.tally import Tally
@@ -14,8 +20,10 @@ from broker.stream.clients import kafka_errors
 from broker.stream.engine.chunk import REASON
 from broker.stream.log_ends import log_ends
 from broker.stream.topics import DEAD_LETTERS, RECEIPTS, REVIEWS
+from broker.stream.watching.group_view import Place, view_group
 from broker.stream.watching.places import places_where
 
+_OF_RECEIPTS = f"{RECEIPTS}/".encode()
 _DISCLOSURES = "disclosures."  # the shared topic and those of recipients begin so
 
 
@@ -25,21 +33,34 @@ class WorkFollower:
 
     admin: AIOKafkaAdminClient
     consumer: AIOKafkaConsumer
+    group: str  # the workers', one of whose stages takes receipts
     work: OpenWork = field(default_factory=OpenWork)
     tally: Tally = field(default_factory=Tally)
     _places: frozenset[TopicPartition] = frozenset()
+    _receipts: dict[bytes, tuple[TopicPartition, int, str]] = field(default_factory=dict)  # not taken yet, by place
+    _refused: set[bytes] = field(default_factory=set)  # places of receipts that became dead letters
 
     async def catch_up(self) -> OpenWork:
         """Read up to where the topics end now and return what is open; raises KafkaUnavailableError."""
         with kafka_errors("open work"):
             await self._assign()
+            # Looked up first: whatever was refused before that place is among the dead letters that are read now.
+            taken = (await view_group(self.admin, self.group, [one for one in self._places if one.topic == RECEIPTS])).committed
             ends = await log_ends(self.consumer, list(self._places))
             behind = set(self._places)
             while behind:
                 behind = {place for place in behind if await self.consumer.position(place) < ends[place]}
                 if behind:
                     await self._take(behind)
+        self._count_receipts(taken)
         return self.work
+
+    def _count_receipts(self, taken: Mapping[Place, int]) -> None:
+        for place, (lane, offset, disclosure_id) in list(self._receipts.items()):
+            if offset < taken.get((lane.topic, lane.partition), 0):
+                del self._receipts[place]
+                if place not in self._refused:
+                    self.work.received(disclosure_id)
 
     async def _assign(self) -> None:
         """Take in the topics of new recipients without losing the place in the others."""
@@ -57,12 +78,15 @@ class WorkFollower:
         for place, records in (await self.consumer.getmany(*behind, timeout_ms=500)).items():
             for record in records:
                 try:
-                    self._note(place.topic, record)
+                    self._note(place, record)
                 except RejectError:
                     continue  # not one of ours: the reconciler names it, a count of open work goes on
 
-    def _note(self, topic: str, record: Any) -> None:
+    def _note(self, lane: TopicPartition, record: Any) -> None:
+        topic = lane.topic
         if topic == DEAD_LETTERS:
+            if (record.key or b"").startswith(_OF_RECEIPTS):
+                self._refused.add(record.key)
             place = (record.key or b"").decode(errors="replace")
             if record.value is None:
                 self.work.redriven(place)
@@ -72,7 +96,8 @@ class WorkFollower:
         elif record.value is None:
             return
         elif topic == RECEIPTS:
-            self.work.received(decode("receipt", record.value)["disclosure_id"])
+            place = bytes(Position(f"{topic}/{lane.partition}", record.offset))
+            self._receipts[place] = (lane, record.offset, decode("receipt", record.value)["disclosure_id"])
         elif topic == REVIEWS:
             self._note_review(decode("review", record.value))
         else:
