@@ -108,6 +108,8 @@ def release(settings: Settings, *, file: Path, administrator: str, as_json: bool
     for agency in registers.agencies.values():
         if note := _keyless(registers, agency.id):
             click.echo(f"agency {agency.id}{note}", err=True)
+    if told["released"] and _principals(before) != _principals(content):
+        click.echo("principals changed: `broker topics apply` shows what Kafka has to permit now, and does it with --yes")
     state = "is in force" if told["released"] else "was in force already: nothing to do"
     click.echo(f"registers {registers.version} (digest {registers.digest[:12]}) {state}")
 
@@ -183,6 +185,11 @@ def _changes(before: bytes | None, after: bytes) -> list[str]:
 def _entries(content: bytes | None) -> dict[tuple[str, str], Any]:
     tables = json.loads(content) if content else {}
     return {(kind, str(one.get("id", one.get("of")))): one for kind in _KINDS for one in tables.get(kind, ())}
+
+
+def _principals(content: bytes | None) -> set[tuple[str, str, str]]:
+    found = ((kind, name, entry.get("principal")) for (kind, name), entry in _entries(content).items())
+    return {(kind, name, who) for kind, name, who in found if who}
 
 
 def _keyless(registers: Registers, agency: str) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -251,6 +252,38 @@ def test_a_client_certificate_is_a_principal_as_well(applied: Applied) -> None:
     assert not asyncio.run(writes(kafka, "events.schools.v1"))
 
 
+def test_the_brokers_own_people_do_what_their_office_is_and_no_more(applied: Applied) -> None:
+    place, _ = applied
+    auditor, operator, administrator = (place.kafka(OWN[role]) for role in ("auditor", "operator", "administrator"))
+    tried = {
+        **{f"auditor reads {topic}": partial(reads, auditor, topic) for topic in ["audit.v1", "subjects.v1", "disclosures.v1"]},
+        **{f"operator reads {topic}": partial(reads, operator, topic) for topic in ["dead-letters.v1", "events.police.v1"]},
+        **{f"administrator reads {topic}": partial(reads, administrator, topic) for topic in ["registers.v1", "audit.v1"]},
+        "auditor writes audit.v1": partial(writes, auditor, "audit.v1"),
+        "operator writes dead-letters.v1": partial(writes, operator, "dead-letters.v1"),
+        "administrator writes registers.v1": partial(writes, administrator, "registers.v1"),
+    }
+
+    done = asyncio.run(succeeding(tried))
+
+    assert done == {"auditor reads audit.v1", "operator reads dead-letters.v1", "administrator reads registers.v1"}
+
+
+def test_an_agencys_own_system_publishes_by_command_as_who_it_is(applied: Applied) -> None:
+    """Of all topics of events the command sees its own sector's alone."""
+    place, _ = applied
+    event = {
+        "header": {"event_type": "school.concern.raised", "recorded_at": datetime.now(UTC).isoformat(timespec="seconds")},
+        "identity": {"names": [{"given": "Alfie", "family": "Marsh"}], "birth_date": "2015-03-02"},
+    }
+    (place.area.folder / "events.jsonl").write_text(json.dumps(event) + "\n")
+
+    done = broker(place.settings_of("school", SCHOOL), "publish", str(place.area.folder / "events.jsonl"), "--agency", SCHOOL)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1" in done.stdout
+
+
 NOTICE = """\
 OPERATION ENCOMPASS NOTICE
 Police reference: 42/0000001/26
@@ -289,6 +322,7 @@ def test_an_alert_goes_all_its_way_with_everybody_as_who_they_are(applied: Appli
     area, at_home = place.area, place.area.settings_file
     steps = [broker(at_home, "registers", "release", str(area.registers_file)), broker(at_home, "policy", "release")]
     assert [one.returncode for one in steps] == [0, 0], [one.stderr for one in steps]
+    assert "principals changed: `broker topics apply` shows" in steps[0].stdout
     lead = place.settings_of("lead", LEAD)
     told: list[str] = []
 

@@ -113,6 +113,15 @@ def test_who_is_no_administrator_is_told_so_and_nothing_is_written(known: Area, 
     assert "tests-3" not in broker(known, "registers", "show").stdout + broker(known, "registers", "show").stderr
 
 
+def test_registers_after_which_nobody_could_release_are_not_released(known: Area) -> None:
+    last = known.registers_file.read_text().rpartition("[[key]]")[0].replace('"tests-1"', '"tests-4"')
+    (known.folder / "last.toml").write_text(last)
+
+    found = broker(known, "registers", "release", str(known.folder / "last.toml"))
+
+    assert "they hold no administrator's key, or one that ends" in str(found.exception)
+
+
 def test_without_a_key_it_is_said_how_to_make_one(known: Area) -> None:
     found = broker(known, "policy", "release", "--on", "2026-11-22", "--as", "administrator:nobody")
 
