@@ -2,6 +2,7 @@
 
 import ipaddress
 import secrets
+import subprocess
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from broker.stream.node.kafka_node import KafkaNode
+from broker.stream.node.kafka_node import _PROPERTIES, KafkaNode, fetch_jars
 from broker.stream.node.kafka_probe import free_port
 
 ROOT_USER = "root-of-kafka"
+_LOGIN = "org.apache.kafka.common.security"
+_CLUSTER = "guardedKafkaForTestsAA"
 
 
 class Authority:
@@ -54,43 +57,55 @@ class GuardedKafka:
         self.passwords = {user: secrets.token_urlsafe(12) for user in (ROOT_USER, *users)}
         plain, controller, by_password, by_certificate = (free_port() for _ in range(4))
         self.by_password, self.by_certificate = f"127.0.0.1:{by_password}", f"127.0.0.1:{by_certificate}"
-        self._node = KafkaNode(
-            port=plain,
-            properties={
-                "listeners": (
-                    f"PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}"
-                    f",PASSWORD://{self.by_password},CERTIFICATE://{self.by_certificate}"
-                ),
-                "advertised.listeners": (
-                    f"PLAINTEXT://127.0.0.1:{plain},PASSWORD://{self.by_password},CERTIFICATE://{self.by_certificate}"
-                ),
-                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PASSWORD:SASL_SSL,CERTIFICATE:SSL",
-                "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-                "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-                "allow.everyone.if.no.acl.found": "false",
-                "super.users": f"User:ANONYMOUS;User:{ROOT_USER}",
-                "sasl.enabled.mechanisms": "PLAIN",
-                "listener.name.password.plain.sasl.jaas.config": self._users(),
-                "listener.name.certificate.ssl.client.auth": "required",
-                "ssl.principal.mapping.rules": r"RULE:^CN=([^,]+).*$/$1/",
-                **self._tls(),
-            },
-        )
+        self._data = folder / "kafka"
+        self._properties = {
+            "listeners": (
+                f"PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}"
+                f",PASSWORD://{self.by_password},CERTIFICATE://{self.by_certificate}"
+            ),
+            "advertised.listeners": (
+                f"PLAINTEXT://127.0.0.1:{plain},PASSWORD://{self.by_password},CERTIFICATE://{self.by_certificate}"
+            ),
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PASSWORD:SASL_SSL,CERTIFICATE:SSL",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "false",
+            "super.users": f"User:ANONYMOUS;User:{ROOT_USER}",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+            "listener.name.password.plain.sasl.jaas.config": self._users(),
+            "listener.name.password.scram-sha-512.sasl.jaas.config": f"{_LOGIN}.scram.ScramLoginModule required;",
+            "listener.name.certificate.ssl.client.auth": "required",
+            "ssl.principal.mapping.rules": r"RULE:^CN=([^,]+).*$/$1/",
+            **self._tls(),
+        }
+        self._node = KafkaNode(self._data, port=plain, properties=self._properties)
 
     def start(self) -> "GuardedKafka":
+        self._format()
         self._node.start()
         return self
+
+    def _format(self) -> None:
+        """Format the data folder with the users in it, as Kafka wants it of those who come by SCRAM."""
+        self._data.mkdir()
+        file = self._data / "format.properties"
+        settings = {**_PROPERTIES, **self._properties, "log.dirs": str(self._data / "log")}
+        file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        users = [f"SCRAM-SHA-512=[name={user},password={password}]" for user, password in self.passwords.items()]
+        scram = [word for user in users for word in ("--add-scram", user)]
+        command = ["java", "-cp", f"{fetch_jars()}/*", "kafka.tools.StorageTool", "format", "--cluster-id", _CLUSTER, *scram]
+        subprocess.run([*command, "--config", str(file)], check=True, capture_output=True)
 
     def stop(self) -> None:
         self._node.stop()
 
-    def access(self, user: str, *, password: str | None = None) -> str:
+    def access(self, user: str, *, password: str | None = None, mechanism: str = "SCRAM-SHA-512") -> str:
         """Return the table of the settings with which a user gets in by password; the password lies in a file of its own."""
         file = self._folder / f"{user}.password"
         file.write_text(password or self.passwords[user])
         file.chmod(0o600)
         return (
-            f'[kafka_access]\nprotocol = "SASL_SSL"\nca = "{self.authority.file}"\nmechanism = "PLAIN"\n'
+            f'[kafka_access]\nprotocol = "SASL_SSL"\nca = "{self.authority.file}"\nmechanism = "{mechanism}"\n'
             f'username = "{user}"\npassword_file = "{file}"\n'
         )
 
@@ -101,7 +116,7 @@ class GuardedKafka:
 
     def _users(self) -> str:
         users = " ".join(f'user_{user}="{password}"' for user, password in self.passwords.items())
-        return f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
+        return f"{_LOGIN}.plain.PlainLoginModule required {users};"
 
     def _tls(self) -> dict[str, str]:
         certificate, key = self.authority.issue("kafka")

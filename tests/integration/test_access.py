@@ -240,6 +240,26 @@ async def test_the_embedded_broker_checks_nobody() -> None:
         node.stop()
 
 
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+def test_a_wrong_password_lets_nobody_in_and_the_right_one_does(applied: Applied, mechanism: str) -> None:
+    place, _ = applied
+    folder = place.area.folder / f"by-{mechanism}"
+    folder.mkdir()
+    plain = place.area.settings_file.read_text().partition("[")[0]
+    file = folder / "broker.toml"
+
+    file.write_text(plain + place.node.access("police", mechanism=mechanism))
+    right = asyncio.run(writes(load_settings(file).kafka, "events.police.v1"))
+    file.write_text(plain + place.node.access("police", mechanism=mechanism, password="guessed"))
+    wrong = broker(file, "registers", "show")
+
+    assert right
+    assert wrong.returncode != 0
+    assert "`kafka_access` is how it lets you in" in wrong.stderr
+    assert "guessed" not in wrong.stdout + wrong.stderr
+    place.node.access("police")
+
+
 def test_a_client_certificate_is_a_principal_as_well(applied: Applied) -> None:
     place, _ = applied
     folder = place.area.folder / "by-certificate"
@@ -351,3 +371,18 @@ def test_an_alert_goes_all_its_way_with_everybody_as_who_they_are(applied: Appli
     assert (other.returncode, other.stdout.count("d-")) == (0, 0), other.stderr
     assert "password" not in worker.log.read_text()
     assert place.node.passwords[OWN["broker"]] not in worker.log.read_text()
+
+
+def test_a_release_makes_the_topic_of_a_new_recipient_by_the_brokers_own_principal(applied: Applied) -> None:
+    """It may create recipients' topics and no others: the rest is an administrator's to apply."""
+    place, _ = applied
+    text = place.area.registers_file.read_text().replace('version = "tests-1"', 'version = "tests-2"')
+    entry = '\nid = "duty"\n'
+    head, _, tail = text.partition(entry)
+    (place.area.folder / "more.toml").write_text(head + entry + tail.replace("own_topic = false", "own_topic = true", 1))
+
+    done = broker(place.area.settings_file, "registers", "release", str(place.area.folder / "more.toml"))
+    topics = broker(place.area.settings_file, "topics", "apply", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert (topics.returncode, "disclosures.duty.v1" in topics.stdout) == (0, False), topics.stderr

@@ -90,7 +90,7 @@ def started() -> Log:
 def test_the_first_registers_name_the_administrator_who_signed_them() -> None:
     book = started().read()
 
-    assert (versions(book, "registers"), versions(book, "policy"), book.refusals) == (["1"], ["1"], [])
+    assert (versions(book, "registers"), versions(book, "policy"), book.refused) == (["1"], ["1"], 0)
 
 
 def test_who_can_write_there_cannot_add_a_key_of_its_own_as_an_agencys() -> None:
@@ -208,7 +208,17 @@ def test_what_is_no_release_at_all_stops_nobody(value: bytes | None) -> None:
 
     book = log.read()
 
-    assert (versions(book, "registers"), versions(book, "policy"), len(book.refusals)) == (["1"], ["1"], 2)
+    assert (versions(book, "registers"), versions(book, "policy"), book.refused) == (["1"], ["1"], 2)
+
+
+def test_however_much_somebody_writes_there_little_of_it_is_kept() -> None:
+    log = started()
+    for _ in range(200):
+        log.write(REGISTERS, b"anything")
+
+    book = log.read()
+
+    assert (book.refused, len(book.refusals)) == (200, 50)
 
 
 def test_a_signature_holds_for_its_own_topic_and_its_own_kind() -> None:
@@ -221,7 +231,7 @@ def test_a_signature_holds_for_its_own_topic_and_its_own_kind() -> None:
 
     book = log.read()
 
-    assert (versions(book, "registers"), versions(book, "policy"), len(book.refusals)) == (["1"], ["1"], 2)
+    assert (versions(book, "registers"), versions(book, "policy"), book.refused) == (["1"], ["1"], 2)
 
 
 def test_a_policy_before_all_registers_has_nobody_to_vouch_for_it() -> None:

@@ -4,6 +4,7 @@ All versions are kept for ever: a decision names the digests it was made by, and
 """
 
 import zlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +18,7 @@ from broker.registerfile import registers_from_content
 
 Kind = Literal["policy", "registers"]
 _KINDS: dict[str, Kind] = {"policy": "policy", "registers": "registers"}
+_TOLD = 50  # refusals kept in words: who can write there could write any number
 _LARGEST = 64 * 1024 * 1024  # bytes of canonical form; more is not a release
 
 
@@ -81,7 +83,8 @@ class ReleaseBook:
     _policies: dict[Digest, Policy] = field(default_factory=dict)
     _registers: dict[Digest, Registers] = field(default_factory=dict)
     _refused: set[tuple[str, Digest]] = field(default_factory=set)
-    refusals: list[str] = field(default_factory=list)  # records that somebody wrote where releases stand, and why they are none
+    refused: int = 0  # records that somebody wrote where releases stand
+    refusals: deque[str] = field(default_factory=lambda: deque(maxlen=_TOLD))  # why the last of them are none
 
     def enter(self, release: Release) -> None:
         """Keep a release that somebody judged to be one; it is the latest now."""
@@ -92,6 +95,7 @@ class ReleaseBook:
         """Keep in mind what was judged to be no release."""
         if release is not None:
             self._refused.add((release.of, release.digest))
+        self.refused += 1
         self.refusals.append(why)
 
     def refuses(self, of: str, wanted: Digest) -> bool:

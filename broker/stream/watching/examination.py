@@ -164,7 +164,7 @@ async def _releases(settings: Settings, book: ReleaseBook) -> AsyncIterator[Find
     for kind in ("registers", "policy"):
         yield _release(book, kind, in_force, settings.partitions)
     if book.refusals:
-        others = f"; {len(book.refusals) - 1} more likewise" if len(book.refusals) > 1 else ""
+        others = f"; {book.refused - 1} more likewise" if book.refused > 1 else ""
         words = f"{book.refusals[-1]}{others}"
         yield Finding("releases", State.DOUBTFUL, words, "see who can write there: broker topics access")
     if book.latest("registers") is not None:
