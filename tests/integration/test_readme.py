@@ -133,7 +133,7 @@ def test_the_ten_minute_tours_run_as_they_stand(place: Path) -> None:
     assert "Osian Yarshaw" in said, "the school was told of the notice"
     one_more_worker_serves_what_the_readme_says(place)
     again, _ = shell(f"{SETTINGS}{ANOTHER_KEY}", place).communicate(timeout=30)
-    assert "exists" in again, "the demo has made that key, and none is ever overwritten"
+    assert "is there already" in again, "the demo has made that key, and none is ever overwritten"
 
 
 def one_more_worker_serves_what_the_readme_says(place: Path) -> None:
