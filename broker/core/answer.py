@@ -212,7 +212,7 @@ def _role_told(speaking: Sequence[LiveRule], roles: tuple[RoleName, ...]) -> Rol
 
 
 def _kind(granted: tuple[Category, ...], roles: tuple[RoleName, ...]) -> str:
-    if roles == (REFERRER,):
+    if REFERRER in roles:
         return "OUTCOME"
     return "EXISTENCE" if granted == (Category.EXISTENCE,) else "ALERT"
 

@@ -4,8 +4,9 @@ Facts are values: the next one is made, the old one stays. What is ended keeps i
 event that ends an involvement still reaches whom it lets go.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from broker.core import matters
@@ -13,7 +14,7 @@ from broker.core.claims import own_home
 from broker.core.content import content_digest
 from broker.core.controls import control_changes
 from broker.core.corrections import superseded_by, takes_back
-from broker.core.dates import instant_of
+from broker.core.dates import instant_of, months_after
 from broker.core.event import Action, Event, ToldFamily
 from broker.core.exclusions import with_exclusions
 from broker.core.facts import Connection, Facts, Protection, Status
@@ -96,11 +97,12 @@ def _person(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes
 
 
 def _statuses(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:
-    if not kind.begins and not kind.ends:
+    if not kind.begins and not kind.begins_for and not kind.ends:
         return {}
     holder = organisation_of(event.header.producer)
     which = [one for one in facts.statuses if one.until is None and one.organisation == holder]
-    statuses = ended(facts.statuses, [one for one in which if one.name in kind.ends], at, event.header.event_id)
+    ends = [one for one in which if one.name in kind.ends]
+    statuses = ended(facts.statuses, ends, at, event.header.event_id)
     concern = event.body.get("concern") or {}
     since = min(instant_of(concern.get("starts_on") or event.header.occurred_at) or at, at)
     detail = concern.get("category_of_abuse") or concern.get("status")
@@ -108,7 +110,19 @@ def _statuses(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Chang
         if sum(one.name == name for one in which) < _MOST:
             new = Status(name=name, since=since, detail=detail, organisation=holder, event_id=event.header.event_id)
             statuses = (*statuses, new)
-    return {"statuses": statuses}
+    return {"statuses": (*statuses, *(_passing(event, at, kind) if ends else ()))}
+
+
+def _passing(event: Event, at: Millis, kind: EventKind) -> Iterator[Status]:
+    """Yield what follows for so many months, counted from the day on which what its holder had ended."""
+    concern = event.body.get("concern") or {}
+    since = min(instant_of(concern.get("ends_on") or event.header.occurred_at) or at, at)
+    day = datetime.fromtimestamp(since / 1000, UTC).date()
+    for name, months in kind.begins_for.items():
+        until = instant_of(months_after(day, months).isoformat())
+        if until is not None and until > at:
+            holder = organisation_of(event.header.producer)
+            yield Status(name=name, since=since, until=until, organisation=holder, event_id=event.header.event_id)
 
 
 def _connections(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:

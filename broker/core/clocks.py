@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from broker.core.dates import months_after
 from broker.core.identifiers import AgencyId, DisclosureId, EventId, Millis, RecipientId, RoleName, digest
 from broker.core.policy import ClockKind
 from broker.core.registers import Calendar, Registers
@@ -181,9 +182,7 @@ def _months(at: Millis, days: Calendars, count: int) -> Millis:
     """Until the same local time that many months later, or the last day of a shorter month."""
     zone = _zone(days.area)
     local = _local(at, zone)
-    year, month = divmod(local.year * 12 + local.month - 1 + count, 12)
-    last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
-    return _instant(date(year, month + 1, min(local.day, last)), local.time(), zone)
+    return _instant(months_after(local.date(), count), local.time(), zone)
 
 
 _NAMED: dict[str, Callable[[Millis, Calendars], Millis]] = {"same_day": _same_day, "next_school_day": _next_school_day}

@@ -1,6 +1,6 @@
 """ISO 8601 dates of any precision, as the sources write them: a year, a month, a day or an instant."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from broker.core.identifiers import Millis
 
@@ -16,6 +16,13 @@ def instant_of(text: str | None) -> Millis | None:
     if stated is None:
         return None
     return Millis(round((stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() * 1000))
+
+
+def months_after(day: date, count: int) -> date:
+    """Return the same day of a later month, or the last day of a shorter one."""
+    year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
+    last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
+    return date(year, month + 1, min(day.day, last))
 
 
 def age_span(birth: str | None, observed: str | None) -> tuple[int, int] | None:

@@ -164,6 +164,7 @@ def _about(header: Header, cuts: frozenset[Cut]) -> View:
         "subject_role": header.subject_role.value,
         "assertion": header.assertion.value,
         "told_family": header.told_family.value,
+        "expires_at": header.expires_at,
     }
     if Cut.PLACE not in cuts:
         view["producer"] = header.producer

@@ -50,7 +50,10 @@ def build(shape: PolicyShape, content_digest: Digest) -> Policy:
             )
             for one in shape.finding
         },
-        bases={one.name: Basis(**{**one.model_dump(), "in_force_from": _from(one.in_force_from)}) for one in shape.basis},
+        bases={
+            one.name: Basis(**{**one.model_dump(exclude={"later"}), "in_force_from": _from(one.in_force_from)})
+            for one in shape.basis
+        },
         clocks={one.name: ClockKind(**one.model_dump()) for one in shape.clock},
         obligations={one.name: one.says for one in shape.obligation},
         outcomes={one.name: one.says for one in shape.outcome},
@@ -135,6 +138,7 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
         sector=shape.name.partition(".")[0],
         attributes=_attributes((*(one for one in everywhere if one.is_of(shape.name)), *shape.attributes)),
         begins=shape.begins,
+        begins_for={name: int(lasts.partition("_")[0]) for name, lasts in shape.begins_for.items()},
         ends=shape.ends,
         connection=shape.connection,
         relation=shape.relation,

@@ -31,7 +31,7 @@ class Checked:
     @cached_property
     def statuses(self) -> frozenset[str]:
         """Statuses that some event begins."""
-        return frozenset(name for one in self.shape.event for name in one.begins)
+        return frozenset(name for one in self.shape.event for name in (*one.begins, *one.begins_for))
 
     @cached_property
     def relations(self) -> frozenset[str]:

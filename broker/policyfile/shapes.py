@@ -3,13 +3,25 @@
 Names are plain texts here; whether they mean something is checked afterwards, so that every fault is told at once.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+_MONTHS = re.compile(r"[1-9]\d?_months?")
+
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+def _months(value: object) -> object:
+    if not isinstance(value, str) or not _MONTHS.fullmatch(value):
+        raise ValueError("use N_months, such as 12_months")
+    return value
+
+
+Months = Annotated[str, BeforeValidator(_months)]
 
 
 class _Shape(BaseModel):
@@ -98,6 +110,7 @@ class EventShape(_Shape):
     domain: int | None = None
     attributes: tuple[AttributeShape, ...] = ()
     begins: Names = ()
+    begins_for: dict[Text, Months] = {}
     ends: Names = ()
     connection: Literal["begins", "ends", "replaces"] | None = None
     relation: Text | None = None
@@ -147,6 +160,7 @@ class BasisShape(_Shape):
     gateway: Text | None = None
     in_force_from: date | None = None
     until_then: Text | None = None
+    later: Text | None = None
 
 
 class ClockShape(_Shape):

@@ -148,7 +148,11 @@ def _shared_attributes(checked: Checked) -> None:
 
 
 def _bases(checked: Checked) -> None:
+    """A rung of the ladder carries a share, now or until a later one is in force, or says what it waits for."""
+    carrying = {rule.basis for rule in checked.shape.rule} | {one.until_then for one in checked.shape.basis}
     for at, basis in enumerate(checked.shape.basis):
+        if basis.name not in carrying and basis.later is None:
+            checked.fault_in("basis", at, "no rule stands on it", "write one, or say in `later` what it waits for")
         if basis.until_then and basis.until_then not in checked.names("basis"):
             checked.fault_in(
                 "basis", at, f"unknown basis `{basis.until_then}`", nearest(basis.until_then, checked.names("basis"))

@@ -11,7 +11,7 @@ from random import Random
 
 from broker.simulate import names, numbers
 
-COUNCIL, NEIGHBOUR, FORCE, TRUST = "E10000901", "E10000902", "police:99", "ods:RZ901"
+COUNCIL, NEIGHBOUR, FORCE, TRUST, NATIONAL = "E10000901", "E10000902", "police:99", "ods:RZ901", "ods:Z2601"
 PLACES = {"home": f"la:{COUNCIL}", "away": f"la:{NEIGHBOUR}", "police": FORCE, "trust": TRUST}
 LEA = {COUNCIL: "998", NEIGHBOUR: "997"}
 
@@ -173,6 +173,8 @@ def desks(area: Area) -> Mapping[tuple[str, str], str]:
     found["hospital", TRUST] = "hospital-team"
     found["health_visitor", TRUST] = found["health_visitor", f"la:{COUNCIL}"] = "health-visitors"
     found["school_nurse", f"la:{COUNCIL}"] = "school-nurses"
+    found["paediatrician", TRUST], found["health_desk", f"la:{COUNCIL}"] = "paediatrician", "health-desk"
+    found["cp_is", f"la:{COUNCIL}"] = found["cp_is", f"la:{NEIGHBOUR}"] = "cp-is"
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from broker.simulate.area import COUNCIL, COUNCIL_DESKS, FORCE, NEIGHBOUR, TRUST, Area
+from broker.simulate.area import COUNCIL, COUNCIL_DESKS, FORCE, NATIONAL, NEIGHBOUR, TRUST, Area
 
 _COUNCILS = ((COUNCIL, "eskshire", "Eskshire"), (NEIGHBOUR, "tarnmouth", "Tarnmouth"))
 _DESK_NAMES = {
@@ -41,6 +41,7 @@ def _agencies(area: Area) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "agency", {"id": FORCE, "name": "Eskshire Constabulary", "sector": "POLICE", "area": COUNCIL}
     trust = {"id": TRUST, "name": "Eskmouth General Hospital", "sector": "HEALTH", "area": COUNCIL}
     yield "agency", {**trust, "registers_people": True}
+    yield "agency", {"id": NATIONAL, "name": "National Safeguarding Services", "sector": "HEALTH", "area": COUNCIL}
     for school in area.schools:
         said = {"id": school.id, "name": school.name, "sector": "SCHOOLS", "area": COUNCIL}
         yield "agency", {**said, "registers_people": True}
@@ -66,8 +67,16 @@ def _recipients(area: Area) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for desk, name, role in (
         ("health-visitors", "Health Visitors", "health_visitor"),
         ("school-nurses", "School Nurses", "school_nurse"),
+        ("paediatrician", "Paediatrician on Call", "paediatrician"),
+        ("health-desk", "Health Desk", "health_desk"),
     ):
         yield "recipient", {"id": desk, "name": name, **one, "roles": [role], "serves": [f"la:{COUNCIL}", TRUST]}
+    one = {"agency": NATIONAL, "area": COUNCIL, "own_topic": False}
+    served = [f"la:{COUNCIL}", f"la:{NEIGHBOUR}"]
+    yield (
+        "recipient",
+        {"id": "cp-is", "name": "Child Protection Information Sharing", **one, "roles": ["cp_is"], "serves": served},
+    )
     yield from _schools(area)
     for at, practice in enumerate(area.practices):
         said = {

@@ -84,6 +84,7 @@ class Step(_Part):
     again: int | None = None  # the day on which the same record is delivered a second time
     action: Literal["NEW", "UPDATE", "RETRACT"] = "NEW"
     of: str | None = None  # the step that this corrects or takes back
+    where: Literal["home", "away"] = "home"  # the council in whose area it happened
     ends: str | None = None  # the step of which this leaves less, or nothing, with those who heard of it
     as_role: str = "SUBJECT"
     assertion: str = "FACT"

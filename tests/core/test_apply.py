@@ -1,6 +1,7 @@
 """What each event changes in what is known about the child."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from broker.core.apply import apply_event
 from broker.core.event import Action, Sector, ToldFamily
@@ -97,7 +98,7 @@ def test_a_plan_is_a_status_of_the_council_that_made_it():
     (status,) = after(made, elsewhere).statuses
     assert (status.name, status.organisation, status.detail, status.until) == ("cp_plan", COUNCIL, "NEG", None)
     assert status.since < AT
-    (ended,) = after(made, from_council("council.cp_plan.ended", 3)).statuses
+    ended, _ = after(made, from_council("council.cp_plan.ended", 3)).statuses
     assert (ended.until, ended.ended_by) == (AT + 1, "c-3")
 
 
@@ -266,3 +267,24 @@ def test_an_unknown_event_type_changes_nothing_but_the_count():
 
     changed = after(an_event("what.is.this"), facts=facts)
     assert (changed.connections, changed.statuses, changed.version) == (facts.connections, facts.statuses, 1)
+
+
+def test_a_plan_that_ends_keeps_the_child_in_cp_is_for_twelve_months_from_its_last_day():
+    begun = from_council("council.cp_plan.started", 1, body={"concern": {"starts_on": "2025-01-10"}})
+    ended = from_council("council.cp_plan.ended", 2, body={"concern": {"starts_on": "2025-01-10", "ends_on": "2026-02-28"}})
+
+    (year,) = [one for one in after(begun, ended).statuses if one.name == "cp_is_year"]
+    assert (year.organisation, year.since, year.until) == (f"la:{HOME}", day("2026-02-28"), day("2027-02-28"))
+
+
+def test_an_end_that_is_taken_back_or_long_past_or_of_no_plan_keeps_nobody_in_cp_is():
+    begun, ended = from_council("council.cp_plan.started", 1), from_council("council.cp_plan.ended", 2, occurred_at="2026-11-01")
+    back = from_council("council.cp_plan.ended", 3, action=Action.RETRACT, supersedes=EventId("c-2"))
+    long_past = from_council("council.cp_plan.ended", 4, body={"concern": {"ends_on": "2024-02-28"}})
+
+    for events in ((begun, ended, back), (begun, long_past), (ended,)):
+        assert not [one for one in after(*events).statuses if one.name == "cp_is_year"]
+
+
+def day(text):
+    return Millis(round(datetime.fromisoformat(f"{text}T00:00:00+00:00").timestamp() * 1000))

@@ -149,3 +149,11 @@ def test_the_event_itself_is_never_changed():
 def test_what_a_cut_leaves_of_a_view_is_the_view_made_under_it(cut):
     everything = tuple(one for one in Category if one is not Category.MONITORING)
     assert without(view(*everything), (cut,)) == view(*everything, cuts=(cut,))
+
+
+def test_how_long_it_may_be_relied_on_goes_with_everything_that_goes():
+    """R20: every share has its expiry, where the publisher says one."""
+    event = an_event_with_everything(expires_at=Millis(1_900_000_000_000))
+
+    assert granted_view(event, a_decision("existence"), a_child())["expires_at"] == 1_900_000_000_000
+    assert "expires_at" not in granted_view(an_event_with_everything(), a_decision("existence"), a_child())

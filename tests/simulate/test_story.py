@@ -21,6 +21,8 @@ EVENTS_OF_THE_ISSUE = {
     "council.referral.outcome",
     "council.cp_plan.started",
     "council.care.started",
+    "council.care.reviewed",
+    "council.cp_plan.ended",
     "council.case.opened",
     "council.case.closed",
     "health.gp.registered",

@@ -93,7 +93,7 @@ def test_no_other_council_makes_itself_one_that_hears_of_a_protected_child(claim
     """A council that employs an abuser has a key, too (R10): its own council says whether it may hear."""
     line = a_child(SAFE, claim, says(SCHOOL, CONCERN))
 
-    assert questions(line) == [("HOLD", HUB)]
+    assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
     assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
     assert HUB in told(line, CONCERN), "the child's own hub hears of it all the same"
 
@@ -153,7 +153,7 @@ def test_a_former_council_is_told_to_forget_what_it_holds_of_where_a_child_is_wh
 def test_nobody_begins_or_ends_what_another_is_to_a_child(claim: Event) -> None:
     line = a_child(claim, says(FORCE, NOTICE))
 
-    assert questions(line) == [("HOLD", HUB)]
+    assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
     assert DSL in told(line, NOTICE), "the school that has the child hears before its next day"
 
 
@@ -249,7 +249,7 @@ def test_what_a_family_was_told_is_said_in_words_of_its_own(said: dict[str, str]
     line = a_child(notice, says(FORCE, "control.told_family", Control(**about)), says(FORCE, POLICE_PROTECTION))  # type: ignore[typeddict-item] # of a test
 
     assert notice.header.event_id not in line.facts().told
-    assert questions(line) == [("HOLD", HUB)]
+    assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
     assert {HUB, DUTY} <= told(line, POLICE_PROTECTION), "it keeps nothing back, so nothing waits for it"
 
 
@@ -287,7 +287,7 @@ def test_a_wish_that_nobody_can_have_takes_no_wish_away(said: dict[str, str]) ->
     line = a_child(wanted, says(SCHOOL, "control.wish", Control(**said)), says(FORCE, POLICE_PROTECTION))  # type: ignore[typeddict-item] # of a test
 
     assert dict(line.facts().wishes) == {"advocate": "wanted"}
-    assert questions(line) == [("HOLD", HUB)]
+    assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
     assert {HUB, DUTY} <= told(line, POLICE_PROTECTION), "it keeps nothing back, so nothing waits for it"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.core.event import Sector
 from broker.core.identifiers import digest
-from broker.simulate.area import COUNCIL, Child
+from broker.simulate.area import COUNCIL, NEIGHBOUR, Child
 from broker.simulate.cast import Cast
 from broker.simulate.story import Step
 
@@ -26,7 +26,7 @@ def line(cast: Cast, step: Step) -> str:
         "supersedes": cast.event_id(cast.story.first_step[step.of]) if step.of else None,
         "producer": speaker,
         "sector": sector.value,
-        "area": COUNCIL,
+        "area": COUNCIL if step.where == "home" else NEIGHBOUR,
         "occurred_at": f"{at:%Y-%m-%dT%H:%M:%SZ}",
         "recorded_at": int(at.timestamp() * 1000) + 240_000,
         "sequence": 1 if step.action != "NEW" else 0,
