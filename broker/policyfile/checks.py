@@ -9,6 +9,7 @@ from pathlib import Path
 
 from broker.policyfile.case_shapes import read_cases
 from broker.policyfile.checked import Checked
+from broker.policyfile.protection_checks import protections
 from broker.policyfile.reading import Fault, read_folder, shape_of
 from broker.policyfile.rule_checks import RULE_CHECKS
 from broker.policyfile.whole_checks import WHOLE_CHECKS
@@ -37,6 +38,6 @@ def check(folder: Path, today: date) -> Report:
     for rule in shape.rule:
         for one in RULE_CHECKS:
             one(checked, rule)
-    for whole in WHOLE_CHECKS:
+    for whole in (*WHOLE_CHECKS, protections):
         whole(checked)
     return Report(tuple(sorted({*checked.faults, *unread})), tuple(sorted(checked.notes)), len(shape.rule), len(cases))

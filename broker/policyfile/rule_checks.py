@@ -150,15 +150,23 @@ def _implied(when: When, unless: When) -> bool:
 
 
 def _consent(checked: Checked, rule: RuleShape) -> None:
-    """A refused consent alone never withholds where significant harm is likely (R4, I6)."""
-    if rule.effect != "withhold" or not {"refused", "withdrawn"}.intersection(rule.when.agreement.get("consent", ())):
+    """A refused consent alone never withholds where significant harm is likely (R4, I6); what is agreed to is a service."""
+    if rule.basis == "SERVICE_AGREEMENT" and rule.when.agreement.get("service") != ("given",):
+        remedy = 'add agreement = { service = ["given"] } to [rule.when], or name another basis (R4)'
+        checked.fault(rule, "basis", "it stands on an agreement to a service and does not ask whether it was given", remedy)
+    if rule.effect != "withhold":
         return
+    refusing = {"refused", "withdrawn"}.intersection(one for states in rule.when.agreement.values() for one in states)
+    asking = any(one.agreement for one in rule.unless)
     lifted = any(
         set(one.model_dump(exclude_defaults=True)) == {"finding"} and "significant_harm" in one.finding for one in rule.unless
     )
-    if not lifted:
+    if (refusing or asking) and not lifted:
+        what = "refused consent" if refusing else "unless somebody agrees,"
         remedy = 'add [[rule.unless]] with finding = ["significant_harm"] (I6)'
-        checked.fault(rule, "agreement", "it withholds on refused consent even where significant harm is likely", remedy)
+        key = "agreement" if refusing else "unless"
+        words = f"it withholds on {what}" if refusing else f"it withholds {what}"
+        checked.fault(rule, key, f"{words} even where significant harm is likely", remedy)
 
 
 def _dates(checked: Checked, rule: RuleShape) -> None:

@@ -48,10 +48,10 @@ def _always_stops(keep: RuleShape, rule: RuleShape) -> bool:
     whole = EVERYTHING in kept or Category.EXISTENCE in kept or (bool(kept) and shared <= kept)
     meant = (not keep.to or set(rule.to) <= set(keep.to)) and not set(keep.spare) & set(rule.to)
     lasts = keep.in_force_from <= rule.in_force_from and keep.in_force_to is None
-    return whole and meant and lasts and _is_asked_of(keep.when, rule.when)
+    return whole and meant and lasts and is_asked_of(keep.when, rule.when)
 
 
-def _is_asked_of(wide: When, narrow: When) -> bool:
+def is_asked_of(wide: When, narrow: When) -> bool:
     """Tell whether all that one asks is asked by the other too."""
     asked, more = wide.model_dump(exclude_defaults=True), narrow.model_dump(exclude_defaults=True)
     return all(_within(more.get(key), value) for key, value in asked.items())
@@ -61,7 +61,7 @@ def _covers(wide: RuleShape, narrow: RuleShape, *, first: bool) -> bool:
     """Tell whether one rule makes another idle; of two equal ones the later is."""
     if wide.effect != narrow.effect or not _reaches(wide, narrow) or _terms(wide) != _terms(narrow):
         return False
-    if not _is_asked_of(wide.when, narrow.when):
+    if not is_asked_of(wide.when, narrow.when):
         return False
     same = wide.when == narrow.when and set(wide.to) == set(narrow.to) and set(wide.share) == set(narrow.share)
     return first if same else True
