@@ -5,7 +5,7 @@ Pure: it is handed records. Everything on the results page is counted here.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.codec import decode
@@ -17,6 +17,7 @@ from broker.stream.topics import AUDIT, DEAD_LETTERS, EVENTS, REVIEWS
 
 _EVENT_TOPICS = frozenset(EVENTS.values())
 _TYPE_HEADER = "ce_type"
+_ID_HEADER = "ce_id"
 _WAITS = "in_review"
 
 Place = tuple[str, int]  # lane of an events topic, offset
@@ -30,6 +31,7 @@ class Notebook:
     """
 
     told: Callable[[Received], None] = lambda _: None
+    day: int = 0  # of the area's week, whose files are arriving
     events: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic, type
     outcomes: Counter[str] = field(default_factory=Counter)
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)  # outcome, reason
@@ -40,9 +42,12 @@ class Notebook:
     ended: dict[Place, str] = field(default_factory=dict)  # how each accepted record ended
     event_ids: dict[str, str] = field(default_factory=dict)  # disclosure -> event
     _published: dict[Place, int] = field(default_factory=dict)
-    _origins: dict[str, Place] = field(default_factory=dict)  # disclosure -> event
+    _begun: dict[str, int] = field(default_factory=dict)  # event -> when it first came
+    _origins: dict[str, Place] = field(default_factory=dict)  # disclosure or review -> event
     _seen_at: dict[str, int] = field(default_factory=dict)  # disclosure -> when a reader saw it
     _shown: set[tuple[str, str]] = field(default_factory=set)
+    _allowed: set[str] = field(default_factory=set)  # disclosures, by the audit
+    _read: set[str] = field(default_factory=set)
 
     @property
     def published(self) -> int:
@@ -54,17 +59,23 @@ class Notebook:
         """How many of them have not ended in any way yet."""
         return len(self._published.keys() - self.ended.keys())
 
+    @property
+    def unseen(self) -> int:
+        """How many disclosures the audit allows that no reader has seen yet: the next day may not begin before."""
+        return len(self._allowed - self._read)
+
     def note(self, record: Record, now: int) -> None:
         """Write one record down; `now` is when a reader had it in hand, milliseconds since 1970."""
         if record.topic in _EVENT_TOPICS:
             self._published[f"{record.topic}/{record.partition}", record.offset] = record.timestamp
+            self._begun.setdefault((record.header(_ID_HEADER) or b"").decode(), record.timestamp)
             self.events[record.topic, (record.header(_TYPE_HEADER) or b"?").decode()] += 1
         elif record.topic == AUDIT:
             self._audited(record)
         elif record.topic == DEAD_LETTERS:
             self._dead(record)
         elif record.topic == REVIEWS:
-            self._review(record)
+            self._review(record, now)
         elif record.value is not None:
             self._disclosed(record, now)
 
@@ -78,6 +89,17 @@ class Notebook:
         """Return, for each disclosure, the milliseconds from the event's arrival in Kafka to its reader, in order of size."""
         pairs = ((self._published.get(self._origins[one]), seen) for one, seen in self._seen_at.items() if one in self._origins)
         return sorted(max(0, seen - begun) for begun, seen in pairs if begun is not None)
+
+    def timed(self) -> list[Received]:
+        """Return what everybody received, each with how long it took from the arrival of its event to its reader."""
+        return [replace(one, took=self._took(one)) for one in self.received]
+
+    def _took(self, one: Received) -> int | None:
+        """Count from its own event; what takes it back by its trail has no place, but the audit says which event it is."""
+        place = self._origins.get(one.id, ("", -1))
+        event, _, _ = self.event_ids.get(one.id, "").partition("/")
+        begun = self._published.get(place, self._begun.get(event))
+        return None if begun is None else max(0, self._seen_at.get(one.id, one.at) - begun)
 
     def by_recipient(self) -> Mapping[str, Counter[str]]:
         """Return what each recipient was told, by kind."""
@@ -114,9 +136,10 @@ class Notebook:
             self.decisions[decision["outcome"], reasons[0]["because"] if reasons else "no rule speaks of it"] += 1
             if shown := decision["disclosure_id"]:
                 self._origins.setdefault(shown, (origin.lane, origin.offset))
+                self._allowed.add(shown)
                 self.event_ids.setdefault(shown, entry["event_id"])
 
-    def _review(self, record: Record) -> None:
+    def _review(self, record: Record, now: int) -> None:
         self._end(record, _WAITS)
         if record.value is None:
             return
@@ -125,7 +148,13 @@ class Notebook:
         self.reviews[review["review_id"]] = review
         if first:
             shown = {name: value for name, value in review.items() if name != "sealed_event"}
-            self.received.append(Received(review["for_recipient"], shown, record.value, review=review["kind"]))
+            one = Received(
+                review["for_recipient"], shown, record.value, review=review["kind"], at=now
+            )  # of no day: the audit does not say which to wait for
+            self.received.append(one)
+            if origin := record.header(ORIGIN):
+                position = Position.parse(origin)
+                self._origins.setdefault(one.id, (position.lane, position.offset))
 
     def _disclosed(self, record: Record, now: int) -> None:
         try:
@@ -133,10 +162,11 @@ class Notebook:
         except RejectError:
             return
         raw = (record.key or b"") + (record.value or b"") + b"".join(value for _, value in record.headers)
-        one = Received(message["recipient"], message, raw, at=now)
+        one = Received(message["recipient"], message, raw, at=now, day=self.day)
         shown = (one.recipient, one.id)
         if shown not in self._shown:  # as every subscriber does: the id is what is new
             self._shown.add(shown)
+            self._read.add(one.id)
             self.received.append(one)
 
 

@@ -35,21 +35,23 @@ class Observer:
                     self._notebook.note(to_record(record), now)
 
     async def settle(self, published: int, check: Callable[[], None]) -> None:
-        """Wait until as many events are in the log, every one has ended, and nothing new comes for a moment.
+        """Wait until as many events are in the log, every one has ended and what it allows is seen, and a moment is quiet.
 
         Raises RetryError when that takes too long; `check` raises when going on waiting is of no use.
         """
         until = time.monotonic() + _PATIENCE_S
         while not self._settled(published):
             if time.monotonic() > until:
-                waiting = self._notebook.waiting
-                raise RetryError(f"{waiting} of {self._notebook.published} events have not ended after {_PATIENCE_S:.0f} s")
+                book, after = self._notebook, f"after {_PATIENCE_S:.0f} s"
+                unseen = f"; {book.unseen} disclosures are on their way" if book.unseen else ""
+                raise RetryError(f"{book.waiting} of {book.published} events have not ended {after}{unseen}")
             check()
             await asyncio.sleep(0.02)
 
     def _settled(self, published: int) -> bool:
         quiet = time.monotonic() - self._last_news > _QUIET_S
-        return quiet and self._notebook.published >= published and not self._notebook.waiting
+        book = self._notebook
+        return quiet and book.published >= published and not book.waiting and not book.unseen
 
 
 @asynccontextmanager

@@ -27,5 +27,5 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing is missing, forbidden or duplicated and the equation balances."""
+        """Whether nothing is missing, forbidden, duplicated or late and the equation balances."""
         return self.balances and self.comparison.is_good

@@ -248,10 +248,13 @@ def _equation(counts: Mapping[str, int]) -> Text:
 def _truth(outcome: Outcome, screen: Screen) -> Group:
     found = outcome.comparison
     line = Text.assemble(("held against the truth  ", "bold"), f"{found.heard:,} of {found.expected:,} had to hear and did;  ")
-    for label, faults in (("missing", found.missing), ("forbidden", found.forbidden), ("duplicated", found.duplicated)):
+    held = {"missing": found.missing, "forbidden": found.forbidden, "duplicated": found.duplicated, "late": found.late}
+    for label, faults in held.items():
         line.append(f"{label} {len(faults)}   ", style="bold green" if not faults else "bold red")
     parts: list[RenderableType] = [line]
-    for label, faults in (("missing", found.missing), ("forbidden", found.forbidden), ("duplicated", found.duplicated)):
+    if found.slow:  # this machine was busy: told, and held against nobody
+        parts.append(Text(f"  {len(found.slow)} took longer than the seconds that their story gives them", style="dim"))
+    for label, faults in held.items():
         parts += [_fault(label, fault, screen) for fault in _distinct(faults)]
     return Group(*parts)
 

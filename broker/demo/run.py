@@ -95,7 +95,7 @@ async def _play(options: Options, scene: Scene, progress: Progress) -> Outcome:
     workers = Workers(options.workers, scene.settings_file, scene.folder / "logs")
     try:
         async with _cast(scene, topics, workers, screen, progress) as (cast, book), LagLog.open(settings) as lag:
-            await _week(cast)
+            await _week(cast, book)
             with progress.step("reconciling"):
                 outcome = await _outcome(scene, settings, book, lag)
             progress.console.print(results(outcome, screen))
@@ -134,7 +134,7 @@ async def _cast(
             post.close()
 
 
-async def _week(cast: _Cast) -> None:
+async def _week(cast: _Cast, book: Notebook) -> None:
     """Let the week's files arrive, each day after the one before has been taken in."""
     first_day = cast.scene.area.first_day
     for wave, dispatches in groupby(cast.scene.arrivals, key=lambda one: one.wave):
@@ -144,7 +144,8 @@ async def _week(cast: _Cast) -> None:
                 await _until_taken(cast, each)
                 said(f"{cast.post.published:,} records of {len(each)} deliveries")
             continue
-        cast.screen.day(day_title(first_day, int(wave)))
+        book.day = int(wave)
+        cast.screen.day(day_title(first_day, book.day))
         before = cast.post.published
         with cast.progress.waiting(f"{len(each)} deliveries"):
             await _until_taken(cast, each)
@@ -166,7 +167,7 @@ async def _outcome(scene: Scene, settings: Settings, book: Notebook, lag: LagLog
     faults = [f"{fault.topic} {fault.partition}/{fault.offset}: {fault.problem}" for one in balances for fault in one.faults]
     return Outcome(
         notebook=book,
-        comparison=compare(scene.truth, book.received),
+        comparison=compare(scene.truth, book.timed()),
         equation=total(balances),
         faults=tuple(faults),
         lag_now=await lag.now(),

@@ -1,4 +1,4 @@
-"""Compares what recipients really received with the truth of the stories: missing, forbidden, duplicated.
+"""Compares what recipients really received with the truth of the stories: missing, forbidden, duplicated, late.
 
 Pure, and told nothing by the broker but what a recipient itself can read. Each fault names its story and step.
 """
@@ -7,16 +7,18 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from broker.simulate.days import end_of, in_seconds
 from broker.simulate.truth import Claim, Evidence
 
 _GROUPS = (
     "identity", "contact", "location", "concern", "narrative", "clinical", "intelligence", "third_party", "wish", "monitoring",
 )  # fmt: skip
 _LOCAL = ZoneInfo("Europe/London")  # of a time that its source wrote without a zone
+_FAR = 6  # so many times the seconds of a story are more than a busy machine explains
 _FIRST_WORD = frozenset(("ALERT", "EXISTENCE", "OUTCOME"))
 
 
@@ -29,6 +31,8 @@ class Received:
     raw: bytes
     review: str | None = None  # the kind, when it is a review
     at: int = 0
+    day: int | None = None  # of the area's week, on which it came
+    took: int | None = None  # milliseconds from the arrival of its event in Kafka until its reader could see it
 
     @property
     def id(self) -> str:
@@ -54,18 +58,24 @@ class Fault:
 
 @dataclass(slots=True)
 class Comparison:
-    """What came of the comparison. `heard`: how many lines of the truth were met."""
+    """What came of the comparison. `heard`: how many lines of the truth were met.
+
+    `slow` took longer than the seconds that its story gives it, and not so long that no busy machine explains it: it is told
+    and counts against nobody.
+    """
 
     heard: int = 0
     expected: int = 0
     missing: list[Fault] = field(default_factory=list)
     forbidden: list[Fault] = field(default_factory=list)
     duplicated: list[Fault] = field(default_factory=list)
+    late: list[Fault] = field(default_factory=list)
+    slow: list[Fault] = field(default_factory=list)
 
     @property
     def is_good(self) -> bool:
-        """Whether all three are empty."""
-        return not (self.missing or self.forbidden or self.duplicated)
+        """Whether nothing is missing, forbidden, duplicated or late."""
+        return not (self.missing or self.forbidden or self.duplicated or self.late)
 
 
 def compare(truth: Iterable[Claim], received: Sequence[Received]) -> Comparison:
@@ -141,10 +151,38 @@ def _hears(claim: Claim, desk: _Desk, met: dict[tuple[str, int, str, str], Recei
     desk.taken.add((one.recipient, one.id))
     met[claim.story, claim.number, claim.step, claim.recipient] = one
     found.heard += 1
+    _in_time(claim, one, found)
     if absent := sorted(set(claim.has) - one.categories):
         found.missing.append(_fault(claim, f"heard of `{claim.event_type}` without {', '.join(absent)}"))
     if present := sorted(set(claim.lacks) & one.categories):
         found.forbidden.append(_fault(claim, f"was told {', '.join(present)} of `{claim.event_type}`"))
+
+
+def _in_time(claim: Claim, one: Received, found: Comparison) -> None:
+    """Hold when it was heard against when it had to be: in the time of the area, where a later day is a day later."""
+    heard = _heard_at(claim, one)
+    if heard is not None and heard <= datetime.fromisoformat(claim.due):
+        return
+    seconds = in_seconds(claim.by)
+    words = f"heard of `{claim.event_type}` {_when(one)}, due {claim.by}"
+    is_slow = heard is not None and seconds is not None and heard <= datetime.fromisoformat(claim.begun) + _FAR * seconds
+    (found.slow if is_slow else found.late).append(_fault(claim, words))
+
+
+def _heard_at(claim: Claim, one: Received) -> datetime | None:
+    """As long after it was written down as it took; what came on a later day is taken to have come at its end.
+
+    None when nobody knows: then it counts as late.
+    """
+    begun = datetime.fromisoformat(claim.begun)
+    if one.day is not None and one.day > claim.day:
+        return end_of(begun.date() + timedelta(days=one.day - claim.day))
+    return None if one.took is None else begun + timedelta(milliseconds=one.took)
+
+
+def _when(one: Received) -> str:
+    took = "nobody knows when" if one.took is None else f"{one.took / 1000:.1f} s after it was published"
+    return took if one.day is None else f"on day {one.day}, {took}"
 
 
 def _replacing(claim: Claim, met: Mapping[tuple[str, int, str, str], Received], desk: _Desk) -> list[Received]:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
 from typing import Any
 
 from broker.simulate.area import COUNCIL, COUNCIL_DESKS, FORCE, NATIONAL, NEIGHBOUR, TRUST, Area
+from broker.simulate.days import OPENS, days_off, terms
 
 _COUNCILS = ((COUNCIL, "eskshire", "Eskshire"), (NEIGHBOUR, "tarnmouth", "Tarnmouth"))
 _DESK_NAMES = {
@@ -101,22 +101,11 @@ def _schools(area: Area) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _calendars(area: Area) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    terms, closed = _terms(area.until), [f"{area.until.year}-12-25", f"{area.until.year}-12-26", f"{area.until.year + 1}-01-01"]
+    taught, closed = terms(area.until), days_off(area.until)
     for council, _, _ in _COUNCILS:
         yield "calendar", {"of": council, "closed": closed}
     for school in area.schools:
-        yield "calendar", {"of": school.id, "day_start": "08:45", "closed": closed, "terms": terms}
-
-
-def _terms(until: date) -> list[list[str]]:
-    """Return the terms of this school year and the next, each cut by its half-term week."""
-    found: list[list[str]] = []
-    for year in (until.year - 1, until.year, until.year + 1):
-        for first, weeks in ((date(year, 1, 5), 11), (date(year, 4, 20), 13), (date(year, 9, 3), 15)):
-            half = first + timedelta(weeks=weeks // 2)
-            found.append([first.isoformat(), (half - timedelta(days=1)).isoformat()])
-            found.append([(half + timedelta(days=7)).isoformat(), (first + timedelta(weeks=weeks)).isoformat()])
-    return found
+        yield "calendar", {"of": school.id, "day_start": f"{OPENS:%H:%M}", "closed": closed, "terms": taught}
 
 
 def _entry(kind: str, entry: Mapping[str, Any]) -> str:

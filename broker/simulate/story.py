@@ -7,11 +7,12 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from broker.errors import InputError
+from broker.simulate.days import is_deadline
 
 EVERYONE_ELSE = "everyone else"
 Feed = Literal["cin-census", "school-census", "hl7v2-adt", "encompass-notice", "canonical"]
@@ -41,6 +42,12 @@ _NATIVE: Mapping[str, Feed] = {
 _SPEAKER = {"police": "police", "school": "school", "health": "trust", "council": "home", "control": "home", "identity": "trust"}
 
 
+def _deadline(by: str) -> str:
+    if not is_deadline(by):
+        raise ValueError(f"`{by}` is no deadline: use N_seconds, N_hours, same_day, next_school_day, N_working_days or day_N")
+    return by
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -61,12 +68,12 @@ class Member(_Part):
 
 
 class Hears(_Part):
-    """Somebody who must hear: `to` is role@place, `has` the least categories, `lacks` what must not be there."""
+    """Somebody who must hear: `to` is role@place, `has` the least categories, `lacks` what must not be there, `by` the latest."""
 
     to: str
     has: tuple[str, ...] = ("identity",)
     lacks: tuple[str, ...] = ()
-    by: str
+    by: Annotated[str, AfterValidator(_deadline)]
     kind: str | None = None  # of disclosure: ALERT, RETRACTION ...
     review: str | None = None  # a review of this kind instead of a disclosure
 

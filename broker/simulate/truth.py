@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from broker.simulate.cast import Cast
+from broker.simulate.days import due
 from broker.simulate.story import Hears, Step
 
 
@@ -36,6 +37,8 @@ class Claim:
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     by: str = ""
+    begun: str = ""  # when it was written down, ISO 8601
+    due: str = ""  # by when it must be heard, on the area's calendar
     kind: str | None = None
     review: str | None = None
     of: str | None = None  # the step whose disclosure this one replaces
@@ -74,6 +77,8 @@ def _hears(cast: Cast, step: Step, hears: Hears, evidence: Evidence) -> Claim:
     recipient = cast.desk(hears.to)
     assert recipient is not None, f"story {cast.story.id}: nobody is {hears.to}"
     said: dict[str, Any] = {"has": hears.has, "lacks": hears.lacks, "by": hears.by, "kind": hears.kind, "review": hears.review}
+    begun = cast.at(step)
+    said |= {"begun": begun.isoformat(), "due": due(hears.by, begun, cast.area.until).isoformat()}
     place = {**_place(cast, step), **said}
     return Claim(claim="hears", recipient=recipient, evidence=evidence, of=step.of or step.ends, **place)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from broker import codec
@@ -9,22 +11,30 @@ TOPIC = next(iter(EVENTS.values()))
 
 
 def published(offset: int, *, at: int = 1_000) -> Record:
-    return Record(TOPIC, 0, offset, at, b"key", b"value", (("ce_type", b"school.concern.raised"),))
+    headers = (("ce_type", b"school.concern.raised"), ("ce_id", f"e{offset}".encode()))
+    return Record(TOPIC, 0, offset, at, b"key", b"value", headers)
 
 
-def audited(offset: int, outcome: str) -> Record:
+def disclosed(which: str) -> Record:
+    said = {"disclosure_id": which, "recipient": "hub", "role": "hub", "child": "p", "kind": "ALERT", "issued_at": 1}
+    said |= {"event_type": "school.concern.raised", "lawful_basis": "PUBLIC_TASK", "token": b""}
+    return Record("disclosures.v1", 0, 0, 1_200, b"p", codec.encode("disclosure", said), ())
+
+
+def audited(offset: int, outcome: str, *disclosures: str, event_id: str = "") -> Record:
+    decision = {"decision_id": "n", "recipient": "hub", "role": "hub", "outcome": "DISCLOSE"}
     entry = {
         "entry_id": f"a{offset}",
         "at": 1,
         "child_ref": "c",
         "outcome": outcome.upper(),
         "subject": "event",
-        "event_id": f"e{offset}",
+        "event_id": event_id or f"e{offset}",
         "event_type": "school.concern.raised",
         "producer": "urn:1",
         "policy_digest": "p",
         "registers_digest": "r",
-        "decisions": [],
+        "decisions": [{**decision, "disclosure_id": one} for one in disclosures],
         "others": "",
         "request": b"",
         "facts_version": 1,
@@ -45,3 +55,23 @@ def test_an_event_waits_until_the_audit_says_how_it_ended():
 @pytest.mark.parametrize(("values", "share", "expected"), [([], 0.5, None), ([7], 0.99, 7), (list(range(100)), 0.99, 99)])
 def test_a_percentile_is_a_value_that_was_measured(values, share, expected):
     assert expected == percentile(values, share)
+
+
+def test_what_the_audit_allows_is_waited_for_until_a_reader_sees_it():
+    book = Notebook(day=3)
+    book.note(published(0, at=1_000), now=1_000)
+    book.note(audited(0, "decided", "d-1"), now=1_100)
+    assert (book.waiting, book.unseen) == (0, 1)
+
+    book.note(disclosed("d-1"), now=1_450)
+
+    assert (book.unseen, [(one.day, one.took) for one in book.timed()]) == (0, [(3, 450)])
+
+
+def test_what_takes_something_back_by_its_trail_is_timed_by_its_own_event():
+    book = Notebook()
+    book.note(published(7, at=1_000), now=1_000)
+    book.note(replace(audited(7, "applied", "d-1", event_id="e7/elsewhere"), headers=((OUTCOME, b"applied"),)), now=1_100)
+    book.note(disclosed("d-1"), now=1_600)
+
+    assert [one.took for one in book.timed()] == [600]

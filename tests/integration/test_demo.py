@@ -30,7 +30,7 @@ def test_everybody_who_must_hear_does_and_nobody_else_and_nothing_stays_running(
     done = run_demo(folder, *kafka)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-    assert re.search(r"missing 0 +forbidden 0 +duplicated 0", done.stdout)
+    assert re.search(r"missing 0 +forbidden 0 +duplicated 0 +late 0", done.stdout)
     assert "DOES NOT BALANCE" not in done.stdout
     assert not still_running(folder)
 

@@ -1,8 +1,11 @@
 import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 
 from broker.simulate.compare import Received, compare
+from broker.simulate.days import due
 from broker.simulate.truth import Claim, Evidence
 
 EVIDENCE = Evidence(identifiers=("9990000018",), name="Ada O'Ashdale-Marley", born="2016-02-07", at="2026-11-16T22:41:00Z")
@@ -10,8 +13,13 @@ PLACE = {"story": "one", "number": 4, "step": "night", "event_type": "police.enc
 IDENTITY = {"names": [{"given": "ADA", "family": "oashdale marley"}], "birth_date": "2016-02-07"}
 
 
-def hears(recipient: str = "dsl", **said) -> Claim:
-    return Claim(claim="hears", recipient=recipient, by="before school", **{**PLACE, "has": ("identity",), **said})
+BEGUN = datetime(2026, 11, 18, 22, 41, tzinfo=UTC)  # a Wednesday, the third day of its week
+UNTIL = date(2026, 11, 22)
+
+
+def hears(recipient: str = "dsl", by: str = "next_school_day", **said) -> Claim:
+    when = {"by": by, "begun": BEGUN.isoformat(), "due": due(by, BEGUN, UNTIL).isoformat()}
+    return Claim(claim="hears", recipient=recipient, **{**PLACE, **when, "has": ("identity",), **said})
 
 
 def never(recipient: str) -> Claim:
@@ -28,7 +36,7 @@ def told(recipient: str = "dsl", which: str = "d1", **said) -> Received:
         "identity": IDENTITY,
         **said,
     }
-    return Received(recipient, message, json.dumps(message).encode())
+    return Received(recipient, message, json.dumps(message).encode(), took=400)
 
 
 def test_what_was_heard_by_who_must_hear_is_good():
@@ -94,7 +102,33 @@ def test_a_retraction_that_names_no_child_is_found_by_what_it_replaces():
 
 
 def test_a_review_is_heard_as_a_review_only():
-    waiting = Received("hub", {"review_id": "r", **told("hub").message}, b"", review="UNIDENTIFIED")
+    waiting = Received("hub", {"review_id": "r", **told("hub").message}, b"", review="UNIDENTIFIED", took=400)
 
     assert compare([hears("hub", review="UNIDENTIFIED", has=())], [waiting]).is_good
     assert compare([hears("hub", review="UNIDENTIFIED", has=())], [told("hub")]).missing
+
+
+@pytest.mark.parametrize(
+    ("by", "day", "took", "late", "slow"),
+    [
+        ("10_seconds", 3, 9_000, 0, 0),
+        ("10_seconds", 3, 30_000, 0, 1),  # a busy machine
+        ("10_seconds", 3, 61_000, 1, 0),  # no machine is so busy
+        ("10_seconds", 4, 9_000, 1, 0),  # the day after
+        ("1_hour", 3, 3_500_000, 0, 0),
+        ("1_hour", 4, 100, 1, 0),
+        ("next_school_day", 3, 60_000, 0, 0),
+        ("next_school_day", 4, 100, 1, 0),
+        ("1_working_day", 4, 100, 1, 0),  # at the end of that day the office has long closed
+        ("5_working_days", 6, 100, 0, 0),
+        ("day_4", 4, 100, 0, 0),
+        ("day_4", 5, 100, 1, 0),
+        ("10_seconds", None, None, 1, 0),  # nobody knows when
+    ],
+)
+def test_what_is_heard_later_than_its_story_says_is_late(by, day, took, late, slow):
+    said = hears(by=by, day=3)
+    found = compare([said], [replace(told(), day=day, took=took)])
+
+    assert (late, slow) == (len(found.late), len(found.slow))
+    assert found.is_good is not bool(late)
