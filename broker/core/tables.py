@@ -163,7 +163,11 @@ def _live(rule: Rule, place: dict[Condition, int], policy: Policy, at: Millis) -
 def _basis(rule: Rule, policy: Policy, at: Millis) -> Basis | None:
     """The basis that a share stands on at this instant: before it came into force, the one before it."""
     found = policy.bases.get(rule.basis or "")
+    passed: set[str] = set()
     while found and found.until_then and found.in_force_from is not None and at < found.in_force_from:
+        if found.name in passed:
+            return None  # it stands on itself: such a policy is unfit
+        passed.add(found.name)
         found = policy.bases.get(found.until_then)
     return found
 

@@ -1,20 +1,28 @@
 """The shape of a case: what must come of one event about one child, with the reasons, written beside the rules."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from broker.policyfile.reading import CASES, Fault
-from broker.policyfile.shapes import Names, Text
+from broker.policyfile.reading import CASES, Fault, in_words, nearest, read_toml
+from broker.policyfile.shapes import Day, Names, Text
 from broker.policyfile.world import PLACES
 
 DEFAULT_DAY = date(2026, 11, 10)
 _CASE = "[[case]]"
+
+
+def _place(name: str) -> str:
+    if name not in PLACES:
+        raise ValueError(f"no place `{name}`: use one of {', '.join(PLACES)}")
+    return name
+
+
+Place = Annotated[str, AfterValidator(_place)]
 
 
 class _Shape(BaseModel):
@@ -41,19 +49,19 @@ class AgreementOf(_Shape):
 class Child(_Shape):
     """The child of a case: nine, at `school`, with `practice`, in the area `home`, unless the case says otherwise."""
 
-    age: int | None = 9
+    age: Annotated[int | None, Field(ge=0, le=25)] = 9
     born: bool = True
     area: Literal["home", "away", "unknown"] = "home"
-    school: Names = ("school",)
-    gp: Names = ("practice",)
-    ties: dict[Text, Text] = {}  # other relations: social_care, yjs, hospital
-    ended_now: dict[Text, Text] = {}  # relations that this event's instant ends
-    status: dict[Text, Text] = {}
+    school: tuple[Place, ...] = ("school",)
+    gp: tuple[Place, ...] = ("practice",)
+    ties: dict[Text, Place] = {}  # other relations: social_care, yjs, hospital
+    ended_now: dict[Text, Place] = {}  # relations that this event's instant ends
+    status: dict[Text, Place] = {}
     protection: Names = ()
     finding: tuple[FindingOf, ...] = ()
     agreement: dict[Text, AgreementOf] = {}
     wish: dict[Text, Text] = {}
-    referrer: str | None = None
+    referrer: Place | None = None
     retracted: bool = False
     on_hold: bool = False
 
@@ -97,12 +105,12 @@ class Case(_Shape):
     name: Text
     why: Text
     event: Text
-    publisher: str | None = None
-    on: date = DEFAULT_DAY
+    publisher: Place | None = None
+    on: Day = DEFAULT_DAY
     action: Literal["new", "update", "retract"] = "new"
     purpose: str = "safeguarding"
-    subject_role: str = "subject"
-    assertion: str = "fact"
+    subject_role: Literal["subject", "victim", "witness", "suspect", "associate", "unborn", "unknown"] = "subject"
+    assertion: Literal["fact", "opinion", "third_party", "intelligence", "not_said"] = "fact"
     area: Literal["home", "away"] | None = None
     excluded: Names = ()
     expired: bool = False
@@ -112,13 +120,6 @@ class Case(_Shape):
     not_told: tuple[NotTold, ...] = ()
     asked: tuple[AskedAbout, ...] = ()
     gaps: Names = ()
-
-    @field_validator("publisher", mode="after")
-    @classmethod
-    def _place(cls, value: str | None) -> str | None:
-        if value is not None and value not in PLACES:
-            raise ValueError(f"no place `{value}`: use one of {', '.join(PLACES)}")
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +136,34 @@ def read_cases(folder: Path) -> tuple[list[Placed], list[Fault]]:
     found: list[Placed] = []
     faults: list[Fault] = []
     for path in sorted(folder.glob(f"*{CASES}")):
-        text = path.read_text(encoding="utf-8")
-        lines = [at for at, line in enumerate(text.splitlines(), 1) if line.strip().startswith(_CASE)]
-        try:
-            tables = tomllib.loads(text).get("case", [])
-        except tomllib.TOMLDecodeError as error:
-            faults.append(Fault(path.name, 1, "", f"this is not TOML: {error}", "mend the line"))
-            continue
-        for table, line in zip(tables, lines, strict=False):
-            try:
-                found.append(Placed(Case.model_validate(table), path.name, line))
-            except ValidationError as error:
-                faults += [_unread(one, path.name, line, table) for one in error.errors()]
+        read = read_toml(path, faults)
+        for kind, given in read[1].items() if read else ():
+            if kind != "case" or not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+                faults.append(Fault(path.name, 1, "", f"`{kind}` is no list of cases", f"write {_CASE} in a file of cases"))
+            elif read:
+                _read_file(path.name, given, read[0], found, faults)
     return found, faults
+
+
+def _read_file(file: str, tables: list[dict[str, Any]], text: str, found: list[Placed], faults: list[Fault]) -> None:
+    lines = [at for at, line in enumerate(text.splitlines(), 1) if line.strip().startswith(_CASE)]
+    for number, table in enumerate(tables):
+        line = lines[number] if len(lines) == len(tables) else 1
+        try:
+            found.append(Placed(Case.model_validate(table), file, line))
+        except ValidationError as error:
+            faults += [_unread(one, file, line, table) for one in error.errors()]
 
 
 def _unread(error: Mapping[str, Any], file: str, line: int, table: Mapping[str, Any]) -> Fault:
     where = ".".join(str(one) for one in error["loc"])
-    what = f"unknown key `{where}`" if error["type"] == "extra_forbidden" else f"`{where}` cannot be read"
-    return Fault(file, line, str(table.get("name", "")), what, str(error["msg"]).lower())
+    name = str(table.get("name", ""))
+    if error["type"] == "extra_forbidden":
+        known = sorted({key for shape in _SHAPES for key in shape.model_fields})
+        return Fault(file, line, name, f"unknown key `{where}`", nearest(str(error["loc"][-1]), known))
+    if error["type"] == "missing":
+        return Fault(file, line, name, f"`{where}` is missing", "add it")
+    return Fault(file, line, name, f"`{where}` cannot be read", in_words(error["type"], str(error["msg"])))
+
+
+_SHAPES = (Case, Child, Told, NotTold, AskedAbout, FindingOf, AgreementOf)

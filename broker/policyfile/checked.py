@@ -1,5 +1,6 @@
 """A policy while it is checked: its shape, where everything stands, the names that it knows, and what was found."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -7,6 +8,9 @@ from functools import cached_property
 from broker.policyfile.case_shapes import Placed
 from broker.policyfile.reading import Entry, Fault, Folder
 from broker.policyfile.shapes import PolicyShape, RuleShape
+
+_STATES = frozenset({"given", "refused", "withdrawn"})
+AGREEMENTS: Mapping[str, frozenset[str]] = {"consent": _STATES, "service": _STATES}
 
 
 @dataclass
@@ -35,9 +39,8 @@ class Checked:
 
     @cached_property
     def relations(self) -> frozenset[str]:
-        """Relations by which roles are filled, or that some event begins."""
-        of_roles = {name for one in self.shape.role for name in one.of} - self.statuses
-        return frozenset(of_roles | {one.relation for one in self.shape.event if one.relation})
+        """Relations that some event begins: by these roles are filled."""
+        return frozenset(one.relation for one in self.shape.event if one.relation and one.connection != "ends")
 
     def names(self, kind: str) -> frozenset[str]:
         """The names of the entries of a kind."""

@@ -3,17 +3,19 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from broker.errors import reason_in_words
 from broker.policyfile.shapes import PolicyShape, RuleShape, When
 
 CASES = ".cases.toml"
-_TABLE = re.compile(r"^\s*\[\[\s*([a-z_]+)\s*\]\]|^\s*\[\s*(policy)\s*\]")
+_MOST = 2 * 1024 * 1024  # bytes of one file: nobody reads more, and so nobody can sign it
+_TABLE = re.compile(r"^\s*\[\[?\s*([A-Za-z_-]+)\s*\]\]?\s*(#.*)?$")
 _Raw = dict[str, Any]
 
 
@@ -50,22 +52,47 @@ class Entry:
 class Folder:
     """What was read: the tables by kind, where each stands, and what is wrong."""
 
+    name: str = "policy"
     tables: _Raw = field(default_factory=dict)
     entries: dict[tuple[str, int], Entry] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def entry(self, kind: str, at: int) -> Entry:
         """Return where the n-th table of a kind stands."""
-        return self.entries.get((kind, at), Entry("policy", 1))
+        return self.entries.get((kind, at), Entry(self.name, 1))
 
 
 def read_folder(folder: Path) -> Folder:
     """Read every policy file of a folder, in the order of their names; cases are read apart."""
-    found = Folder()
+    found = Folder(folder.name)
     for path in sorted(folder.glob("*.toml")):
         if not path.name.endswith(CASES):
             _read_file(path, found)
     return found
+
+
+def read_toml(path: Path, faults: list[Fault]) -> tuple[str, _Raw] | None:
+    """Read one file as text and tables; None with its fault added when that cannot be."""
+    line, what, remedy = 1, "", "mend this line"
+    try:
+        if path.stat().st_size > _MOST:
+            what, remedy = f"it is larger than {_MOST // 1024 // 1024} MB", "cut it into files that people can read"
+        else:
+            text = path.read_text(encoding="utf-8-sig")
+            return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        what, remedy = "this is not TOML: a letter is not in UTF-8", "save the file as UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"at line (\d+)", str(error))
+        line = int(at[1]) if at else 1
+        what = f"this is not TOML: {str(error).partition(' (at')[0].lower()}"
+    except RecursionError:
+        what = "this is not TOML: brackets in brackets without end"
+    except OSError as error:
+        what, remedy = f"cannot be read: {reason_in_words(error)}", "put a file there that can be read, or take it out"
+    faults.append(Fault(path.name, line, "", what, remedy))
+    return None
 
 
 def shape_of(folder: Folder) -> PolicyShape | None:
@@ -86,46 +113,73 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"use one of {', '.join(f'`{one}`' for one in names[:40])}" if names else "there is none to use yet"
 
 
+def in_words(error: str, message: str) -> str:
+    """Return what to write instead, in words for who does not know the library that found it."""
+    plain = next((words for part, words in _IN_WORDS.items() if error.startswith(part)), "")
+    said = message.removeprefix("Value error, ").replace("Input should be", "it should be")
+    return plain or said[:1].lower() + said[1:]
+
+
+_IN_WORDS = {
+    "string_type": 'write words in quotes: "…"',
+    "string_too_short": "say something",
+    "string_pattern": "use small letters, digits and hyphens, a letter first",
+    "tuple": 'write a list: ["…", "…"]',
+    "dict": 'write a table: { name = "…" }',
+    "model": 'write a table: { name = "…" }',
+    "bool": "write true or false",
+    "date": "write a date, without quotes: 2027-03-31",
+    "int": "write a whole number",
+}
+
+
 def faults_of(error: ValidationError, folder: Folder) -> list[Fault]:
     """Say in plain words what does not fit, with file and line."""
     return [_fault(one["type"], tuple(one["loc"]), str(one["msg"]), folder) for one in error.errors()]
 
 
 def _read_file(path: Path, found: Folder) -> None:
-    try:
-        text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        what = f"this is not TOML: {str(error).partition(' (at')[0].lower()}"
-        found.faults.append(Fault(path.name, int(line[1]) if line else 1, "", what, "mend this line"))
+    read = read_toml(path, found.faults)
+    if read is None:
         return
-    _place(path.name, text.splitlines(), found)
+    text, tables = read
+    lines = text.splitlines()
     for kind, given in tables.items():
-        _take(path.name, kind, given, found)
+        _take(path.name, kind, given, lines, found)
 
 
-def _take(file: str, kind: str, given: object, found: Folder) -> None:
-    """Take the tables of one kind from one file."""
+def _take(file: str, kind: str, given: object, lines: Sequence[str], found: Folder) -> None:
+    """Take the tables of one kind from one file, and where each stands."""
+    starts = [at for at, line in enumerate(lines) if (heading := _TABLE.match(line)) and heading[1] == kind]
+    at = starts[0] if starts else next((at for at, line in enumerate(lines) if line.lstrip().startswith(kind)), 0)
+    known = PolicyShape.model_fields
+    what = remedy = ""
     if not isinstance(given, list | dict):
-        what = f"`{kind}` stands outside of every table"
-        found.faults.append(
-            Fault(file, 1, "", what, f"put it under its table, such as [policy]; or this is no policy file: {file}")
-        )
-    elif isinstance(given, list) and isinstance(found.tables.get(kind, []), list):
-        found.tables.setdefault(kind, []).extend(given)
-    elif kind in found.tables:
-        found.faults.append(Fault(file, 1, kind, "this table is in two files", "keep one of them"))
-    else:
-        found.tables[kind] = given
+        what, remedy = f"`{kind}` stands outside of every table", "put it under its table, such as [policy]"
+    elif kind not in known:
+        what, remedy = f"unknown table `{kind}`", nearest(kind, known)
+    elif isinstance(given, dict) and kind != "policy":
+        what, remedy = f"`{kind}` is one table, and there may be several", f"write [[{kind}]]"
+    elif isinstance(given, list) and (kind == "policy" or not all(isinstance(one, dict) for one in given)):
+        what, remedy = f"`{kind}` is no table", "write [policy]" if kind == "policy" else f"write [[{kind}]]"
+    elif isinstance(given, dict) and kind in found.tables:
+        what, remedy = "this table is in two files", "keep one of them"
+    if what:
+        found.faults.append(Fault(file, at + 1, "", what, remedy))
+        return
+    tables = given if isinstance(given, list) else [given]
+    before = sum(1 for name, _ in found.entries if name == kind)
+    for number, entry in enumerate(_entries(file, starts if len(starts) == len(tables) else [at] * len(tables), lines)):
+        found.entries[kind, before + number] = entry
+    found.tables[kind] = [*found.tables.get(kind, ()), *given] if isinstance(given, list) else given
 
 
-def _place(file: str, lines: Sequence[str], found: Folder) -> None:
-    starts = [(at, str(found_kind[1] or found_kind[2])) for at, line in enumerate(lines) if (found_kind := _TABLE.match(line))]
-    for number, (at, kind) in enumerate(starts):
-        end = starts[number + 1][0] if number + 1 < len(starts) else len(lines)
-        count = sum(1 for known, _ in found.entries if known == kind)
-        found.entries[kind, count] = Entry(file, at + 1, tuple(lines[at:end]))
+def _entries(file: str, starts: Iterable[int], lines: Sequence[str]) -> Iterator[Entry]:
+    """Yield where tables stand that start at these lines; those that are written in one line stand all in that one."""
+    headings = [at for at, line in enumerate(lines) if _TABLE.match(line)]
+    for at in starts:
+        end = next((one for one in headings if one > at), len(lines))
+        yield Entry(file, at + 1, tuple(lines[at:end]))
 
 
 def _fault(error: str, loc: tuple[int | str, ...], message: str, folder: Folder) -> Fault:
@@ -138,8 +192,9 @@ def _fault(error: str, loc: tuple[int | str, ...], message: str, folder: Folder)
         what = f"unknown {'condition' if 'when' in loc or 'unless' in loc else 'key'} `{key}`"
         return Fault(entry.file, entry.line_of(key), name, what, nearest(key, _keys(kind, loc)))
     if error == "missing":
-        return Fault(entry.file, entry.first, name, f"`{key}` is missing", "add it")
-    return Fault(entry.file, entry.line_of(key), name, f"`{key}` cannot be read", message[:1].lower() + message[1:])
+        remedy = "add it" if len(loc) > 1 else f"no file here holds {'[policy]' if kind == 'policy' else f'[[{kind}]]'}: add one"
+        return Fault(entry.file, entry.first, name, f"`{key}` is missing", remedy)
+    return Fault(entry.file, entry.line_of(key), name, f"`{key}` cannot be read", in_words(error, message))
 
 
 def _keys(kind: str, loc: tuple[int | str, ...]) -> Iterable[str]:

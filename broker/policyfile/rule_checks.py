@@ -1,19 +1,21 @@
 """What can be wrong with one rule: names that mean nothing, a rule that cannot work, consent as a bar, law out of date."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from broker.core.answer import BUILT_IN
+from broker.core.disclose import SHORT_FORM
 from broker.core.event import Action, Assertion, Category, SubjectRole
 from broker.core.policy import HOLDER, SHAREABLE, Cut
 from broker.policyfile.building import EVERYTHING
-from broker.policyfile.checked import Checked
+from broker.policyfile.checked import AGREEMENTS, Checked
 from broker.policyfile.reading import nearest
 from broker.policyfile.shapes import RuleShape, When
 
 _SECTORS = frozenset({"police", "schools", "health", "councils"})
 _PARTIES = frozenset({"mother", "father", "carer", "suspect", "victim", "sibling", "witness", "referrer", "worker", "other"})
-_STATES = frozenset({"given", "refused", "withdrawn"})
-_AGREEMENTS: Mapping[str, frozenset[str]] = {"consent": _STATES, "service": _STATES}
+_AGENCY = re.compile(r"[EW]\d{8}|(urn|ods|police|la):\w+")
+_AREA = re.compile(r"[EWSN]\d{8}")
 _CALLED = {"to": "role", "spare": "role", "ask": "role", "share": "category", "categories": "category"}
 
 
@@ -51,6 +53,18 @@ def _conditions(checked: Checked, rule: RuleShape) -> None:
         for key, given in (("agreement", when.agreement), ("wish", when.wish)):
             _named_values(checked, rule, key, given)
         _attributes(checked, rule, when)
+        _codes(checked, rule, when)
+
+
+def _codes(checked: Checked, rule: RuleShape, when: When) -> None:
+    """Agencies and areas are the registers' own, which the policy does not hold: only what can be neither is wrong here."""
+    for name in when.publisher:
+        if name not in _SECTORS and not _AGENCY.fullmatch(name):
+            remedy = f"{nearest(name, _SECTORS)}; or name an agency as the registers do: E10000030, urn:100001"
+            checked.fault(rule, "publisher", f"`{name}` is neither a sector nor an agency", remedy)
+    for name in when.area:
+        if not _AREA.fullmatch(name):
+            checked.fault(rule, "area", f"`{name}` is no council's code", "name an area as the registers do: E10000030")
 
 
 def _known_values(checked: Checked) -> Mapping[str, frozenset[str]]:
@@ -69,7 +83,7 @@ def _known_values(checked: Checked) -> Mapping[str, frozenset[str]]:
 
 
 def _named_values(checked: Checked, rule: RuleShape, key: str, given: Mapping[str, Iterable[str]]) -> None:
-    known = _AGREEMENTS if key == "agreement" else {one.name: frozenset(one.values) for one in checked.shape.wish}
+    known = AGREEMENTS if key == "agreement" else {one.name: frozenset(one.values) for one in checked.shape.wish}
     for name, values in given.items():
         if name not in known:
             checked.fault(rule, key, f"unknown {key} `{name}`", nearest(name, known))
@@ -112,6 +126,10 @@ def _discloses(checked: Checked, rule: RuleShape) -> None:
         checked.fault(rule, "when", "a disclosure that names no event type", "name the event types that it is about")
     if rule.share and Category.EXISTENCE not in rule.share and EVERYTHING not in rule.share:
         checked.fault(rule, "share", "it shares something without sharing that there is anything", "add `existence` to `share`")
+    for name in rule.short:
+        if name in rule.share and name not in SHORT_FORM:
+            remedy = f"take it out; there is one of {', '.join(sorted(SHORT_FORM))}"
+            checked.fault(rule, "short", f"there is no shorter form of `{name}`", remedy)
     if rule.categories or rule.cut or rule.unless or rule.spare:
         checked.fault(rule, "effect", "`categories`, `cut`, `unless` and `spare` belong to a withhold", "use `share` and `to`")
 

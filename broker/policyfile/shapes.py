@@ -15,6 +15,14 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
+def _day(value: object) -> object:
+    """Take no number for a day: `2027` would be a moment in 1970."""
+    return str(value) if isinstance(value, int | float) else value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+
+
 def _months(value: object) -> object:
     if not isinstance(value, str) or not _MONTHS.fullmatch(value):
         raise ValueError("use N_months, such as 12_months")
@@ -80,9 +88,9 @@ class RuleShape(_Shape):
     source: Text
     verified: bool
     statutory: bool = False
-    in_force_from: date
-    in_force_to: date | None = None
-    review_by: date | None = None
+    in_force_from: Day
+    in_force_to: Day | None = None
+    review_by: Day | None = None
 
 
 class AttributeShape(_Shape):
@@ -158,7 +166,7 @@ class BasisShape(_Shape):
     says: Text
     title: str = ""
     gateway: Text | None = None
-    in_force_from: date | None = None
+    in_force_from: Day | None = None
     until_then: Text | None = None
     later: Text | None = None
 
@@ -198,8 +206,8 @@ class HeadShape(_Shape):
     name: Text
     version: Text
     purposes: Names
-    in_force_from: date
-    in_force_to: date | None = None
+    in_force_from: Day
+    in_force_to: Day | None = None
 
 
 class PolicyShape(_Shape):

@@ -1,19 +1,19 @@
 """What can be wrong with a policy as a whole: twins, idle rules, event types and roles without an answer, missing cases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 from broker.core.clocks import is_clock, span_of
 from broker.core.event import Category
 from broker.policyfile.building import EVERYTHING
-from broker.policyfile.case_shapes import Placed
+from broker.policyfile.case_checks import cases
 from broker.policyfile.checked import Checked
 from broker.policyfile.reading import Fault, nearest
-from broker.policyfile.shapes import RuleShape, When
+from broker.policyfile.shapes import AttributeShape, EventShape, RuleShape, When
 
 
 def _twins(checked: Checked) -> None:
     """Names that are given twice, rules that say the same, and rules that another one makes idle."""
-    for kind in ("event", "role", "basis", "clock", "finding", "obligation"):
+    for kind in ("event", "attribute", "role", "basis", "clock", "finding", "protection", "wish", "obligation", "outcome"):
         seen: set[str] = set()
         for at, one in enumerate(getattr(checked.shape, kind)):
             if one.name in seen:
@@ -88,26 +88,63 @@ def _within(narrow: object, wide: object) -> bool:
 def _answers(checked: Checked) -> None:
     """Every event type needs an answer: a rule, or a sentence that says why there is none."""
     spoken = {name for rule in checked.shape.rule if rule.effect == "disclose" for name in rule.when.event}
+    for at, one in enumerate(checked.shape.attribute):
+        _silence(checked, "attribute", at, (one,))
     for at, event in enumerate(checked.shape.event):
         if event.name not in spoken and event.nobody is None:
             checked.fault_in("event", at, "no rule tells anybody of it", "write one, or say in `nobody` why none is needed")
+        _event(checked, at, event)
         if event.name in spoken and event.nobody is not None:
             checked.fault_in("event", at, "it says that nobody is told, but a rule tells somebody", "take out `nobody`", "nobody")
 
 
+def _event(checked: Checked, at: int, event: EventShape) -> None:
+    """What an event type changes must mean something, and its attributes must be said in values that there are."""
+    if event.name.partition(".")[0] not in _PUBLISHED_BY or "." not in event.name:
+        remedy = f"begin it with one of {', '.join(sorted(_PUBLISHED_BY))} and a full stop"
+        checked.fault_in("event", at, "its name does not say who publishes it", remedy)
+    if (event.connection is None) != (event.relation is None):
+        checked.fault_in("event", at, "`connection` and `relation` belong together", "say both or neither")
+    for name in event.ends:
+        if name not in checked.statuses:
+            checked.fault_in("event", at, f"it ends `{name}`, which nothing begins", nearest(name, checked.statuses), "ends")
+    if event.connection == "ends" and event.relation not in checked.relations:
+        remedy = nearest(event.relation or "", checked.relations)
+        checked.fault_in("event", at, f"it ends the relation `{event.relation}`, which nothing begins", remedy, "relation")
+    _silence(checked, "event", at, event.attributes)
+    common = [one.name for one in checked.shape.attribute]
+    for number, one in enumerate(event.attributes):
+        if one.name in common or one.name in [other.name for other in event.attributes[:number]]:
+            checked.fault_in("event", at, f"a second attribute `{one.name}`", "rename or take out one of them", "attributes")
+
+
+def _silence(checked: Checked, kind: str, at: int, attributes: Iterable[AttributeShape]) -> None:
+    """What a publisher's silence means must be something that it could have said."""
+    for one in attributes:
+        if one.absent is not None and one.absent not in one.values:
+            what = f"silence about `{one.name}` means `{one.absent}`, which is no value"
+            checked.fault_in(kind, at, what, nearest(one.absent, one.values), "absent")
+
+
+_PUBLISHED_BY = frozenset({"police", "school", "health", "council", "control", "identity"})
+
+
 def _roles(checked: Checked) -> None:
+    """Every role has a rule, and what it names by which it is filled is something that happens."""
+    known = checked.statuses | checked.relations
     told = {role for rule in checked.shape.rule for role in rule.to}
     for at, role in enumerate(checked.shape.role):
         if role.name not in told and role.later is None:
             checked.fault_in("role", at, "no rule names it", "write one, or say in `later` what it waits for")
-        for relation in role.of:
-            if relation not in checked.statuses | checked.relations:
-                checked.fault_in(
-                    "role", at, f"unknown relation or status `{relation}`", nearest(relation, checked.statuses), "of"
-                )
-        for name in role.keep:
-            if name not in checked.names("obligation"):
-                checked.fault_in("role", at, f"unknown obligation `{name}`", nearest(name, checked.names("obligation")), "keep")
+        uses = (
+            ("of", "no event begins the relation or status", role.of, known),
+            ("desks", "unknown role", role.desks, checked.names("role")),
+            ("keep", "unknown obligation", role.keep, checked.names("obligation")),
+        )
+        for key, says, names, listed in uses:
+            for name in names:
+                if name not in listed:
+                    checked.fault_in("role", at, f"{says} `{name}`", nearest(name, listed), key)
 
 
 def _clocks(checked: Checked) -> None:
@@ -124,6 +161,9 @@ def _clocks(checked: Checked) -> None:
         if clock.next is not None and clock.next not in always:
             what = f"`{clock.next}` is no role that every area fills"
             checked.fault_in("clock", at, what, f"use one of {', '.join(always)}", "next")
+        if at and is_clock(clock.name) and _length(clock.name) < _length(checked.shape.clock[at - 1].name):
+            what = f"it is shorter than `{checked.shape.clock[at - 1].name}` before it: of two clocks the first is kept"
+            checked.fault_in("clock", at, what, "list clocks from short to long")
         if (clock.next is None) != (clock.next_after is None):
             checked.fault_in("clock", at, "`next` and `next_after` belong together", "say both or neither")
     for at, _ in [one for one in enumerate(checked.shape.clock) if one[1].reviews][1:]:
@@ -147,39 +187,56 @@ def _shared_attributes(checked: Checked) -> None:
                 checked.fault_in("attribute", at, f"unknown event `{name}`", nearest(name, checked.events), "events")
 
 
+def _length(name: str) -> float:
+    """Return about how many hours a clock runs; 0 for one that cannot be wound."""
+    count, _, unit = name.partition("_")
+    days = {"same_day": 0.9, "next_school_day": 1.0}
+    hours = {"hour": 1.0, "working_day": 25.0, "month": 730.0}.get(unit.removesuffix("s"), 0.0)
+    return days[name] * 24 if name in days else int(count) * hours if count.isdecimal() else 0.0
+
+
 def _bases(checked: Checked) -> None:
     """A rung of the ladder carries a share, now or until a later one is in force, or says what it waits for."""
     carrying = {rule.basis for rule in checked.shape.rule} | {one.until_then for one in checked.shape.basis}
     for at, basis in enumerate(checked.shape.basis):
         if basis.name not in carrying and basis.later is None:
             checked.fault_in("basis", at, "no rule stands on it", "write one, or say in `later` what it waits for")
+        if basis.until_then and _stands_on_itself(basis.name, checked):
+            checked.fault_in("basis", at, "until it is in force it stands on itself", "name another basis", "until_then")
         if basis.until_then and basis.until_then not in checked.names("basis"):
             checked.fault_in(
                 "basis", at, f"unknown basis `{basis.until_then}`", nearest(basis.until_then, checked.names("basis"))
             )
 
 
-def _cases(checked: Checked) -> None:
-    """Every rule is in at least one case, by its id."""
-    named = {rule for case in checked.cases for rule in _rules_in(case)}
-    for rule in checked.shape.rule:
-        if rule.id not in named:
-            checked.fault(rule, "id", "no case names it", "write a case in which it speaks, in a file ending in `.cases.toml`")
-    for placed in checked.cases:
-        if placed.case.event not in checked.events:
-            remedy = nearest(placed.case.event, checked.events)
-            what = f"unknown event type `{placed.case.event}`"
-            checked.faults.append(Fault(placed.file, placed.line, placed.case.name, what, remedy))
+def _stands_on_itself(name: str, checked: Checked) -> bool:
+    before = {one.name: one.until_then for one in checked.shape.basis}
+    passed: set[str] = set()
+    at: str | None = name
+    while at is not None and at not in passed:
+        passed.add(at)
+        at = before.get(at)
+    return at is not None
 
 
-def _rules_in(placed: Placed) -> Iterator[str]:
-    case = placed.case
-    for told in case.told:
-        yield from (*told.because, *told.held_back_by)
-    for reasons in (*(one.because for one in case.not_told), *(one.because for one in case.asked)):
-        yield from reasons
+def _head(checked: Checked) -> None:
+    """The policy is in force on the day, and knows what events are for."""
+    head, today = checked.shape.policy, checked.today
+    if not head.purposes:
+        checked.faults.append(_of_head(checked, "purposes", "it knows no purpose, so nothing is ever told", "name the purposes"))
+    if head.in_force_from > today:
+        what = f"it is in force from {head.in_force_from} only: released before that, nothing is told"
+        checked.faults.append(_of_head(checked, "in_force_from", what, "release it then, or name an earlier day"))
+    if head.in_force_to is not None and head.in_force_to <= today:
+        what = f"it ended on {head.in_force_to}: nothing is told any more"
+        checked.faults.append(_of_head(checked, "in_force_to", what, "name a later day, or take it out"))
+
+
+def _of_head(checked: Checked, key: str, what: str, remedy: str) -> Fault:
+    entry = checked.folder.entry("policy", 0)
+    return Fault(entry.file, entry.line_of(key), checked.shape.policy.name, what, remedy)
 
 
 WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
-    _twins, _overruled, _answers, _roles, _clocks, _referrals, _shared_attributes, _bases, _cases,
+    _twins, _overruled, _answers, _roles, _clocks, _referrals, _shared_attributes, _bases, _head, cases,
 )  # fmt: skip
