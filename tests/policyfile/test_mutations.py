@@ -1,0 +1,111 @@
+"""No shipped rule, and no part of one, can be taken out or turned round without a case or a check that notices."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from broker.core.identifiers import Digest
+from broker.policyfile import POLICIES
+from broker.policyfile.building import build
+from broker.policyfile.case_shapes import Placed, read_cases
+from broker.policyfile.cases import run_cases
+from broker.policyfile.checked import Checked
+from broker.policyfile.protection_checks import protections
+from broker.policyfile.reading import read_folder, shape_of
+from broker.policyfile.rule_checks import RULE_CHECKS
+from broker.policyfile.shapes import PolicyShape, RuleShape, When
+from broker.policyfile.whole_checks import WHOLE_CHECKS
+
+TODAY = date(2026, 11, 22)
+FOLDER = read_folder(POLICIES)
+SHAPE = shape_of(FOLDER)
+CASES, _ = read_cases(POLICIES)
+assert SHAPE is not None
+
+_LISTS = ("to", "share", "categories", "short", "cut", "spare")
+_TURNED = {
+    "clock": lambda rule: "15_working_days" if rule.clock != "15_working_days" else "1_hour",
+    "basis": lambda rule: "PUBLIC_TASK" if rule.basis != "PUBLIC_TASK" else "LEGAL_OBLIGATION",
+}
+
+# What may be changed, because another rule says it too: kept, so that each of them reads whole.
+SAID_TWICE = {
+    ("changed-identity-unlinked", "categories without contact"): "protected-place keeps it back too",
+    ("changed-identity-unlinked", "categories without location"): "protected-place keeps it back too",
+    ("absence-of-a-missing-child-to-police", "no status asked"): "absence-not-to-police keeps it back of every other child",
+}
+
+
+def mutants(rule: RuleShape) -> Iterator[tuple[str, RuleShape | None]]:
+    """Yield what is done to a rule, and the rule that comes of it; None when it is gone."""
+    yield "gone", None
+    for key in _LISTS:
+        given = getattr(rule, key)
+        for one in given:
+            yield f"{key} without {one}", rule.model_copy(update={key: tuple(name for name in given if name != one)})
+    for number, _ in enumerate(rule.unless):
+        yield f"unless {number} gone", rule.model_copy(update={"unless": (*rule.unless[:number], *rule.unless[number + 1 :])})
+    for said, when in _whens(rule.when):
+        yield said, rule.model_copy(update={"when": when})
+    if rule.effect == "disclose":
+        for key, turn in _TURNED.items():
+            if getattr(rule, key) is not None:
+                yield f"{key} turned", rule.model_copy(update={key: turn(rule)})
+
+
+def _whens(when: When) -> Iterator[tuple[str, When]]:
+    """Yield every condition without one of its values, and without itself."""
+    for key, given in when.model_dump(exclude_defaults=True).items():
+        if key != "event":
+            yield f"no {key} asked", when.model_copy(update={key: When.model_fields[key].default})
+        if isinstance(given, tuple) and len(given) > 1:
+            for one in given:
+                yield f"{key} without {one}", when.model_copy(update={key: tuple(name for name in given if name != one)})
+
+
+def notice(rule: RuleShape, mutant: RuleShape | None) -> bool:
+    """Tell whether a case fails or a check finds a fault when a mutant stands in the place of a rule."""
+    assert SHAPE is not None
+    rules = tuple(one for one in (mutant if one is rule else one for one in SHAPE.rule) if one is not None)
+    shape = SHAPE.model_copy(update={"rule": rules})
+    events = set(rule.when.event)
+    meant = [placed for placed in CASES if not events or placed.case.event in events]
+    return _a_case_fails(shape, meant, rule) or _a_check_fails(shape)
+
+
+def _a_case_fails(shape: PolicyShape, cases: list[Placed], rule: RuleShape) -> bool:
+    try:
+        faults, spoke = run_cases(build(shape, Digest("mutant")), cases)
+    except KeyError:
+        return True  # a role, a clock or a basis that nobody knows
+    return bool(faults) or rule.id not in spoke
+
+
+def _a_check_fails(shape: PolicyShape) -> bool:
+    checked = Checked(shape, FOLDER, CASES, TODAY)
+    for check in (*WHOLE_CHECKS, protections):
+        check(checked)
+    for one in shape.rule:
+        for of_rule in RULE_CHECKS:
+            of_rule(checked, one)
+    return bool(checked.faults)
+
+
+RULES: Any = SHAPE.rule
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.id))
+def test_nothing_of_a_rule_can_be_changed_unnoticed(rule: RuleShape) -> None:
+    unnoticed = [said for said, mutant in mutants(rule) if not notice(rule, mutant)]
+
+    assert unnoticed == [said for said in unnoticed if (rule.id, said) in SAID_TWICE]
+
+
+def test_what_is_said_to_be_said_twice_is() -> None:
+    by_id = {rule.id: rule for rule in RULES}
+
+    for name, said in SAID_TWICE:
+        mutant = dict(mutants(by_id[name]))[said]
+        assert not notice(by_id[name], mutant), f"`{name}` {said} is noticed: take it out of the list"
