@@ -45,6 +45,7 @@ def _uses(case: Case, checked: Checked) -> Iterator[Use]:
     yield "category", _all((*listed, *(one.about for one in case.asked))), shared
     yield "cut", _all(one.without for one in told), (one.value for one in Cut)
     yield "clock", (one.clock for one in told if one.clock), checked.names("clock")
+    yield "obligation", _all(one.keeps_to or () for one in told), checked.names("obligation")
     yield "basis", (one.basis for one in told if one.basis), checked.names("basis")
     if case.event in checked.events:
         yield "attribute of this event type", case.attributes, checked.events[case.event]

@@ -70,6 +70,7 @@ class Told(_Shape):
     """Somebody is told: who, the categories, the rules that say so, and the rules that keep something back.
 
     `by_agreement` are the categories that go only because somebody agreed: when that is withdrawn, they are taken back.
+    `clock` must be said where there is one; `basis` and `keeps_to` (obligations) count where they are said.
     """
 
     who: Text
@@ -81,6 +82,7 @@ class Told(_Shape):
     by_agreement: Names = ()
     clock: str | None = None
     basis: str | None = None
+    keeps_to: Names | None = None
 
 
 class NotTold(_Shape):

@@ -36,7 +36,8 @@ def run_cases(policy: Policy, cases: Sequence[Placed]) -> tuple[list[Fault], set
         spoke |= {reason.rule for decision in verdict.decisions for reason in decision.reasons}
         spoke |= {rule for gap in verdict.gaps for rule in gap.rules}
         faults += [
-            Fault(placed.file, placed.line, placed.case.name, what, fix) for what, fix in _differences(placed.case, verdict)
+            Fault(placed.file, placed.line, placed.case.name, what, fix)
+            for what, fix in _differences(placed.case, verdict, policy)
         ]
     return faults, spoke
 
@@ -125,7 +126,7 @@ def _ties(ties: Iterable[tuple[str, str]], until: Millis | None) -> Iterator[Con
         yield Connection(relation=relation, organisation=PLACES[place], since=_LONG_AGO, until=until, event_id=_OF_CHILD)
 
 
-def _differences(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _differences(case: Case, verdict: Verdict, policy: Policy) -> Iterator[tuple[str, str]]:
     """Say how a verdict differs from its case, and what to look at."""
     found = {one.recipient: one for one in verdict.decisions}
     listed = {one.who for one in case.told}
@@ -142,13 +143,13 @@ def _differences(case: Case, verdict: Verdict) -> Iterator[tuple[str, str]]:
         if decision_of is None:
             yield f"`{one.who}` is not even a possible recipient", "look at who fills the role, and at the rules' `to`"
         else:
-            yield from _compared(one, decision_of)
+            yield from _compared(one, decision_of, policy)
     gaps = tuple(gap.role for gap in verdict.gaps)
     if set(gaps) != set(case.gaps):
         yield f"the hub hears of gaps in {_list(gaps)}", f"the case says {_list(case.gaps)}"
 
 
-def _compared(expected: Told | NotTold | AskedAbout, decision: Decision) -> Iterator[tuple[str, str]]:
+def _compared(expected: Told | NotTold | AskedAbout, decision: Decision, policy: Policy) -> Iterator[tuple[str, str]]:
     withheld = _rules(decision, Voice.WITHHOLDS) - {"nothing-matches"}
     pairs: list[tuple[str, object, object]]
     if isinstance(expected, NotTold):
@@ -173,6 +174,9 @@ def _compared(expected: Told | NotTold | AskedAbout, decision: Decision) -> Iter
             ("clock", expected.clock, decision.clock),
             ("basis", expected.basis or decision.lawful_basis, decision.lawful_basis),
         ]
+        if expected.keeps_to is not None:
+            kept = {name for name, says in policy.obligations.items() if says in decision.obligations}
+            pairs.append(("keeps_to", set(expected.keeps_to), kept))
     for what, wanted, got in pairs:
         if wanted != got:
             yield f"`{expected.who}`: `{what}` is {_list(got)}", f"the case says {_list(wanted)}"

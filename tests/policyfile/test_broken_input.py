@@ -194,13 +194,14 @@ def told(faults: tuple[Fault, ...], where: str, what: str, remedy: str) -> bool:
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda one: str(one[0]))
 def test_what_is_broken_is_told_with_file_line_and_remedy(folder: Path, broken: tuple[str, Change, str, str, str]) -> None:
-    _, change, where, what, remedy = broken
+    name, change, where, what, remedy = broken
     change(folder)
 
     report = check(folder, TODAY)
     assert told(report.faults, where, what, remedy), [str(one) for one in report.faults][:5]
-    done = CliRunner().invoke(cli, ["policy", "test", str(folder)])
-    assert done.exception is None or isinstance(done.exception, SystemExit | PolicyError), done.exception
+    if name.startswith(("case", "folder", "rung")):  # what running the cases would stumble over
+        done = CliRunner().invoke(cli, ["policy", "test", str(folder)])
+        assert done.exception is None or isinstance(done.exception, SystemExit | PolicyError), done.exception
 
 
 @pytest.mark.parametrize("name", ["police.toml", "police.cases.toml"])

@@ -1,6 +1,6 @@
 """No shipped rule, and no part of one, can be taken out or turned round without a case or a check that notices."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -24,9 +24,11 @@ SHAPE = shape_of(FOLDER)
 CASES, _ = read_cases(POLICIES)
 assert SHAPE is not None
 
-_LISTS = ("to", "share", "categories", "short", "cut", "spare")
-_TURNED = {
+_LISTS = ("to", "share", "categories", "short", "cut", "spare", "obligations")
+_TURNED: Mapping[str, Callable[[RuleShape], str]] = {
     "clock": lambda rule: "15_working_days" if rule.clock != "15_working_days" else "1_hour",
+    "ask": lambda _: "holder",
+    "if_nobody": lambda rule: "hub" if rule.if_nobody == "nothing" else "nothing",
     "basis": lambda rule: "PUBLIC_TASK" if rule.basis != "PUBLIC_TASK" else "LEGAL_OBLIGATION",
 }
 
@@ -41,18 +43,17 @@ SAID_TWICE = {
 def mutants(rule: RuleShape) -> Iterator[tuple[str, RuleShape | None]]:
     """Yield what is done to a rule, and the rule that comes of it; None when it is gone."""
     yield "gone", None
+    for said, when in _whens(rule.when):
+        yield said, rule.model_copy(update={"when": when})
+    for number, _ in enumerate(rule.unless):
+        yield f"unless {number} gone", rule.model_copy(update={"unless": (*rule.unless[:number], *rule.unless[number + 1 :])})
     for key in _LISTS:
         given = getattr(rule, key)
         for one in given:
             yield f"{key} without {one}", rule.model_copy(update={key: tuple(name for name in given if name != one)})
-    for number, _ in enumerate(rule.unless):
-        yield f"unless {number} gone", rule.model_copy(update={"unless": (*rule.unless[:number], *rule.unless[number + 1 :])})
-    for said, when in _whens(rule.when):
-        yield said, rule.model_copy(update={"when": when})
-    if rule.effect == "disclose":
-        for key, turn in _TURNED.items():
-            if getattr(rule, key) is not None:
-                yield f"{key} turned", rule.model_copy(update={key: turn(rule)})
+    for key, turn in _TURNED.items() if rule.effect == "disclose" else ():
+        if getattr(rule, key) not in (None, turn(rule)):
+            yield f"{key} turned", rule.model_copy(update={key: turn(rule)})
 
 
 def _whens(when: When) -> Iterator[tuple[str, When]]:
