@@ -24,8 +24,9 @@ def a_batch(records: Iterable[Outgoing], codec: int = NONE) -> bytes:
         magic=2, compression_type=codec, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
         batch_size=64 * 1024 * 1024,
     )  # fmt: skip
+    now = int(time.time() * 1000)  # one for all: each record is written with its distance from the first
     for at, record in enumerate(records):
-        builder.append(at, int(time.time() * 1000), record.key, record.value, list(record.headers))
+        builder.append(at, now, record.key, record.value, list(record.headers))
     return bytes(builder.build())
 
 

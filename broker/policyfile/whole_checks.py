@@ -1,6 +1,7 @@
 """What can be wrong with a policy as a whole: twins, idle rules, event types and roles without an answer, missing cases."""
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from broker.core.clocks import is_clock, span_of
 from broker.core.event import Category
@@ -161,11 +162,16 @@ def _clocks(checked: Checked) -> None:
         if clock.next is not None and clock.next not in always:
             what = f"`{clock.next}` is no role that every area fills"
             checked.fault_in("clock", at, what, f"use one of {', '.join(always)}", "next")
-        if at and is_clock(clock.name) and _length(clock.name) < _length(checked.shape.clock[at - 1].name):
-            what = f"it is shorter than `{checked.shape.clock[at - 1].name}` before it: of two clocks the first is kept"
-            checked.fault_in("clock", at, what, "list clocks from short to long")
         if (clock.next is None) != (clock.next_after is None):
             checked.fault_in("clock", at, "`next` and `next_after` belong together", "say both or neither")
+
+
+def _order_of_clocks(checked: Checked) -> None:
+    """Of two clocks the first is kept, so they stand from short to long; one of them is for reviews."""
+    for at, (before, clock) in enumerate(pairwise(checked.shape.clock), 1):
+        if is_clock(clock.name) and _length(clock.name) < _length(before.name):
+            what = f"it is shorter than `{before.name}` before it: of two clocks the first is kept"
+            checked.fault_in("clock", at, what, "list clocks from short to long")
     for at, _ in [one for one in enumerate(checked.shape.clock) if one[1].reviews][1:]:
         checked.fault_in("clock", at, "another clock is for reviews already", "say `reviews = true` of one", "reviews")
 
@@ -238,5 +244,5 @@ def _of_head(checked: Checked, key: str, what: str, remedy: str) -> Fault:
 
 
 WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
-    _twins, _overruled, _answers, _roles, _clocks, _referrals, _shared_attributes, _bases, _head, cases,
+    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _referrals, _shared_attributes, _bases, _head, cases,
 )  # fmt: skip

@@ -38,6 +38,7 @@ why = "It is local."
 event = "school.suspension"
 told = [{ who = "gp@practice", gets = ["existence", "identity"], because = ["local-rule"] }]
 """
+MISSPELT = '"police.encompass.notified"\nattributes = { threshhold = "met" }'
 
 
 def rule(old: str, new: str) -> Change:
@@ -136,7 +137,7 @@ BROKEN = [
     ("case-wish", child('wish = { advocate = "wantd" }'), "local.cases.toml:2", "`wantd`", "did you mean `wanted`?"),
     ("case-age", child("age = 3000"), "local.cases.toml:2", "`child.age`", "less than or equal to 25"),
     ("case-part", case("why =", 'subject_role = "vitim"\nwhy ='), "local.cases.toml:2", "`subject_role`", "'victim'"),
-    ("case-attribute", case("why =", 'attributes = { histry = "no" }\nwhy ='), "local.cases.toml:2", "`histry`", "`history`"),
+    ("case-attribute", case('"school.suspension"', MISSPELT), "local.cases.toml:2", "`threshhold`", "`threshold`"),
     ("case-day", case("why =", 'on = "soon"\nwhy ='), "local.cases.toml:2", "`on` cannot be read", "write a date"),
     ("role-of", edit("roles.toml", '["hospital"]', '["hospitl"]'), "roles.toml:38", "no event begins", "`hospital`"),
     ("role-desks", edit("roles.toml", '["social_worker"]', '["socal_worker"]'), "roles.toml:82", "unknown role", "social_worker"),
@@ -162,7 +163,7 @@ BROKEN = [
         "later day",
     ),
     ("not-yet", edit("policy.toml", "2023-12-15", "2030-12-15"), "policy.toml:7", "in force from 2030-12-15 only", "earlier day"),
-    ("silence", edit("catalogue.toml", 'absent = "no"', 'absent = "never"'), "catalogue.toml:11", "which is no value", "`no`"),
+    ("silence", edit("catalogue.toml", 'absent = "no"', 'absent = "never"'), "catalogue.toml:13", "which is no value", "`no`"),
     (
         "ends-nothing",
         edit("catalogue.toml", 'ends = ["missing"]', 'ends = ["mising"]'),
@@ -170,7 +171,13 @@ BROKEN = [
         "nothing begins",
         "missing",
     ),
-    ("whose", edit("catalogue.toml", "council.child.died", "nhs.child.died"), "catalogue.toml:", "who publishes it", "council"),
+    (
+        "whose",
+        edit("catalogue.toml", 'name = "council.child.died"', 'name = "nhs.child.died"'),
+        "catalogue.toml:",
+        "who publishes it",
+        "council",
+    ),
     (
         "outcome-twice",
         file("a.toml", b'[[outcome]]\nname = "help_offered"\nsays = "x"\n'),
