@@ -106,6 +106,8 @@ def look_at_access(told: Mapping[str, Any], address: object) -> tuple[SecretStr 
         if ("certificate" in told) != ("key" in told):
             missing = "key" if "certificate" in told else "certificate"
             faults.append((missing, "missing: a client certificate and its key go together"))
+        if why := _open_to_all(told.get("key")):
+            faults.append(("key", why))
     if not sasl:
         return None, faults
     faults += [(name, f"missing: {protocol} needs it") for name in ("mechanism", "username") if name not in told]
@@ -139,13 +141,22 @@ def _password(file: object) -> tuple[SecretStr | None, str | None]:
         return (SecretStr(found), None) if found else (None, missing)
     if why := _unusable(file):
         return None, why
+    if why := _open_to_all(file):
+        return None, why
     path = Path(str(file))
-    if path.stat().st_mode & 0o007:
-        return None, f"everybody on this machine may read `{path}`: chmod 600 it"
     text = path.read_bytes().decode(errors="replace").rstrip("\r\n")
     if not text or "\n" in text:
         return None, f"`{path}`: the password must stand there alone, on one line"
     return SecretStr(text), None
+
+
+def _open_to_all(file: object) -> str | None:
+    """Say that a secret file, where it is there, can be read by everybody."""
+    try:
+        mode = Path(file).stat().st_mode if isinstance(file, str) else 0
+    except OSError:
+        return None  # said elsewhere
+    return f"everybody on this machine may read `{file}`: chmod 600 it" if mode & 0o007 else None
 
 
 def _unusable(file: object) -> str | None:

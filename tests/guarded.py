@@ -42,6 +42,7 @@ class Authority:
         certificate.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         pkcs8 = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         private.write_bytes(key.private_bytes(*pkcs8))
+        private.chmod(0o600)
         return certificate, private
 
 

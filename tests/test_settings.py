@@ -101,6 +101,7 @@ def test_without_a_table_kafka_lets_everybody_in(tmp_path: Path) -> None:
         ('protocol = "TLS"', "protocol", "input should be"),
         ('protocol = "SSL"\nca = "none.pem"', "ca", "is not there"),
         ('protocol = "SSL"\nca = "ca.pem"\ncertificate = "ca.pem"', "key", "go together"),
+        ('protocol = "SSL"\ncertificate = "ca.pem"\nkey = "open"', "key", "chmod 600"),
         ('protocol = "SSL"\nusername = "me"', "username", "SSL does not use it"),
         ('protocol = "PLAINTEXT"\nca = "ca.pem"', "ca", "PLAINTEXT does not use it"),
         (BY_PASSWORD, "password_file", "missing: name a file"),

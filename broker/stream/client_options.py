@@ -53,7 +53,10 @@ def _context(access: KafkaAccess) -> ssl.SSLContext:
     files = {name: str(file) for name, file in named.items() if file is not None}
     try:
         made: ssl.SSLContext = create_ssl_context(
-            cafile=files.get("ca"), certfile=files.get("certificate"), keyfile=files.get("key")
+            cafile=files.get("ca"),
+            certfile=files.get("certificate"),
+            keyfile=files.get("key"),
+            password="",  # else a key that is sealed with one would be asked for at a terminal
         )
     except (ssl.SSLError, OSError, ValueError) as error:
         shown = ", ".join(f"{name} `{file}`" for name, file in files.items())

@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from broker.errors import SettingsError
 from broker.kafkaaccess import KafkaAccess, KafkaPlace
@@ -80,6 +81,16 @@ def test_a_certificate_that_is_none_is_named_and_nothing_weaker_is_used(tmp_path
 
     with pytest.raises(SettingsError, match=r"ca `.*ca.pem`: not usable as PEM files"):
         client_options(KafkaPlace(ADDRESS, access))
+
+
+def test_a_key_that_is_sealed_with_a_password_is_refused_and_not_asked_for_at_a_terminal(tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path / "tls").issue("me")
+    sealed = serialization.BestAvailableEncryption(b"hush-hush")
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed))
+
+    with pytest.raises(SettingsError, match="not usable as PEM files"):
+        client_options(KafkaPlace(ADDRESS, KafkaAccess(protocol="SSL", certificate=certificate, key=key)))
 
 
 def test_no_client_is_made_by_another_way() -> None:
