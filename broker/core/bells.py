@@ -21,6 +21,7 @@ from broker.core.notice import EMPTY, Notice
 from broker.core.policy import HUB, REFERRER, ClockKind
 from broker.core.registers import Area, Registers
 from broker.core.roles import alternates, area_desks, desk_at, organisation_of, stand_in
+from broker.core.standing import is_tied
 
 UNANSWERED = "broker.review.unanswered"  # the type of what the clock of a question says, to whoever it says it
 UNCONFIRMED = "broker.alert.unconfirmed"  # the type of an escalation to somebody who was not told of the event itself
@@ -150,6 +151,8 @@ def _bell_event(line: Sent, bell: Bell) -> EventId:
 def _line_of(facts: Facts, asked: Asked, rules: Rules) -> Sent:
     """Return a question as a line of the ledger would have it, with everybody excluded to whom a rule denies that there is any.
 
+    An event in question excludes nobody when it comes from an agency that is nothing to the child: its word does not count yet.
+
     An agency that was asked has its desk for what comes of a matter; where it has none it is not warned, and the hub hears.
     """
     header, registers = asked.event.header, rules.registers
@@ -163,7 +166,7 @@ def _line_of(facts: Facts, asked: Asked, rules: Rules) -> Sent:
         at=facts.at,
         event_type=header.event_type,
         producer=header.producer,
-        excluded=frozenset(header.excluded),
+        excluded=frozenset(header.excluded) if is_tied(header, facts, registers) else frozenset(),
     )
     area = _area(facts, line, registers)
     if area is None:

@@ -7,8 +7,8 @@ import pytest
 
 from broker import codec
 from broker.core.clocks import due_for
-from broker.core.event import Body, Category, Event
-from broker.core.identifiers import Millis, RecipientId, RoleName
+from broker.core.event import Body, Category, Event, Sector
+from broker.core.identifiers import AgencyId, Millis, RecipientId, RoleName
 from broker.core.policy import ClockKind, Condition, Effect, Policy, Question, Role
 from broker.core.ports import ACCEPTED, Record
 from broker.core.registers import Area
@@ -45,12 +45,14 @@ def a_clocked_policy(*more: Any, asks: bool) -> Policy:
     maybe = a_rule("maybe", "gp", when=(*a_rule("x", "gp").when, UNSURE), categories=SOME, clock=HOURS)
     plain = a_policy(a_rule("school", "dsl", clock=DAY), *([maybe] if asks else []), *more)
     duty = Role(name=RoleName("duty_team"), title="duty", filled_by="area_duty")
-    steps = {"warn_before": "30_minutes", "next": RoleName("duty_team"), "next_after": "1_hour"}
+    steps: dict[str, Any] = {"warn_before": "30_minutes", "next": RoleName("duty_team"), "next_after": "1_hour"}
     clocks = {
         HOURS: ClockKind(name=HOURS, says="four hours", **steps),
         DAY: ClockKind(name=DAY, says="a day", reviews=True, **steps),
     }
-    return replace(plain, roles={**plain.roles, duty.name: duty}, clocks=clocks)
+    roll = "school.pupil.registered"
+    events = {**plain.events, roll: replace(plain.events[roll], registers_person=True)}
+    return replace(plain, events=events, roles={**plain.roles, duty.name: duty}, clocks=clocks)
 
 
 def a_line(*more: Any, asks: bool = True) -> ALine:
@@ -209,6 +211,16 @@ def test_whom_the_publisher_excludes_hears_no_bell_of_a_question() -> None:
     assert who(line) == [DUTY]
 
 
+def test_a_stranger_silences_no_bell_of_the_question_about_its_own_word() -> None:
+    """Its exclusion of everybody is what the hub is asked about."""
+    stranger = {"producer": AgencyId("urn:100002"), "sector": Sector.SCHOOLS}
+    line = a_line().take(on_roll(), an_event("claim", "control.protection", body=Body(), excluded=(HUB, DUTY), **stranger))
+    line.ring(the(line, "HOLD")["due_at"] + HOUR)
+
+    assert line.facts().home_area == "E10000030"
+    assert who(line) == [HUB, DUTY]
+
+
 def test_who_may_not_know_that_there_is_anything_does_not_hear_that_a_person_is_asked() -> None:
     """I8: a changed identity is for the hub alone; the policy denies everybody else even that there is something."""
     hidden = a_rule(
@@ -263,3 +275,19 @@ def test_what_an_agency_says_of_when_it_was_accepted_counts_no_later_than_when_i
     assert record.accepted_at == 5_000
     assert replace(record, headers=((ACCEPTED, b"4000"),)).accepted_at == 4_000
     assert replace(record, headers=((ACCEPTED, b"soon"),)).accepted_at == 5_000
+
+
+def test_a_line_with_questions_and_their_bells_is_taken_again_to_the_same_bytes() -> None:
+    line = an_asking_line()
+    line.ring(the(line, "ASK")["due_at"])
+    line.take(an_event("odd", "control.protection", body=Body()), an_event("e2"))
+    line.ring(the(line, "HOLD")["due_at"] + HOUR)
+    line.resolve(next(one for one in line.reviews() if one["event_id"] == "odd"), "REJECT", by=HUB)
+    again = a_line()
+    for record in line.log[2:]:
+        again.feed_record(record)
+
+    assert again.written == line.written
+    assert {table: dict(again.tables[table].items()) for table in again.tables} == {
+        table: dict(line.tables[table].items()) for table in line.tables
+    }
