@@ -14,6 +14,7 @@ from broker.core.policy import HUB, REFERRER, Cut, Effect, Policy
 from broker.core.tables import LiveRule, Plan, Values
 from broker.core.verdict import Decision, Outcome, Reason, Seat, Voice
 
+_UNSPOKEN = RuleId("nothing-matches")
 NOBODY = RecipientId("")  # stands for a role that nobody fills
 _REACH: Mapping[Cut, Category | None] = {Cut.REFERRER: Category.THIRD_PARTY, Cut.FORMER_IDENTITY: Category.IDENTITY}
 
@@ -87,6 +88,12 @@ def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
         asked_clock=_shortest([*asking, *waiting], plan.policy),
     )
     return _with_agreed(decision, plan, seat, values) if shares.granted else decision
+
+
+def kept_back(decision: Decision) -> frozenset[Category]:
+    """Return what a rule withholds, or everything where a reason holds whatever the rules say; not what no rule speaks of."""
+    said = [one for one in decision.reasons if one.voice is Voice.WITHHOLDS and one.rule != _UNSPOKEN]
+    return frozenset(category for one in said for category in (Category if one.rule in BUILT_IN else one.categories))
 
 
 def _with_agreed(decision: Decision, plan: Plan, seat: Seat, values: Values) -> Decision:
@@ -191,7 +198,7 @@ def _reasons(voices: _Voices, shares: _Shares, blanket: str) -> Iterable[Reason]
         voice = Voice.ASKS if blanket == "on-hold" else Voice.WITHHOLDS
         yield Reason(RuleId(shares.built_in), voice, BUILT_IN[shares.built_in])
     if shares.unspoken and not blanket:
-        yield Reason(RuleId("nothing-matches"), Voice.WITHHOLDS, BUILT_IN["nothing-matches"], shares.unspoken)
+        yield Reason(_UNSPOKEN, Voice.WITHHOLDS, BUILT_IN["nothing-matches"], shares.unspoken)
 
 
 def _asked_of(voices: _Voices, shares: _Shares, blanket: str) -> RoleName | None:

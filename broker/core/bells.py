@@ -16,11 +16,12 @@ from broker.core.event import Event
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import AgencyId, DisclosureId, EventId, RecipientId, RoleName
-from broker.core.line import APPLIED, DECIDED, DUPLICATE, Rules, Turn
+from broker.core.line import APPLIED, DECIDED, DUPLICATE, Turn
 from broker.core.notice import EMPTY, Notice
 from broker.core.policy import HUB, REFERRER, ClockKind
 from broker.core.registers import Area, Registers
 from broker.core.roles import alternates, area_desks, desk_at, organisation_of, stand_in
+from broker.core.rules import Rules
 from broker.core.standing import is_tied
 
 UNANSWERED = "broker.review.unanswered"  # the type of what the clock of a question says, to whoever it says it

@@ -4,23 +4,23 @@ Pure: the same event, facts, policy, registers and instant give the same verdict
 header, the facts and which parties are named, never another part of the body, so that nothing withheld can steer it.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from broker.core.answer import BUILT_IN, NOBODY, answer
+from broker.core.answer import NOBODY, answer, kept_back
 from broker.core.conditions import Known, know
 from broker.core.event import Action, Category, Event
 from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis, RecipientId, RoleName
 from broker.core.matters import meant
-from broker.core.policy import HUB, Policy
+from broker.core.policy import HUB, Policy, Role
 from broker.core.registers import Registers
 from broker.core.roles import Seats, home_of, hub_of, seats
 from broker.core.standing import trusted
 from broker.core.tables import Plan, Values, plan_for
-from broker.core.verdict import Decision, Gap, Outcome, Request, Seat, Verdict, Voice
+from broker.core.verdict import Decision, Gap, Outcome, Request, Seat, Verdict
 
 _GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
 _NOBODY: frozenset[str] = frozenset()
@@ -40,9 +40,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
         facts = meant(facts, event)
     known = know(event, facts, at)
     question = _Question(plan, known, _blanket(plan, event, facts, at), facts.allowed)
-    if plan.spares and known.protections:
-        home, excluded = home_of(event.header, known.area, registers), excluded_here(event.header, facts)
-        question.trusted = trusted(plan.roles, facts, registers, home=home, excluded=excluded)
+    question.trust((*plan.roles, *_role(policy, HUB)), facts, registers)
     found = seats(plan.roles, known, facts, registers)
     decisions = [question.put(recipient, roles) for recipient, roles in found.filled.items()]
     for passed_over, why in ((found.conflicts, "conflict"), (found.narrowed, "subscription")):
@@ -61,16 +59,29 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     )
 
 
-def denied(event: Event, facts: Facts, recipient: RecipientId, policy: Policy, registers: Registers) -> bool:
-    """Tell whether a rule denies somebody that there is anything, as whatever the registers have it; who is nothing is denied."""
-    entry = registers.recipients.get(recipient)
+def heard_by(event: Event, facts: Facts, recipient: str, policy: Policy, registers: Registers) -> Decision | None:
+    """Return what would be decided about somebody as whatever the registers have it, chosen or not; None of who is nothing there.
+
+    Whoever is asked about an event is shown no more of it than that lets it see.
+    """
+    entry = registers.recipients.get(RecipientId(recipient))
     roles = tuple(sorted(one for one in entry.roles if one in policy.roles)) if entry else ()
-    if not roles:
-        return True
+    if entry is None or not roles:
+        return None
     plan = plan_for(policy, event.header.event_type, facts.at)
-    said = _Question(plan, know(event, facts, facts.at), "", {}).put(recipient, roles)
-    rules = (one for one in said.reasons if one.voice is Voice.WITHHOLDS and one.rule not in BUILT_IN)
-    return any(Category.EXISTENCE in one.categories for one in rules)
+    question = _Question(plan, know(event, facts, facts.at), "", {})
+    question.trust([policy.roles[one] for one in roles], facts, registers)
+    return question.put(entry.id, roles)
+
+
+def denied(event: Event, facts: Facts, recipient: RecipientId, policy: Policy, registers: Registers) -> bool:
+    """Tell whether a rule denies somebody that there is anything; who is nothing in the registers is denied it."""
+    said = heard_by(event, facts, recipient, policy, registers)
+    return said is None or Category.EXISTENCE in kept_back(said)
+
+
+def _role(policy: Policy, name: RoleName) -> tuple[Role, ...]:
+    return (policy.roles[name],) if name in policy.roles else ()
 
 
 class _Question:
@@ -87,6 +98,14 @@ class _Question:
         plain = tuple([test(known) for test in plan.tests])
         self._scoped = plain if plan.scoped and (known.findings or known.agreements) else None
         self.values: Values = (*plain, *[test(known, _NOBODY) for test in plan.scoped]) if plan.scoped else plain
+
+    def trust(self, roles: Iterable[Role], facts: Facts, registers: Registers) -> None:
+        """Find out who may know in these roles what a protection hides, where there is one."""
+        if not self.plan.spares or not self.known.protections:
+            return
+        header = self.known.header
+        home, excluded = home_of(header, self.known.area, registers), excluded_here(header, facts)
+        self.trusted = trusted(roles, facts, registers, home=home, excluded=excluded)
 
     def put(self, recipient: RecipientId, roles: tuple[RoleName, ...], why: str = "") -> Decision:
         """Return the decision for one recipient; findings and agreements may mean it by its own name or by a role."""

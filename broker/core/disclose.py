@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from broker.core.answer import BUILT_IN
+from broker.core.answer import kept_back
 from broker.core.conditions import protections_at
-from broker.core.event import Assertion, Body, Category, Event, Header, Source, SubjectRole, ToldFamily
+from broker.core.event import Assertion, Body, Category, Control, Event, Header, Source, SubjectRole, ToldFamily
 from broker.core.facts import Facts
-from broker.core.identifiers import AgencyId, Digest, RuleId, digest
+from broker.core.identifiers import AgencyId, Digest, digest
 from broker.core.policy import SHAREABLE, Cut
-from broker.core.verdict import Decision, Reason, Voice
+from broker.core.verdict import Decision
 
 View = dict[str, Any]  # fields of `schemas/disclosure.avsc`
 _Group = dict[str, Any]
@@ -59,7 +59,6 @@ _PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _SAID_BY = frozenset({"producer", "contact_point"})
 _GROUPS: Mapping[str, Category] = {one.value: one for one in SHAREABLE}
-_NOTHING_MATCHES = RuleId("nothing-matches")
 _SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
 
 
@@ -82,25 +81,26 @@ def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
     return view
 
 
-def shown_to_hub(event: Event, hears: Decision, facts: Facts) -> Event:
-    """Return of an event what its hub may see to act where nobody fills a role: what it is granted itself, and who the child is.
+def shown_of(event: Event, hears: Decision, facts: Facts, also: Collection[Category] = (), *, judged: bool = False) -> Event:
+    """Return of an event what a recipient may see that is asked about it: what it is granted itself, who the child is, and more.
 
-    Without a name nobody could see to anything. What a rule withholds from the hub is not in it.
+    Without a name nobody could see to anything. What a rule withholds from it is not there, nor what a cut or a protection takes
+    out. `judged`: also what it sets as a control event and whom it excludes, for that is what is asked.
     """
-    kept_back = {one for reason in hears.reasons if reason.voice is Voice.WITHHOLDS for one in _denied(reason)}
-    least = {Category.EXISTENCE, Category.IDENTITY} - kept_back
+    least = {Category.EXISTENCE, Category.IDENTITY, *also} - kept_back(hears)
     if Category.EXISTENCE not in least:
         return _bare(event.header, {})
-    short = hears.short if Category.IDENTITY in hears.granted else (*hears.short, Category.IDENTITY)
+    in_full = {*hears.granted, *also} - set(hears.short) | set(also)
+    short = tuple(one for one in SHAREABLE if one not in in_full)
     view = granted_view(event, replace(hears, granted=tuple({*hears.granted, *least}), short=short), facts)
-    return _bare(event.header, view)
-
-
-def _denied(reason: Reason) -> Collection[Category]:
-    """Return what a reason keeps back; that no rule speaks of something is no word against it."""
-    if reason.rule == _NOTHING_MATCHES:
-        return ()
-    return tuple(Category) if reason.rule in BUILT_IN else reason.categories
+    seen = _bare(event.header, view)
+    if not judged:
+        return seen
+    said_by = {name: getattr(seen.header, name) for name in _SAID_BY}
+    control = event.control
+    if control is not None and Category.IDENTITY not in least:
+        control = cast("Control", {**control, "identifiers": []})
+    return Event(replace(event.header, **said_by), seen.body, control)
 
 
 def _bare(header: Header, view: View) -> Event:

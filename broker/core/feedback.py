@@ -11,8 +11,9 @@ from broker.core.decide import decide
 from broker.core.event import Action, Body, Concern, Event, Header, Narrative, Source
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, event_id
-from broker.core.line import APPLIED, DECIDED, DUPLICATE, Rules, Turn, notice_of
+from broker.core.line import APPLIED, DECIDED, DUPLICATE, Turn, notice_of
 from broker.core.policy import REFERRER
+from broker.core.rules import Rules
 from broker.core.undoing import linked
 from broker.core.verdict import Outcome
 from broker.errors import NotPermittedError

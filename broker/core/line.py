@@ -19,11 +19,11 @@ from broker.core.event import Action, Category, Event
 from broker.core.facts import OVERTAKEN, Facts, Sent
 from broker.core.identifiers import Digest, DisclosureId, Millis, RecipientId, RoleName, digest
 from broker.core.notice import Notice
-from broker.core.policy import Policy
 from broker.core.questions import Question
 from broker.core.registers import Registers
 from broker.core.release import awaits_release, is_meant, released_no_more, releases
 from broker.core.roles import hub_of
+from broker.core.rules import Rules
 from broker.core.undoing import undone, with_link
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
 from broker.errors import ChangedContentError, StaleVersionError
@@ -42,14 +42,6 @@ _RELEASED = "its originator has said anew to whom it is released"
 _NOTHING_LEFT = "granted by a person, but nothing is left that the policy lets a person grant"
 _SEE_REVIEW = "Its review says which child it is about, and what else the hub is told of it: `broker reviews list`."
 _FILLED = "somebody fills a role now in which nobody could be told when it came"
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is in force where this record stands in the line."""
-
-    policy: Policy
-    registers: Registers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +221,7 @@ def with_dues(turn: Turn, rules: Rules, since: Millis) -> Turn:
     because it waited (I11). What goes by the ledger is new, and runs from now.
     """
     at = turn.facts.at
-    asked = tuple(questions.with_due(one, since, at, rules.policy, rules.registers) for one in turn.questions)
+    asked = tuple(questions.with_due(one, since, at, rules) for one in turn.questions)
     gaps = {_gap_digest(one.about): one.due_at for one in asked if one.kind == questions.GAP}
     told = (
         replace(one, due_at=gaps.get(one.view_digest)) if one.kind == "GAP" else _with_due(one, since, at, rules)
@@ -277,7 +269,7 @@ def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, ver
         verdict=verdict,
         others=verdict.others if verdict else "",
         notices=told,
-        questions=(*questions.asks(event, verdict, facts, rules.registers), *(questions.gap(event, one, facts) for one in gaps)),
+        questions=(*questions.asks(event, verdict, facts, rules), *(questions.gap(event, one, facts) for one in gaps)),
         unchanged=corrected.unchanged,
         concerns=(*((superseded,) if superseded else ()), *corrected.retracted, *corrected.replaced),
         ended=(*corrected.retracted, *corrected.replaced),
@@ -291,7 +283,7 @@ def _hold(facts: Facts, event: Event, rules: Rules, doubt: str) -> Turn:
     binds = bool(doubt) and binds_the_line(event, facts, rules.policy, rules.registers)
     on_hold = replace(noted(facts, event), holds=facts.holds | {header.event_id})
     verdict = decide(event, on_hold, rules.policy, rules.registers, facts.at)  # everything in it is asked of the hub
-    question = questions.held(event, facts, why, rules.registers, verdict)
+    question = questions.held(event, facts, why, rules, verdict)
     held = on_hold if binds else replace(on_hold, holds=facts.holds)
     return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
 

@@ -4,19 +4,21 @@ A question runs on the clock of what waits for it, from when the event was accep
 is asked (I11). Never an open queue: somebody named is asked.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from broker.core.claims import asked_about
 from broker.core.clocks import due_for, stages
-from broker.core.disclose import shown_to_hub
+from broker.core.decide import heard_by
+from broker.core.disclose import shown_of
 from broker.core.event import Category, Event
 from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis
-from broker.core.policy import HOLDER, Policy
+from broker.core.policy import HOLDER, SHAREABLE
 from broker.core.registers import Registers
 from broker.core.roles import hub_of
+from broker.core.rules import Rules
 from broker.core.verdict import Decision, Gap, Verdict
 
 ASK, GAP, HOLD = "ASK", "GAP", "HOLD"
@@ -31,8 +33,8 @@ class Question:
     """Something that a person has to decide.
 
     `about` is the recipient of an `ASK`, the role of a `GAP`, the event of a `HOLD`; `asks` the categories of an `ASK`.
-    `wanted` are the clocks of what waits for the answer. `shown` is what whoever is asked may see of the event, where that is
-    less than all of it. `due_at` and `bells` are set by `with_due`.
+    `wanted` are the clocks of what waits for the answer. `shown` is what whoever is asked may see of the event.
+    `due_at` and `bells` are set by `with_due`.
     """
 
     kind: str
@@ -47,48 +49,69 @@ class Question:
     bells: Mapping[str, Millis] = field(default_factory=dict)
 
 
-def held(event: Event, facts: Facts, why: str, registers: Registers, verdict: Verdict) -> Question:
+def held(event: Event, facts: Facts, why: str, rules: Rules, verdict: Verdict) -> Question:
     """Ask whether an event may go on; it waits for all to whom it would go."""
-    asked = asked_about(event, facts, registers)
-    return Question(kind=HOLD, for_recipient=asked, about=event.header.event_id, why=why, wanted=_clocks(verdict.decisions))
+    asked = asked_about(event, facts, rules.registers)
+    return Question(
+        kind=HOLD,
+        for_recipient=asked,
+        about=event.header.event_id,
+        why=why,
+        wanted=_clocks(verdict.decisions),
+        shown=_shown(event, facts, asked, rules),
+    )
 
 
-def asks(event: Event, verdict: Verdict | None, facts: Facts, registers: Registers) -> tuple[Question, ...]:
+def asks(event: Event, verdict: Verdict | None, facts: Facts, rules: Rules) -> tuple[Question, ...]:
     """Ask about what cannot be known, one question for each recipient."""
     decisions = verdict.decisions if verdict else ()
+    who = [(one, _who_decides(event, one, decisions, facts, rules.registers)) for one in decisions if one.asked]
     return tuple(
         Question(
             kind=ASK,
-            for_recipient=_who_decides(event, one, decisions, facts, registers),
+            for_recipient=asked,
             about=one.recipient,
             why=f"may {', '.join(one.asked)} go in the role {one.role}",
             asks=one.asked,
             wanted=_clocks([one]),
+            shown=_shown(event, facts, asked, rules, one.asked),
         )
-        for one in decisions
-        if one.asked
+        for one, asked in who
     )
+
+
+def _shown(event: Event, facts: Facts, asked: str, rules: Rules, also: Collection[Category] | None = None) -> Event | None:
+    """Return what whoever is asked may see of an event: all of its own, of another's nothing that a rule withholds from it.
+
+    `also` is what it is asked about; without that the event itself is in question.
+    """
+    if asked == event.header.producer:
+        return event
+    hears = heard_by(event, facts, asked, rules.policy, rules.registers)
+    if hears is None:
+        return None
+    return shown_of(event, hears, facts, SHAREABLE if also is None else also, judged=also is None)
 
 
 def gap(event: Event, found: Gap, facts: Facts) -> Question:
     """Ask the hub; where nobody at it may hear of the child, ask the publisher to see to it in another way."""
-    shown = shown_to_hub(event, found.hears, facts) if found.hears else None
+    shown = shown_of(event, found.hears, facts) if found.hears else None
     asked = found.hub or event.header.producer
     wanted = ((found.clock, asked),) if found.clock else ()
     return Question(kind=GAP, for_recipient=asked, about=found.role, why=found.because, wanted=wanted, shown=shown)
 
 
-def with_due(question: Question, since: Millis, at: Millis, policy: Policy, registers: Registers) -> Question:
+def with_due(question: Question, since: Millis, at: Millis, rules: Rules) -> Question:
     """Say by when it has to be answered: on the first clock that runs out, else on the policy's own for reviews."""
-    own = next((one.name for one in policy.clocks.values() if one.reviews), None)
+    own = next((one.name for one in rules.policy.clocks.values() if one.reviews), None)
     wanted = question.wanted or ([(own, question.for_recipient)] if own else [])
-    found = sorted((due_for(clock, since, whose, registers), clock) for clock, whose in wanted)
+    found = sorted((due_for(clock, since, whose, rules.registers), clock) for clock, whose in wanted)
     if not found:
         return question
     due, clock = found[0]
     if question.kind == GAP:
         due = min(due, Millis(since + GAP_STAYS - _DAY))  # nobody fills it any more once it is taken off
-    return replace(question, clock=clock, due_at=due, bells=stages(policy.clocks.get(clock), at, due))
+    return replace(question, clock=clock, due_at=due, bells=stages(rules.policy.clocks.get(clock), at, due))
 
 
 def _clocks(decisions: Iterable[Decision]) -> tuple[_Wanted, ...]:

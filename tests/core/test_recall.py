@@ -11,8 +11,9 @@ from broker.core.decide import decide
 from broker.core.disclose import granted_view, without
 from broker.core.facts import Protection
 from broker.core.identifiers import DisclosureId, EventId
-from broker.core.line import Rules, notice_of
+from broker.core.line import notice_of
 from broker.core.policy import SHAREABLE
+from broker.core.rules import Rules
 from broker.core.verdict import Outcome
 from tests.core.families import CANARY, bodies, children, events
 from tests.core.values import AT, an_event, area, england

@@ -17,7 +17,7 @@ from broker.core.identifiers import ChildRef, DecisionId, DisclosureId, EventId,
 from broker.core.line import Turn
 from broker.core.notice import Notice
 from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
-from broker.core.questions import GAP, Question
+from broker.core.questions import Question
 from broker.core.registers import Registers
 from broker.core.verdict import Decision, Verdict
 from broker.sealing.reviews import seal_event
@@ -119,8 +119,7 @@ class Enforcer:
     def _review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
         """Make the review of a question; what its reader may see of the event goes with it, sealed."""
         made = review_id(question, cause.record_id)
-        shown = cause.event if question.kind != GAP else codec.encode_event(question.shown) if question.shown else None
-        sealed = seal_event(self.secrets, made, shown) if shown else None
+        sealed = seal_event(self.secrets, made, codec.encode_event(question.shown)) if question.shown else None
         message = {
             "review_id": made,
             "kind": question.kind,

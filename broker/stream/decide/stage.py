@@ -11,10 +11,10 @@ from typing import Any, Protocol
 from broker import codec
 from broker.core.facts import Facts
 from broker.core.identifiers import ChildRef, Digest, Millis
-from broker.core.line import Rules
 from broker.core.policy import Policy
 from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.registers import Registers
+from broker.core.rules import Rules
 from broker.errors import NothingInForceError, RejectError, ReleaseRefusedError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first

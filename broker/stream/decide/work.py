@@ -10,11 +10,12 @@ from broker.core.clocks import QUESTION, Clock, still_open
 from broker.core.event import Category, Event, Header
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
-from broker.core.line import Rules, Turn
+from broker.core.line import Turn
 from broker.core.merging import merge
 from broker.core.own_ids import own_ids
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, Question
+from broker.core.rules import Rules
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
