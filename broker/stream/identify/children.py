@@ -232,7 +232,7 @@ class Line:
 
     def excluded_for(self, refs: Iterable[str]) -> frozenset[str]:
         """Return whom events exclude for some children, so far as they are known here."""
-        known = [self.children[ref] for ref in refs if ref in self.children]
+        known = [self.children[ref] for ref in map(self._resolve, refs) if ref in self.children]
         return frozenset(one.recipient for child in known for one in child.exclusions)
 
     def _send(self, one: Waiting, said: Said, ref: str) -> None:

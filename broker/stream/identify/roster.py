@@ -294,10 +294,12 @@ class Roster:
     def _words_of(self, one: Waiting) -> frozenset[str]:
         """Return the words by which a child or another event could move this one."""
         said, words = self._said[one.name], set(_matching_words(self._said[one.name]))
-        ref = one.child
-        while ref is not None:
-            words.add(_means(ref))
-            ref = self.children[ref].merged_into if ref in self.children else None
+        about = (one.child, *one.candidates) if one.review != UNIDENTIFIED else (one.child,)  # whom they exclude is not asked
+        for meant in about:
+            ref = meant
+            while ref is not None:
+                words.add(_means(ref))
+                ref = self.children[ref].merged_into if ref in self.children else None
         if one.review == UNIDENTIFIED:
             words |= resembling_words(said.description)
         return frozenset(words)
