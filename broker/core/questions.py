@@ -101,6 +101,18 @@ def gap(event: Event, found: Gap, facts: Facts) -> Question:
     return Question(kind=GAP, for_recipient=asked, about=found.role, why=found.because, wanted=wanted, shown=shown)
 
 
+def put_to_another(question: Question, event: Event, facts: Facts, rules: Rules) -> Question:
+    """Put a question to whoever decides now, with what that one may see of the event; else to its publisher."""
+    hub = hub_of(event.header, facts, rules.registers)
+    asked = hub or event.header.producer
+    if question.kind == GAP:
+        hears = heard_by(event, facts, hub or "", rules.policy, rules.registers)
+        shown = shown_of(event, hears, facts) if hears else None
+    else:
+        shown = _shown(event, facts, asked, rules, question.asks or None)
+    return replace(question, for_recipient=asked, shown=shown)
+
+
 def with_due(question: Question, since: Millis, at: Millis, rules: Rules) -> Question:
     """Say by when it has to be answered: on the first clock that runs out, else on the policy's own for reviews."""
     own = next((one.name for one in rules.policy.clocks.values() if one.reviews), None)

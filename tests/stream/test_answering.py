@@ -90,8 +90,28 @@ def test_a_hub_that_somebody_excludes_by_now_decides_no_more_and_its_alternate_d
 
     with pytest.raises(NotPermittedError, match="was not asked"):
         line.resolve(the(line, "e1"), by=HUB)
-    line.resolve(the(line, "e1"), by=other.id)
+    line.resolve(the(line, "e1"), by=other.id)  # the holder was asked; the hub that answers for the child may decide
     assert [one["kind"] for one in line.disclosures(GP)] == ["ALERT"]
+
+
+def test_what_an_excluded_hub_was_asked_goes_to_whoever_stands_in_with_what_that_one_may_see() -> None:
+    other = a_recipient(RecipientId("north-alternate"), "hub", "la:E10000030", "E10000030")
+    registers = some_registers(keys=map(its_key, ("police:42", HUB, other.id)))
+    hub = replace(registers.recipients[HUB], alternate=other.id)
+    registers = replace(registers, recipients={**registers.recipients, HUB: hub, other.id: other})
+    doubtful = a_retraction("e1", "claim", producer=AgencyId("urn:100009"), sector=Sector.SCHOOLS)
+    line = ALine(registers=registers).take(an_event(), doubtful)
+    before = {(one["event_id"], one["kind"], one["for_recipient"]) for one in line.reviews()}
+    line.take(an_event("e2", excluded=(HUB,), body=Body()))
+
+    after = {one["review_id"]: one for one in line.reviews()}
+    assert {who for _, _, who in before} == {HUB}
+    assert {one["for_recipient"] for one in after.values()} == {other.id}
+    again = [one for one in after.values() if one["event_id"] in {"e1", "claim"}]
+    assert {one["kind"] for one in again} == {"GAP", "HOLD"}
+    assert all(one["state"] == "OPEN" and one["sealed_event"] and one["why"] for one in again)
+    line.resolve(the(line, "claim"), "REJECT", by=other.id)
+    assert the(line, "claim")["state"] == "RESOLVED"
 
 
 def test_only_the_hub_grants_more_while_something_that_protects_the_child_is_in_question() -> None:

@@ -7,7 +7,7 @@ import pytest
 from broker import codec
 from broker.core.event import Body, Category, Event
 from broker.core.policy import Condition, Effect, Policy, Question
-from broker.stream.decide.work import RELEASE_STAYS
+from broker.stream.decide.shelf import RELEASE_STAYS
 from tests.stream.lines import (
     CHILD,
     GP,

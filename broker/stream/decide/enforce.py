@@ -23,7 +23,7 @@ from broker.core.verdict import Decision, Verdict
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.facts_record import request_to_bytes
-from broker.stream.decide.shelf import Waiting
+from broker.stream.decide.shelf import STAYS, Waiting
 from broker.stream.topics import AUDIT, DISCLOSURES, REVIEWS, disclosures_topic
 
 REQUEST = b"audit/request"  # the context under which a request is sealed
@@ -81,7 +81,7 @@ class Enforcer:
         facts = replace(turn.facts, ledger=held, version=before.version + 1)
         found = Enforced(facts, self._audit(turn, before, cause, named))
         found.outputs.extend(self._disclosure(notice, made, facts, registers) for notice, made in named)
-        found.outputs.extend(self._review(one, facts, cause) for one in turn.questions)
+        found.outputs.extend(self.review(one, facts, cause) for one in turn.questions)
         found.clocks = (
             *(_clock(notice, made, facts.at, stage) for notice, made in named if notice.clock for stage in notice.bells),
             *(_review_clock(one, cause, facts.at, stage) for one in turn.questions for stage in one.bells),
@@ -116,7 +116,7 @@ class Enforcer:
         headers = (*_CE, ("ce_id", made.encode()), *_AVRO)
         return Outgoing(_topic(notice.recipient, registers), pseudonym.encode(), codec.encode("disclosure", message), headers)
 
-    def _review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
+    def review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
         """Make the review of a question; what its reader may see of the event goes with it, sealed."""
         made = review_id(question, cause.record_id)
         sealed = seal_event(self.secrets, made, codec.encode_event(question.shown)) if question.shown else None
@@ -214,6 +214,24 @@ def headers_of(cause: Cause) -> Headers:
     """Return where a record comes from, as every record inside the broker says it."""
     origin: Headers = ((ORIGIN, cause.origin),) if cause.origin else ()
     return (*origin, (CAUSE, bytes(cause.place)))
+
+
+def shelved(question: Question, cause: Cause, at: Millis) -> Waiting:
+    """Return an event as it waits for the answer to a question."""
+    return Waiting(
+        review_id=review_id(question, cause.record_id),
+        kind=question.kind,
+        about=question.about,
+        for_recipient=question.for_recipient,
+        event=cause.event or b"",
+        origin=cause.origin,
+        until=at + STAYS[question.kind] if question.kind in STAYS else 0,
+        since=cause.accepted_at,
+        asks=question.asks,
+        why=question.why,
+        clock=question.clock or "",
+        due_at=question.due_at or 0,
+    )
 
 
 def entry_id(child_ref: ChildRef, cause: Cause, version: int) -> str:

@@ -7,16 +7,21 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from broker.codec import decode_event
 from broker.core.bells import Asked, Bell
 from broker.core.clocks import question_clock_id
-from broker.core.identifiers import ChildRef
+from broker.core.event import Category
+from broker.core.identifiers import ChildRef, Millis
 from broker.core.policy import SHAREABLE
 from broker.core.ports import ACCEPTED, ORIGIN, Headers
+from broker.core.questions import ASK, GAP, GAP_STAYS, Question
 from broker.sealing.secrets import Secrets
 
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
+RELEASE_STAYS = GAP_STAYS  # how long a release still reaches what came before it; later its originator publishes it again
+STAYS = {GAP: GAP_STAYS, RELEASE: RELEASE_STAYS}
 _CONTEXT = b"shelf"
 _ALL = tuple(SHAREABLE)  # of a question that was put before it was kept what it asks about
 
@@ -29,7 +34,7 @@ class Waiting:
     originator releases it, or the role of a `GAP`.
 
     `until` is when it is taken off unresolved, milliseconds since 1970; 0 for what waits as long as it takes. `since` is when
-    the event was accepted. `asks` are the categories that an `ASK` is about.
+    the event was accepted. `asks` are the categories that an `ASK` is about; `why`, `clock` and `due_at` are its review's.
     """
 
     review_id: str
@@ -41,6 +46,9 @@ class Waiting:
     until: int = 0
     since: int = 0
     asks: tuple[str, ...] = _ALL
+    why: str = ""
+    clock: str = ""
+    due_at: int = 0
 
     @property
     def came_with(self) -> Headers:
@@ -51,6 +59,19 @@ class Waiting:
     def is_rung_by(self, clock_id: str, bell: Bell) -> bool:
         """Tell whether a clock's bell is that of the question that this event waits for."""
         return clock_id == question_clock_id(self.review_id, bell.name, bell.stage)
+
+    def question(self) -> Question:
+        """Return the question as it was put."""
+        asks = tuple(map(Category, self.asks)) if self.kind == ASK else ()
+        return Question(
+            kind=self.kind,
+            for_recipient=self.for_recipient,
+            about=self.about,
+            why=self.why,
+            asks=asks,
+            clock=self.clock or None,
+            due_at=Millis(self.due_at) if self.due_at else None,
+        )
 
     def asked(self) -> Asked:
         """Return the question as its clock sees it."""
@@ -82,8 +103,7 @@ def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef)
             event=b64decode(event),
             origin=origin.encode() or None,
             until=until,
-            since=next(iter(rest), 0),
-            asks=tuple(rest[1]) if len(rest) > 1 else _ALL,
+            **_later(*rest),
         )
         for review, kind, about, asked, event, origin, until, *rest in json.loads(secrets.open(child_ref, _CONTEXT, value))
     )
@@ -91,4 +111,22 @@ def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef)
 
 def _row(one: Waiting) -> list[str | int | list[str]]:
     event, origin = b64encode(one.event).decode(), (one.origin or b"").decode()
-    return [one.review_id, one.kind, one.about, one.for_recipient, event, origin, one.until, one.since, list(one.asks)]
+    return [
+        one.review_id,
+        one.kind,
+        one.about,
+        one.for_recipient,
+        event,
+        origin,
+        one.until,
+        one.since,
+        list(one.asks),
+        one.why,
+        one.clock,
+        one.due_at,
+    ]
+
+
+def _later(since: int = 0, asks: Sequence[str] = _ALL, why: str = "", clock: str = "", due_at: int = 0) -> dict[str, Any]:
+    """Return what rows have that were not written from the beginning."""
+    return {"since": since, "asks": tuple(asks), "why": why, "clock": clock, "due_at": due_at}

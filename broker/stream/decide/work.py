@@ -5,16 +5,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker import codec
-from broker.core import bells, corrections, feedback, ledger, line
+from broker.core import bells, corrections, feedback, ledger, line, questions
 from broker.core.clocks import QUESTION, Clock, still_open
 from broker.core.event import Category, Event, Header
+from broker.core.exclusions import excluded_for
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, digest
 from broker.core.line import Turn
 from broker.core.merging import merge
 from broker.core.own_ids import own_ids
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
-from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, Question
+from broker.core.questions import ASK, GAP, HOLD, Question
 from broker.core.rules import Rules
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
@@ -29,15 +30,13 @@ from broker.stream.decide.enforce import (
     freed_review,
     late_review,
     overtaken_review,
-    review_id,
+    shelved,
 )
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.decide.overtaken import events_of, over_among, overtaken_by
 from broker.stream.decide.shelf import RELEASE, Waiting
 from broker.stream.topics import SUBJECTS
 
-RELEASE_STAYS = GAP_STAYS  # how long a release still reaches what came before it; later its originator publishes it again
-_STAYS = {GAP: GAP_STAYS, RELEASE: RELEASE_STAYS}
 _REJECTED = "a person decided that this does not go on"
 _SETTLED = "the hub has seen to it that somebody in this role hears"
 
@@ -111,6 +110,7 @@ class Work:
         if self.shelf:
             self._take_off(over if turn.outcome not in {line.IN_REVIEW, line.DUPLICATE} else [], cause)
             self._free(before, rules, freed_review)
+            self._readdress(before, rules)
             self._tell_released(before, rules)
             if _involved(before) != _involved(self.facts):
                 self._fill_gaps(rules)
@@ -218,6 +218,16 @@ class Work:
         self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED, concerns=(event.header.event_id,)), cause, None)
         self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
 
+    def _readdress(self, before: Facts, rules: Rules) -> None:
+        """Ask whoever stands in instead of whom somebody excludes by now (R11): asking tells."""
+        excluded = excluded_for(self.facts) - excluded_for(before)
+        for one in [one for one in self.shelf if one.for_recipient in excluded]:
+            event, cause = self._again("event", one)
+            question = questions.put_to_another(one.question(), event, self.facts, rules)
+            again = replace(one, for_recipient=question.for_recipient)
+            self.shelf = tuple(again if other is one else other for other in self.shelf)
+            self.outputs.append(Enforcer(self.secrets).review(question, self.facts, cause))
+
     def _take_off(self, over: list[Waiting], cause: Cause) -> None:
         """Take off what is over, and gaps that nobody filled in time."""
         late = [one for one in self.shelf if one not in over and 0 < one.until <= self.facts.at]
@@ -270,6 +280,7 @@ class Work:
             self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED), cause, rules)
             self.outputs.append(closed(asked, event.header, self.facts, cause))
         self._free(before, rules, closed)
+        self._readdress(before, rules)
         self._tell_released(before, rules)
 
     def _free(self, before: Facts, rules: Rules, closed: Closing) -> None:
@@ -316,12 +327,12 @@ class Work:
         self.started.extend(made.clocks)
         self._ended.update(turn.ended)
         if cause.event is not None:
-            waits = (_waiting(one, cause, made.facts.at) for one in turn.questions)
+            waits = (shelved(one, cause, made.facts.at) for one in turn.questions)
             there = {one.review_id for one in self.shelf}
             self.shelf = (*self.shelf, *(one for one in waits if one.review_id not in there))
             if turn.awaits:
                 kept = Question(kind=RELEASE, for_recipient="", about=cause.record_id, why="")
-                self.shelf = (*self.shelf, _waiting(kept, cause, made.facts.at))
+                self.shelf = (*self.shelf, shelved(kept, cause, made.facts.at))
 
     def _send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
         """Put a record into another child's line, with its headers; its position names this record."""
@@ -377,17 +388,3 @@ def _said(receipt: Message) -> feedback.Said:
 def _involved(facts: Facts) -> tuple[object, ...]:
     """Return what says who fills which role for a child."""
     return facts.connections, facts.statuses, facts.home_area
-
-
-def _waiting(question: Question, cause: Cause, at: Millis) -> Waiting:
-    return Waiting(
-        review_id=review_id(question, cause.record_id),
-        kind=question.kind,
-        about=question.about,
-        for_recipient=question.for_recipient,
-        event=cause.event or b"",
-        origin=cause.origin,
-        until=at + _STAYS[question.kind] if question.kind in _STAYS else 0,
-        since=cause.accepted_at,
-        asks=question.asks,
-    )
