@@ -74,7 +74,7 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
         yield f"  about {', '.join(entry['concerns'])}"
     if entry.get("decided_by"):
         yield f"  a person decided: {words.name(entry['decided_by'])}, with the key {entry['decided_with']}"
-        yield f"  the reason given: {entry['decided_because']}"
+        yield f"  the reason given: {_plain(entry['decided_because'])}"
     yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
 
 
@@ -112,6 +112,11 @@ def _terms(decision: Entry, words: Words) -> Iterator[str]:
 
 def _categories(categories: Iterable[str]) -> str:
     return ", ".join(category_in_words(one) for one in categories)
+
+
+def _plain(text: str) -> str:
+    """Return what a person typed on one line, without what a terminal would do something with."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _clause(sentence: str) -> str:

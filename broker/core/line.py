@@ -69,6 +69,7 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: 
     Raises StaleVersionError when a later version of the same record was taken before, and ChangedContentError when the same id
     said something else before.
     """
+    event = _its_own_word(facts, event, rules)
     facts = _own(facts, event)
     known = facts.seen.get(event.header.event_id)
     if known is not None and known != OVERTAKEN:
@@ -83,6 +84,13 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: 
     if left.holds:
         return decide_released(left, event, rules)
     return _too_late(left, event, rules) if known == OVERTAKEN else decide_now(left, event, rules, at)
+
+
+def _its_own_word(facts: Facts, event: Event, rules: Rules) -> Event:
+    """Return a protection that names another agency's record as one of its own: it changes nothing, and nothing delays it."""
+    if corrections.is_of(facts, event) or not protects(event, rules.policy):
+        return event
+    return replace(event, header=replace(event.header, action=Action.NEW, supersedes=None))
 
 
 def doubt_about(facts: Facts, event: Event, rules: Rules) -> str:

@@ -23,16 +23,18 @@ def is_tied(header: Header, facts: Facts, registers: Registers) -> bool:
 
     Of a child of whom nobody knows where it lives everybody may speak: there is no hub yet that could be asked.
     """
-    return facts.home_area is None or is_known_to(header, facts, registers)
+    if facts.home_area is None or has_to_do(header, facts, registers):
+        return True
+    return organisation_of(header.producer) in _heard(facts)
 
 
-def is_known_to(header: Header, facts: Facts, registers: Registers) -> bool:
-    """Tell whether something that is known says what the publisher has to do with the child."""
+def has_to_do(header: Header, facts: Facts, registers: Registers) -> bool:
+    """Tell whether it is known what the publisher has to do with the child: to have spoken of it before is not enough."""
     home = facts.home_area
     agency = registers.agencies.get(header.producer)
     if home is not None and header.sector in _SERVE_AN_AREA and agency is not None and agency.area == home:
         return True
-    return organisation_of(header.producer) in {f"la:{home}", *_involved(facts), *facts.referrers.values(), *_heard(facts)}
+    return organisation_of(header.producer) in {f"la:{home}", *_involved(facts), *facts.referrers.values()}
 
 
 def guards(facts: Facts) -> frozenset[str]:

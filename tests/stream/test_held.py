@@ -152,3 +152,22 @@ def test_what_waits_alone_against_another_agencys_record_does_not_go_on_with_the
 
     assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"]
     assert states(line)["back"] == "OPEN"
+
+
+def test_a_protection_that_names_another_agencys_record_protects_at_once_and_changes_nothing_else() -> None:
+    said = {"kind": "safe_address", "state": "set"}
+    wrong = an_update("told", "p", event_type="control.protection", body=Body(), control=said, **STRANGER)
+    line = ALine().take(on_roll(), an_event("told"), wrong, wrong, an_event("after"))
+
+    assert [one.kind for one in line.facts().protections] == ["safe_address"]
+    assert (line.facts().holds, states(line)) == (frozenset(), {})
+    assert [one["outcome"] for one in line.audits()] == ["APPLIED", "DECIDED", "DECIDED", "DUPLICATE", "DECIDED"]
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT", "CORRECTION", "ALERT"]
+
+
+def test_to_have_spoken_of_a_child_before_lets_nobody_hold_its_line_with_anothers_record() -> None:
+    stranger = {"producer": AgencyId("urn:100002"), "sector": Sector.SCHOOLS}
+    line = ALine().take(on_roll(), an_event("told"), an_event("own", **stranger), a_retraction("told", **stranger))
+
+    assert {one["producer"] for one in line.disclosures(SCHOOL)} == {"police:42", "urn:100002"}
+    assert line.facts().holds == frozenset()
