@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from broker import codec
+from broker.core.clocks import due_for
 from broker.core.event import Body, Category, Event
+from broker.core.identifiers import Millis
 from broker.core.policy import Condition, Effect, Policy, Question
 from broker.stream.decide.shelf import RELEASE_STAYS
 from tests.stream.lines import (
@@ -30,7 +32,7 @@ RELEASED = (Condition(Question.FINDING, values=frozenset({"originator_release"})
 def a_releasing_policy() -> Policy:
     """The school may know that there is something, and the rest once it is released; the doctor nothing before that."""
     stays = a_rule("stays", "dsl", effect=Effect.WITHHOLD, categories=CONTENT, basis=None, unless=(RELEASED,))
-    doctor = a_rule("doctor", "gp", when=(*stays.when, *RELEASED), if_nobody="nothing")
+    doctor = a_rule("doctor", "gp", when=(*stays.when, *RELEASED), if_nobody="nothing", clock="1_working_day")
     return a_policy(a_rule("school", "dsl"), doctor, stays)
 
 
@@ -105,6 +107,15 @@ def test_what_was_taken_back_or_waited_too_long_is_not_released_any_more() -> No
     late.feed_record(late.record(_record(release("r1", "e1", GP)), CHILD.encode(), timestamp=late_by))
 
     assert told(taken_back, GP) == told(late, GP) == []
+
+
+def test_what_is_released_days_later_is_due_from_its_release() -> None:
+    """Nothing could go before: who hears of it is not late at once."""
+    days, line = NOW + 3 * 24 * 3600_000, a_line(an_event("e1"))
+    line.feed_record(line.record(_record(release("r1", "e1", GP)), CHILD.encode(), timestamp=days))
+
+    (told_now,) = line.disclosures(GP)
+    assert told_now["due_at"] == due_for("1_working_day", Millis(days), GP, line.registers)
 
 
 def _record(event: Event) -> bytes:

@@ -261,8 +261,8 @@ class Work:
         for one in [one for one in self.shelf if one.kind == RELEASE]:
             event, cause = self._again("event", one)
             turn = line.tell_released(before, self.facts, event, rules)
-            if turn is not None:
-                self._put(turn, cause, rules)
+            if turn is not None:  # it may go since the release came: its clocks run from there
+                self._put(turn, replace(cause, accepted_at=Millis(self.record.accepted_at)), rules)
 
     def _let_go(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
