@@ -25,7 +25,7 @@ def is_tied(header: Header, facts: Facts, registers: Registers) -> bool:
     """
     if facts.home_area is None or has_to_do(header, facts, registers):
         return True
-    return organisation_of(header.producer) in _heard(facts)
+    return organisation_of(header.producer) in {*facts.referrers.values(), *_heard(facts)}
 
 
 def has_to_do(header: Header, facts: Facts, registers: Registers) -> bool:
@@ -34,7 +34,7 @@ def has_to_do(header: Header, facts: Facts, registers: Registers) -> bool:
     agency = registers.agencies.get(header.producer)
     if home is not None and header.sector in _SERVE_AN_AREA and agency is not None and agency.area == home:
         return True
-    return organisation_of(header.producer) in {f"la:{home}", *_involved(facts), *facts.referrers.values()}
+    return organisation_of(header.producer) in {f"la:{home}", *_involved(facts)}
 
 
 def guards(facts: Facts) -> frozenset[str]:
