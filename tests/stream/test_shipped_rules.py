@@ -39,3 +39,14 @@ def test_a_plan_that_nobody_held_opens_no_door() -> None:
     line = a_child(says(HOME, "council.cp_plan.ended", occurred_at="2026-09-01"), says(TRUST, VISIT))
 
     assert TEAM not in told(line, VISIT)
+
+
+def test_a_force_that_referred_hears_the_outcome_as_whoever_referred_though_its_desk_would_hear_anyway() -> None:
+    """R22: it has nothing to confirm by a clock, and it is told once."""
+    line = a_child(says(FORCE, POLICE_PROTECTION), says(HOME, "council.referral.decided"))
+
+    heard = [one for one in line.disclosures() if one["event_type"] == "council.referral.decided"]
+    assert [(one["recipient"], one["kind"], one["due_at"]) for one in heard if one["kind"] == "OUTCOME"] == [
+        ("police_desk.home", "OUTCOME", None)
+    ]
+    assert {one["recipient"] for one in heard} == {"police_desk.home", "health_desk.home"}
