@@ -13,7 +13,9 @@ from broker.codec import Message
 from broker.core.explain import WIDTH, explain_decision, explain_history
 from broker.core.words import Words, instant_in_words
 from broker.errors import NotFoundError
+from broker.sealing.secrets import Secrets
 from broker.settings import Settings
+from broker.stream.decide.replay import findings_read
 from broker.stream.watching.audit_reader import entries_about
 from broker.stream.watching.whereabouts import Whereabouts, whereabouts
 
@@ -33,7 +35,8 @@ _STATES = {
 def explain(settings: Settings, *, decision: str | None, event_id: str | None, as_json: bool) -> None:
     """Say in plain English why somebody was told, or was not. DECISION is the id of a decision or of a disclosure.
 
-    Keeps an index of the audit log in the folder of local state, so that a question takes less than a second.
+    Says too what people had found that something was kept back by: in which role, why, and when it is looked at again; --json
+    leaves that sealed. Keeps an index of the audit log in the folder of local state, so that a question takes less than a second.
 
     Example: broker explain --event 0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f
     """
@@ -74,7 +77,8 @@ async def _found(settings: Settings, some_id: str, *, as_json: bool) -> tuple[li
         if as_json:
             return await entries_about(settings, some_id), Words()
         entries, words = await asyncio.gather(entries_about(settings, some_id), words_in_force(settings.kafka))
-        return entries, words
+        secrets = Secrets.load(settings.keys)
+        return [{**one, "findings": findings_read(one, secrets)} for one in entries], words
 
 
 def _decisions(entry: Message) -> set[str | None]:

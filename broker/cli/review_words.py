@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from broker.core.judgements import FINDING_TYPE
 from broker.core.words import Words, born_in_words, instant_in_words, time_in_words
 
 
@@ -46,6 +47,13 @@ KINDS = {
         ((_REJECT, "somebody was told by hand; else it closes by itself when a record says within 7 days who fills the role"),),
     ),
 }
+_FINDING = _Kind(
+    "Does this finding still hold? Its review date has passed",
+    (
+        ('broker reviews link {id} --reason "…"', "it holds for as long again"),
+        (_REJECT, "it holds no more: what it kept back may go from now on"),
+    ),
+)
 _FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header
 _CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind", "identifiers scheme"})
 _STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed"}
@@ -53,7 +61,12 @@ _STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed
 
 def question(review: Mapping[str, Any]) -> str:
     """Return what a person is asked."""
-    return KINDS[review["kind"]].asks
+    return _kind(review).asks
+
+
+def _kind(review: Mapping[str, Any]) -> _Kind:
+    """Return what a review asks. Nobody is ever told of a finding: a question about one is whether it holds."""
+    return _FINDING if (review["kind"], review["event_type"]) == ("ASK", FINDING_TYPE) else KINDS[review["kind"]]
 
 
 def told(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
@@ -110,7 +123,7 @@ def _value(name: str, value: Any) -> str:
 
 def answers(review: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the commands that answer a review, each with what it means."""
-    for command, means in KINDS[review["kind"]].answers:
+    for command, means in _kind(review).answers:
         yield command.format(id=review["review_id"]), means
 
 

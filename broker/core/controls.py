@@ -92,6 +92,7 @@ def _finding(facts: Facts, event: Event, at: Millis) -> _Changes:
         event_id=event.header.event_id,
         producer=event.header.producer,
         concerns=control.get("concerns_event") or "",
+        reason=control.get("reason") or "",
     )
     return {"findings": (*facts.findings, new)}
 

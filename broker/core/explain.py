@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from broker.core.facts import Finding
 from broker.core.words import Words, category_in_words, instant_in_words
 
 WIDTH = 100
@@ -28,7 +29,7 @@ _SUBJECTS = {
 }
 _CHANGE = "Event that takes back or changes an earlier one"
 
-Entry = Mapping[str, Any]  # a decoded audit entry; `decisions` as its schema has them
+Entry = Mapping[str, Any]  # a decoded audit entry; `decisions` as its schema has them, `findings` where its request was opened
 
 
 def explain_entry(entry: Entry, words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
@@ -54,6 +55,7 @@ def _story(entry: Entry, words: Words) -> Iterator[str]:
         if decisions:
             yield from ("", heading)
             yield from _all(decisions, words)
+    yield from _findings(entry.get("findings", ()), words)
     if entry["others"]:
         yield from (
             "",
@@ -76,6 +78,21 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
         yield f"  a person decided: {words.name(entry['decided_by'])}, with the key {entry['decided_with']}"
         yield f"  the reason given: {_plain(entry['decided_because'])}"
     yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
+
+
+def _findings(found: Sequence[Finding], words: Words) -> Iterator[str]:
+    """Say what people had found about the child that this was decided by: who, why, and when it is looked at again (R3)."""
+    if found:
+        yield from ("", "What people had found")
+    for one in found:
+        lapsed = " (in question: its review date passed)" if one.lapsed else ""
+        yield f"  {one.kind.replace('_', ' ')}, found by {words.role(one.by_role)} of {words.name(one.producer)}{lapsed}"
+        yield f"    on {instant_in_words(one.since)}{f' because: {one.reason}' if one.reason else ''}"
+        if one.recipients:
+            yield f"    about telling {', '.join(words.name(who) for who in sorted(one.recipients))}"
+        if one.until is not None:
+            yield f"    to be looked at again by {instant_in_words(one.until)}"
+        yield f"    event {one.event_id}"
 
 
 def _all(decisions: Iterable[Entry], words: Words) -> Iterator[str]:

@@ -60,7 +60,8 @@ class Protection:
 class Finding:
     """A judgement that people made: `significant_harm`, `coercion`, `competent`, `detriment`, `originator_release`, `relevance`.
 
-    It holds until `until`; then it is lapsed, and the policy says what follows. `concerns` is the event that it is about.
+    It holds until `until`, its review date; then it is lapsed, and the policy says what follows. `concerns` is the event that it
+    is about, `reason` why it was made: whoever may read what a decision used reads that, and nobody else.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Finding:
     event_id: EventId
     producer: str = ""
     concerns: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

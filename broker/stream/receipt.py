@@ -1,8 +1,9 @@
-"""A receipt as a recipient sends it: signed with its own key, carrying the token of the disclosure that it answers."""
+"""A receipt as a recipient sends it, signed with its own key and with the token of the disclosure, and as a line takes it."""
 
 from dataclasses import asdict, dataclass
 
 from broker import codec
+from broker.core.feedback import Said
 from broker.core.ports import Outgoing
 from broker.sealing.signatures import Signer
 from broker.stream.topics import RECEIPTS
@@ -20,6 +21,18 @@ class Answer:
     said_at: int
     outcome: str | None = None
     note: str | None = None
+
+
+def said_of(receipt: codec.Message) -> Said:
+    """Return what a receipt says, as the child's line takes it."""
+    return Said(
+        disclosure_id=receipt["disclosure_id"],
+        recipient=receipt["recipient"],
+        state=receipt["state"].lower(),
+        said_at=receipt["said_at"],
+        outcome=receipt["outcome"],
+        note=receipt["note"],
+    )
 
 
 def signed_receipt(signer: Signer, answer: Answer) -> Outgoing:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from broker.core.explain import explain_decision, explain_entry, explain_history
+from broker.core.facts import Finding
+from broker.core.identifiers import EventId, Millis
 from broker.core.words import Words
 
 AT = 1_795_000_500_000
@@ -126,6 +128,19 @@ def test_the_history_of_an_event_keeps_the_order_of_the_log() -> None:
     assert "Event that takes back or changes an earlier one: " in history
     assert history.startswith("Event: ")
     assert "Taken back" in history
+
+
+def test_what_people_had_found_is_told_with_role_reason_and_review_date() -> None:
+    detriment = Finding(
+        kind="detriment", by_role="team_manager", since=Millis(AT), until=Millis(AT + 86_400_000), reason="he works there",
+        recipients=frozenset({"oakfield-dsl"}), producer="E1", event_id=EventId("f1"),
+    )  # fmt: skip
+
+    told = explain_entry(an_entry(findings=(detriment,)), Words(names={"E1": "North"}), width=None)
+    assert "detriment, found by team manager of North (E1)" in told
+    assert "because: he works there" in told
+    assert "about telling oakfield-dsl" in told
+    assert "to be looked at again by" in told
 
 
 def test_the_roles_that_a_rule_names_are_told_in_words() -> None:

@@ -16,10 +16,12 @@ def check_answer(holder: str, decision: str, asked: Waiting, facts: Facts, regis
     """Check that the holder of the key that signed an answer may give it; raises NotPermittedError.
 
     Never whom somebody excludes for the child by now (R11), nor a publisher that its own event in question goes on, nor
-    anybody but the hub that more is told while something that protects the child is in question.
+    anybody but the hub that more is told while something that protects the child is in question. Whether a finding holds is
+    for who was asked alone.
     """
     event = codec.decode_event(asked.event)
-    hub = hub_for(facts, event, registers) if facts.home_area or asked.kind != HOLD else None
+    asks_hub = (facts.home_area or asked.kind != HOLD) and not asked.is_about_finding
+    hub = hub_for(facts, event, registers) if asks_hub else None
     if holder not in {asked.for_recipient, hub} - excluded_for(facts):
         raise NotPermittedError(f"`{holder}` was not asked and cannot decide this")
     if decision != LINK:

@@ -1,9 +1,10 @@
 """Decide again what an audit entry says was decided, from nothing but the entry and the releases that it names (I5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from broker.core.decide import decide
+from broker.core.facts import Finding
 from broker.core.identifiers import Digest, Millis
 from broker.core.policy import Policy
 from broker.core.registers import Registers
@@ -38,6 +39,19 @@ def replay(entry: Entry, secrets: Secrets, releases: Releases) -> Verdict:
     request, _ = request_from_bytes(secrets.open(entry["child_ref"], REQUEST, entry["request"]))
     policy, registers = releases.policy(entry["policy_digest"]), releases.registers(entry["registers_digest"])
     return decide(request.event, request.facts, policy, registers, Millis(entry["at"]))
+
+
+def findings_read(entry: Entry, secrets: Secrets) -> Sequence[Finding]:
+    """Return what people had found that bears on an entry: its own finding, or what somebody was not told by.
+
+    None where the entry keeps no request, or it does not open any more.
+    """
+    try:
+        request, _ = request_from_bytes(secrets.open(entry["child_ref"], REQUEST, entry["request"]))
+    except UnreadableRecordError:
+        return ()
+    kept_back = any(one["withheld"] or one["asked"] for one in entry["decisions"])
+    return tuple(one for one in request.facts.findings if kept_back or one.event_id == entry["event_id"])
 
 
 def differences(entry: Entry, verdict: Verdict) -> list[str]:

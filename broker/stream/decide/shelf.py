@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.codec import decode_event
+from broker.codec import decode_event, decode_header
 from broker.core.bells import Asked, Bell
 from broker.core.clocks import question_clock_id
 from broker.core.event import Category
 from broker.core.identifiers import ChildRef, Millis
+from broker.core.judgements import is_judgement
 from broker.core.policy import SHAREABLE
 from broker.core.ports import ACCEPTED, ORIGIN, Headers
 from broker.core.questions import ASK, GAP, GAP_STAYS, Question
@@ -55,6 +56,11 @@ class Waiting:
         """Return what a record of the event says of it: where it stands, and since when its clocks run."""
         accepted: Headers = ((ACCEPTED, b"%d" % self.since),) if self.since else ()
         return ((ORIGIN, self.origin), *accepted) if self.origin else accepted
+
+    @property
+    def is_about_finding(self) -> bool:
+        """Whether it is asked if a finding still holds, and not if something may be shared."""
+        return self.kind == ASK and is_judgement(decode_header(self.event), self.about)
 
     def is_rung_by(self, clock_id: str, bell: Bell) -> bool:
         """Tell whether a clock's bell is that of the question that this event waits for."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker import codec
-from broker.core import bells, corrections, feedback, ledger, line, questions
+from broker.core import bells, corrections, feedback, judgements, ledger, line, questions
 from broker.core.clocks import QUESTION, Clock, still_open
 from broker.core.event import Category, Event, Header
 from broker.core.exclusions import excluded_for
@@ -35,6 +35,7 @@ from broker.stream.decide.enforce import (
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.decide.overtaken import events_of, over_among, overtaken_by
 from broker.stream.decide.shelf import RELEASE, Waiting
+from broker.stream.receipt import said_of
 from broker.stream.topics import SUBJECTS
 
 _REJECTED = "a person decided that this does not go on"
@@ -135,8 +136,7 @@ class Work:
         self._free(before, rules, freed_review)
 
     def _receipt(self) -> None:
-        receipt = codec.decode("receipt", _there(self.message["receipt"]))
-        said = _said(receipt)
+        said = said_of(codec.decode("receipt", _there(self.message["receipt"])))
         held = ledger.find(self.facts, said.disclosure_id)
         if held is None or held.recipient != said.recipient:
             raise UnknownDisclosureError("the child's line holds no such disclosure to this recipient")
@@ -150,7 +150,12 @@ class Work:
         clock = _there(self.message["clock"])
         bell = bells.Bell(clock["name"], clock["stage"])
         self._rung = rung = clock["clock_id"]
-        if rung.startswith(QUESTION):
+        cause = self._about("clock", rung, f"clock.{bell.name}")
+        if bell.name == judgements.REVIEW:
+            rules = self._begin()
+            turn, event = judgements.lapse(self.facts, rung, rules)
+            cause = cause if event is None else self._cause("clock", event, codec.encode_event(event))
+        elif rung.startswith(QUESTION):
             rules, asked = self._begin(), next((one for one in self.shelf if one.is_rung_by(rung, bell)), None)
             turn = bells.take_question(self.facts, asked.asked() if asked else None, bell, rules)
         else:
@@ -159,22 +164,24 @@ class Work:
                 raise UnknownDisclosureError("the child's line holds nothing that this clock could watch")
             rules = self._begin()
             turn = bells.take_clock(self.facts, held, bell, rules)
-        self._put(turn, self._about("clock", rung, f"clock.{bell.name}"), rules)
+        self._put(turn, cause, rules)
 
     def _handover(self) -> None:
         """Give all that is known to another reference of the child, or take it over from one."""
         given, winner = self.message["handover"], self.message["child_ref"]
         if given is not None:
             loser = facts_from_bytes(given)
-            rules = self._begin() if loser.ledger or self.facts.ledger else None
+            rules = self._begin() if loser.ledger or loser.findings or self.facts.ledger else None
             turn = merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules)
             turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
             self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
             return
-        shelf = [one for one in self.shelf if one.kind != GAP]  # of a gap the hub has heard
+        about_findings = [codec.decode_event(one.event) for one in self.shelf if one.is_about_finding]
+        shelf = [one for one in self.shelf if one.kind != GAP and not one.is_about_finding]  # of a gap the hub has heard
         waiting = {codec.decode_header(one.event).event_id for one in shelf}
         seen = {one: sequence for one, sequence in self.facts.seen.items() if one not in waiting}
-        handed = facts_to_bytes(replace(self.facts, seen=seen, holds=self.facts.holds - waiting))
+        facts = judgements.put_off(self.facts, about_findings)
+        handed = facts_to_bytes(replace(facts, seen=seen, holds=facts.holds - waiting))
         self._send_on(winner, _message("HANDOVER", winner, handover=handed), ())
         for one in shelf:
             self._send_on(winner, _message("EVENT", winner, event=one.event), one.came_with)
@@ -202,7 +209,9 @@ class Work:
         event, cause = self._again("resolution", asked)
         cause = replace(cause, record_id=asked.review_id, origin=self.record.header(ORIGIN))
         self.shelf = tuple(one for one in self.shelf if one is not asked)
-        if resolution["decision"] == LINK:
+        if asked.is_about_finding:
+            turn = judgements.judged(self.facts, event, holds=resolution["decision"] == LINK)
+        elif resolution["decision"] == LINK:
             allowed = tuple(Category(one) for one in asked.asks)
             turn = line.answer_ask(self.facts, event, RecipientId(asked.about), allowed, rules)
         else:
@@ -321,6 +330,8 @@ class Work:
         turn = line.with_dues(turn, rules, min(cause.accepted_at, self.facts.at)) if rules else turn
         registers = rules.registers if rules else None
         made = Enforcer(self.secrets).carry_out(turn, self.facts, cause, registers)
+        if rules is not None:
+            self.started.extend(judgements.review_clocks(self.facts, made.facts, rules.policy))
         self.facts = made.facts
         self.audit.append(made.audit)
         self.outputs.extend(made.outputs)
@@ -372,17 +383,6 @@ def _there(value: Any) -> Any:
     if value is None:
         raise UnreadableRecordError("record lacks what its kind must carry")
     return value
-
-
-def _said(receipt: Message) -> feedback.Said:
-    return feedback.Said(
-        disclosure_id=receipt["disclosure_id"],
-        recipient=receipt["recipient"],
-        state=receipt["state"].lower(),
-        said_at=receipt["said_at"],
-        outcome=receipt["outcome"],
-        note=receipt["note"],
-    )
 
 
 def _involved(facts: Facts) -> tuple[object, ...]:
