@@ -22,7 +22,17 @@ from broker.sealing.signatures import load_signer
 from broker.settings import Settings
 from broker.stream.releases.registers import released
 from broker.stream.standing import check_key
-from broker.stream.watching.review_reader import LINK, REJECT, Answer, Review, answer, answer_to, known_children, read_reviews
+from broker.stream.watching.review_reader import (
+    LINK,
+    REJECT,
+    Answer,
+    Review,
+    answer,
+    answer_to,
+    check_asked,
+    known_children,
+    read_reviews,
+)
 
 _PLAIN = (
     "review_id",
@@ -153,6 +163,7 @@ def _answer(settings: Settings, one: Review, said: Answer, holder: str | None) -
     book = asyncio.run(released(settings.kafka))
     if book.latest("registers"):
         check_key(book.newest(), signer)
+        check_asked(one, signer.holder, book.newest())
     made = answer_to(one, said, signer, Secrets.load(settings.keys))
     asyncio.run(answer(settings.kafka, made))
 

@@ -7,7 +7,10 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from broker import codec
+from broker.core.judgements import FINDING_TYPE
+from broker.core.policy import HUB
 from broker.core.ports import ANSWERS, CAUSE, ORIGIN, Outgoing, Record
+from broker.core.registers import Registers
 from broker.errors import InputError, NotFoundError, RejectError
 from broker.kafkaaccess import Kafka
 from broker.sealing.reviews import open_event
@@ -21,7 +24,7 @@ from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.places import places_of
 
 LINK, REJECT = "LINK", "REJECT"
-GAP = "GAP"
+GAP, ASK = "GAP", "ASK"
 _OF_THE_OPENING = ("for_recipient", "opened_at", "candidates", "accepted_at", "due_at", "clock")  # a closing says nothing of it
 
 
@@ -95,6 +98,29 @@ async def answer(kafka: Kafka, answered: Outgoing) -> None:
     """Send an answer; raises SendFailedError when Kafka does not take it."""
     async with open_producer(kafka, topics=[answered.topic]) as kafka_producer:
         await Writer(kafka_producer).write([answered])
+
+
+def check_asked(review: Review, holder: str, registers: Registers) -> None:
+    """Check that a key's holder may decide a review; raises InputError where the line would refuse what it says.
+
+    That is who was asked, and of what waits on a child's line the child's hub too; where nobody could be asked, any hub. Which
+    hub is the child's only the line knows, so one of another area is refused there. Nobody decides for another on a finding.
+    """
+    told = review.message
+    asked = told["for_recipient"]
+    own = registers.recipients.get(asked)
+    hubs = [one for one in registers.recipients.values() if HUB in one.roles]
+    if told["child_ref"]:
+        own_alone = (told["kind"], told["event_type"]) == (ASK, FINDING_TYPE)
+        areas = registers.areas.values()
+        may = {asked} if own_alone else {asked, *(one.id for one in hubs), *(one.out_of_hours for one in areas)}
+    else:
+        may = {asked, own.agency if own else ""} if asked else {name for one in hubs for name in (one.id, one.agency)}
+    if not holder or holder not in may:
+        whom = (
+            f"`{asked}` was: answer `--as {asked}`, with its key" if asked else "a hub decides: answer `--as` one, with its key"
+        )
+        raise InputError(f"review `{review.id}`: `{holder}` was not asked, {whom}")
 
 
 def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) -> Outgoing:
