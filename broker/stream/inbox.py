@@ -35,8 +35,8 @@ class Inbox:
     """One recipient's memory of what it was shown."""
 
     def __init__(self, folder: Path, recipient: str) -> None:
-        """Open or make it in a folder of local state."""
-        file = folder / "inbox" / f"{recipient.replace(':', '_')}.sqlite"
+        """Open or make it in a folder of local state; no two recipients share a file, as no two holders share a key's."""
+        file = folder / "inbox" / f"{recipient.replace('_', '%5F').replace(':', '_')}.sqlite"
         file.parent.mkdir(parents=True, exist_ok=True)
         self.recipient = recipient
         self._database = sqlite3.connect(file, isolation_level=None)

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from broker import codec
 from broker.core.event import Action, Event
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.ports import Outgoing
 from broker.core.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
+from broker.stream.topics import CANDIDATES
 from tests.stream.identify_runner import HUB, FixedRegisters, Runner
 from tests.stream.people import COUNCIL, NHS, TRUST, an_event, attended, in_care_system, notified, registered
 
@@ -134,6 +137,36 @@ def test_only_the_stand_in_answers_what_the_hub_is_not_asked(runner: Runner, tmp
 
     assert [error.reason for error in runner.rejected] == ["not_permitted", "not_permitted"]
     assert {event_id for event_id, (_, to) in asked(runner).items() if to == ""} == {"n", "m", "o"}
+
+
+@pytest.mark.parametrize("born", [None, "2015-03-04"])
+def test_nobody_but_who_was_asked_answers_wherever_the_question_waits(born: str | None, runner: Runner, tmp_path: Path) -> None:
+    """One waits with the owner of its identifier, one under its birth date: both ask the hub, and take its word alone."""
+    signers = {one: new_key(tmp_path / one, one) for one in (HUB, DEPUTY)}
+    runner.registers.registers = registers(signers)
+    tell(runner, attended(event_id="n", nhs=NHS[0], born=born, given="Zoe", family="Else"))
+    (review,) = runner.reviews()
+    runner.resolve(signers[DEPUTY], review, "REJECT")
+    runner.run()
+    assert [error.reason for error in runner.rejected] == ["not_permitted"]
+    assert runner.reviews() == [review]
+
+    said = {
+        "review_id": review["review_id"],
+        "decision": "REJECT",
+        "child_ref": None,
+        "by": signers[DEPUTY].key_id,
+        "reason": "x",
+    }
+    value = codec.encode("candidate", {"kind": "RESOLUTION", "resolution": said})
+    signed = signers[HUB].headers(CANDIDATES, value, review["review_id"])
+    runner.append(Outgoing(CANDIDATES, review["matching_key"].encode(), value, signed))
+    runner.run()
+    assert [error.reason for error in runner.rejected] == ["not_permitted", "bad_signature"]
+
+    runner.resolve(signers[HUB], review, "REJECT")
+    runner.run()
+    assert runner.reviews() == []
 
 
 def registers(signers: dict[str, Signer]) -> Any:

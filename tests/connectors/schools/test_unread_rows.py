@@ -115,6 +115,35 @@ def test_a_leaver_s_suspension_stays_when_the_leavers_suspensions_did_not_come()
     assert findings == {"exclusions_kept"}
 
 
+def test_a_suspension_is_taken_back_only_while_its_pupil_is_on_some_roll() -> None:
+    """Who left in an earlier export and is in no list of this one may have any suspension that this one does not show."""
+    left = table(LEAVERS, GONE_BEN)
+    rows = [one.replace("t2", "x9") for one in DAYS]
+    first = export(pupilonroll=table(ROLL, ADA), pupilnolongeronroll=left, termlyexclusionsoffroll=table(EXCLUDED_OFF, *rows))
+    nowhere = export(
+        pupilonroll=table(ROLL, ADA), pupilnolongeronroll=table(LEAVERS), termlyexclusionsoffroll=table(EXCLUDED_OFF)
+    )
+    still = export(pupilonroll=table(ROLL, ADA), pupilnolongeronroll=left, termlyexclusionsoffroll=table(EXCLUDED_OFF, *rows[1:]))
+
+    assert kinds(after(first, nowhere)[0]) == {}
+    assert kinds(after(first, still)[0]) == {("school.suspension", "RETRACT"): 1}
+
+
+def test_a_leaver_s_suspension_stays_when_rows_of_the_roll_that_showed_it_cannot_be_read() -> None:
+    events, findings, _ = after(
+        WHOLE,
+        export(
+            pupilonroll=table(ROLL, ADA),
+            pupilnolongeronroll=table(LEAVERS, GONE_BEN),
+            termlyexclusionsonroll=table(EXCLUDED, "t1,SCH1,1"),
+            termlyexclusionsoffroll=table(EXCLUDED_OFF),
+        ),
+    )
+
+    assert kinds(events) == {("school.pupil.left", "NEW"): 1}
+    assert "exclusions_kept" in findings
+
+
 def test_an_address_whose_table_did_not_come_is_not_corrected_away() -> None:
     home = table(ADDRESSES, "t1,SCH1,1,zz4 4zz,12,Fern Row,Eskmouth")
     with_home = export(pupilonroll=table(ROLL, ADA), addressesonroll=home)
