@@ -30,11 +30,12 @@ _Ending = TypeVar("_Ending", Connection, Status, Protection)
 _Changes = dict[str, Any]
 
 
-def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts:
+def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, excludes: bool = True) -> Facts:
     """Return the facts after one event; `version` is one higher and `at` is the instant of the child's line.
 
     The caller has put aside duplicates and what an agency may not take back. A retraction of an event that has not come yet
     cancels it: when its agency sends it, it changes nothing. A retraction never takes a protection away, only its lifting does.
+    `excludes`: whether whom it excludes hears nothing of what others say either.
     """
     header = event.header
     kind = policy.events.get(header.event_type)
@@ -44,11 +45,11 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy) -> Facts
     if header.event_id in facts.cancelled:
         return facts
     if kind is None:
-        return with_exclusions(facts, event, at)
+        return with_exclusions(facts, event, at) if excludes else facts
     if header.action is Action.UPDATE and header.supersedes:
         before, facts = facts, linked(undone(facts, header.supersedes), header.event_id, header.supersedes)
         facts = matters.kept(before, facts, event) if kind.opens_matter else facts
-    facts = with_exclusions(facts, event, at)
+    facts = with_exclusions(facts, event, at) if excludes else facts
     changes: _Changes = {}
     for change in (_person, _statuses, _connections, _told, _matter):
         changes.update(change(facts, event, at, kind))

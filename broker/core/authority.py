@@ -14,7 +14,7 @@ from broker.core.facts import Facts
 from broker.core.identifiers import EventId
 from broker.core.policy import Effect, EventKind, Policy, Question
 from broker.core.registers import Registers
-from broker.core.standing import answers_for, has_to_do, is_tied
+from broker.core.standing import answers_for, is_known_to, is_tied, serves_home
 
 # DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
 SET_BY: Mapping[str, frozenset[Sector]] = {
@@ -57,7 +57,7 @@ def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Regist
     never where the record keeps something back itself.
     """
     if takes_back(event):
-        return has_to_do(event.header, facts, registers) and not _keeps_something_back(facts, superseded_by(event))
+        return is_known_to(event.header, facts, registers) and not _keeps_something_back(facts, superseded_by(event))
     return keeps_back(event, policy) and (_sets(event, policy) == "protection" or is_tied(event.header, facts, registers))
 
 
@@ -75,8 +75,8 @@ def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, regi
     if kind.control not in ("protection", "finding") or control.get("state") in _ENDS:
         return ""
     if kind.control == "protection":
-        by_stranger = named in FORGOTTEN and not is_tied(event.header, facts, registers)
-        return "an agency that is nothing to the child would let nobody but its hub hear of it: ask it why" if by_stranger else ""
+        by_stranger = named in FORGOTTEN and not serves_home(event.header, facts, registers)
+        return "an agency of another area would let nobody but the child's hub hear of it: ask it why" if by_stranger else ""
     found = policy.findings.get(named)
     if found is None:
         return ""

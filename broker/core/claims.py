@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from broker.core.corrections import superseded_by
-from broker.core.event import Event, Sector
+from broker.core.event import Action, Event, Header, Sector
 from broker.core.facts import Agreement, Facts
 from broker.core.identifiers import AgencyId, EventId
 from broker.core.matters import is_open
@@ -17,6 +17,7 @@ from broker.core.roles import canonical, hub_of, organisation_of
 from broker.core.standing import answers_for, guards, is_tied
 
 HOME_AREA = "home_area"
+EXCLUSION = "control.exclusion"
 _SECTOR_OF: Mapping[str, Sector] = {
     "la": Sector.COUNCILS, "ods": Sector.HEALTH, "police": Sector.POLICE, "urn": Sector.SCHOOLS,
     "social_care": Sector.COUNCILS, "gp": Sector.HEALTH, "hospital": Sector.HEALTH, "school": Sector.SCHOOLS,
@@ -146,8 +147,28 @@ def _exclusion(event: Event, facts: Facts, kind: EventKind | None, registers: Re
     unknown = [one for one in header.excluded if one not in registers.recipients]
     if unknown:
         return f"`excluded` names {len(unknown)} whom the registers do not hold: ask its publisher whom it means"
-    if kind is None or not (kind.control or kind.connection):
-        return ""  # it tells of something that is not to wait; whom it means is nobody's to know (R11)
+    return "" if _is_told(header, kind) else _lasting_exclusion(header, facts, registers)
+
+
+def exclusion_apart(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> Event | None:
+    """Return what an alert says of whom it excludes as an event of its own, where a person has to see that first.
+
+    The alert itself is not to wait, and whom it excludes hears nothing of it. But by one alert nobody silences all later ones.
+    """
+    header = event.header
+    if not header.excluded or not _is_told(header, kind) or not _lasting_exclusion(header, facts, registers):
+        return None
+    name = EventId(f"{header.event_id}/excluded")
+    return Event(replace(header, event_id=name, event_type=EXCLUSION, action=Action.NEW, supersedes=None, attributes={}))
+
+
+def _is_told(header: Header, kind: EventKind | None) -> bool:
+    """Tell whether an event tells of something, rather than only changing what is known of the child."""
+    return header.event_type != EXCLUSION and (kind is None or not (kind.control or kind.connection))
+
+
+def _lasting_exclusion(header: Header, facts: Facts, registers: Registers) -> str:
+    """Return why a person has to see whom an event excludes before that holds for what others say of the child."""
     if not is_tied(header, facts, registers):
         return "an agency that is nothing to the child excludes somebody: ask it why"
     if hub_of(replace(header, excluded=()), facts, registers) and hub_of(header, facts, registers) is None:

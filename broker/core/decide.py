@@ -37,7 +37,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     """
     plan = plan_for(policy, event.header.event_type, at)
     if any(role.filled_by == "referrer" for role in plan.roles):
-        facts = meant(facts, event)
+        facts = meant(facts, event, registers)
     known = know(event, facts, at)
     question = _Question(plan, known, _blanket(plan, event, facts, at), facts.allowed)
     question.trust((*plan.roles, *_role(policy, HUB)), facts, registers)

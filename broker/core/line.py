@@ -10,6 +10,7 @@ from broker.core import corrections, ledger, questions
 from broker.core.apply import apply_event, claimed, noted
 from broker.core.authority import binds_the_line, protects, unfit
 from broker.core.betrayal import would_go, would_stay
+from broker.core.claims import exclusion_apart
 from broker.core.clocks import due_for, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
@@ -24,7 +25,7 @@ from broker.core.registers import Registers
 from broker.core.release import awaits_release, is_meant, released_no_more, releases
 from broker.core.roles import hub_of
 from broker.core.rules import Rules
-from broker.core.undoing import undone, with_link
+from broker.core.undoing import linked, undone, with_link
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
 from broker.errors import ChangedContentError, StaleVersionError
 
@@ -57,6 +58,7 @@ class Turn:
     unchanged: tuple[Sent, ...] = ()
     concerns: tuple[str, ...] = ()
     awaits: bool = False  # its originator may still release what stays back: it is kept for that
+    apart: Event | None = None  # what the event says that a person has to see first; the rest of it does not wait
     ended: tuple[DisclosureId, ...] = ()  # their clocks stop: taken back, replaced, or a receipt came
 
 
@@ -139,7 +141,9 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     """Apply and decide an event that nothing holds."""
     header = event.header
     was_cancelled = header.event_id in facts.cancelled
-    after = _overtaken(apply_event(facts, event, at, rules.policy), event)
+    apart = exclusion_apart(event, facts, rules.policy.events.get(header.event_type), rules.registers)
+    after = _overtaken(apply_event(facts, event, at, rules.policy, excludes=apart is None), event)
+    after = linked(after, apart.header.event_id, header.event_id) if apart else after  # taken back with what it was said in
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
     if corrections.takes_back(event):
@@ -149,7 +153,7 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
     turn = _correct(after, event, _and_let_go(facts, after, event, corrected, rules), rules, verdict)
-    return replace(turn, awaits=awaits_release(verdict, rules.policy))
+    return replace(turn, awaits=awaits_release(verdict, rules.policy), apart=apart)
 
 
 def _and_let_go(before: Facts, after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:

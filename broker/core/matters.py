@@ -10,6 +10,8 @@ from typing import Any
 from broker.core.event import Event
 from broker.core.facts import Facts
 from broker.core.identifiers import EventId
+from broker.core.registers import Registers
+from broker.core.standing import is_near
 
 _MOST = 16  # closed matters that are kept: who referred once hears also what is put right later
 
@@ -29,16 +31,20 @@ def is_open(facts: Facts) -> bool:
     return any(not facts.matters.get(one) for one in facts.referrers)
 
 
-def meant(facts: Facts, event: Event) -> Facts:
+def meant(facts: Facts, event: Event, registers: Registers) -> Facts:
     """Return the facts with the referrers of those matters only that an event speaks of.
 
     That is the one which it names in `concerns_event`, or opened itself; else, from a council that does not say which, all
-    that are open, and once none is, those that closed last.
+    that are open, and once none is, those that closed last. Of several, who is nothing to the child hears only if it was the
+    first: nobody refers a child to hear what comes of another's referral.
     """
     if not facts.referrers:
         return facts
-    spoken = _spoken_of(facts, event)
+    named, spoken = _spoken_of(facts, event)
     kept = {one: who for one, who in facts.referrers.items() if one in spoken}
+    first = next(iter(kept), None)
+    if not named:
+        kept = {one: who for one, who in kept.items() if one == first or is_near(who, facts, registers)}
     return facts if len(kept) == len(facts.referrers) else replace(facts, referrers=kept)
 
 
@@ -52,7 +58,8 @@ def opened(facts: Facts, event: Event, referrer: str) -> _Changes:
 
 def closed(facts: Facts, event: Event) -> _Changes:
     """Close what an event says the outcome of; what closed last stands last, and the oldest are forgotten."""
-    ends = [one for one in facts.referrers if one in _spoken_of(facts, event)]
+    _, spoken = _spoken_of(facts, event)
+    ends = [one for one in facts.referrers if one in spoken]
     if not ends:
         return {}
     still = {one: by for one, by in facts.matters.items() if one not in ends}
@@ -92,11 +99,12 @@ def joined(one: Facts, other: Facts) -> _Changes:
     }
 
 
-def _spoken_of(facts: Facts, event: Event) -> frozenset[str]:
+def _spoken_of(facts: Facts, event: Event) -> tuple[bool, frozenset[str]]:
+    """Return whether an event says which matter it means, and those that it means."""
     names: Iterable[str | None] = ((event.control or {}).get("concerns_event"), event.header.event_id)
     named = next((found for one in names if one and (found := matter_of(facts, one))), None)
     if named is not None:
-        return frozenset((named,))
+        return True, frozenset((named,))
     waiting = frozenset(one for one in facts.referrers if not facts.matters.get(one))
     last = next(reversed([by for by in facts.matters.values() if by]), None)
-    return waiting or frozenset(one for one in facts.referrers if facts.matters.get(one) == last)
+    return False, waiting or frozenset(one for one in facts.referrers if facts.matters.get(one) == last)

@@ -169,7 +169,9 @@ class EventKind:
     ends: tuple[str, ...] = ()
     connection: Literal["begins", "ends", "replaces"] | None = None
     relation: str | None = None
-    control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "retraction"] | None = None
+    control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "exclusion", "retraction"] | None = (
+        None
+    )
     for_others: bool = False
     registers_person: bool = False
     opens_matter: bool = False

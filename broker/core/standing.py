@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from broker.core.event import Header, Sector
 from broker.core.facts import Facts, Protection
-from broker.core.identifiers import RecipientId, RoleName
+from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.policy import Role
 from broker.core.registers import Registers
 from broker.core.roles import area_desks, desk_at, organisation_of, stand_in
@@ -21,20 +21,31 @@ def answers_for(header: Header, facts: Facts) -> bool:
 def is_tied(header: Header, facts: Facts, registers: Registers) -> bool:
     """Tell whether the publisher has to do with the child by what is known already, never by what this event itself says.
 
-    Of a child of whom nobody knows where it lives everybody may speak: there is no hub yet that could be asked.
+    To have spoken of the child is no tie: by one alert everybody would have one. Of a child of whom nobody knows where it lives
+    everybody may speak: there is no hub yet that could be asked.
     """
-    if facts.home_area is None or has_to_do(header, facts, registers):
-        return True
-    return organisation_of(header.producer) in {*facts.referrers.values(), *_heard(facts)}
+    return facts.home_area is None or is_known_to(header, facts, registers)
 
 
-def has_to_do(header: Header, facts: Facts, registers: Registers) -> bool:
+def is_known_to(header: Header, facts: Facts, registers: Registers) -> bool:
     """Tell whether it is known what the publisher has to do with the child: to have spoken of it before is not enough."""
+    return is_near(organisation_of(header.producer), facts, registers)
+
+
+def serves_home(header: Header, facts: Facts, registers: Registers) -> bool:
+    """Tell whether it is the child's council, or a force or health body of its area: no word of its own makes it so."""
     home = facts.home_area
-    agency = registers.agencies.get(header.producer)
-    if home is not None and header.sector in _SERVE_AN_AREA and agency is not None and agency.area == home:
+    if home is None or organisation_of(header.producer) == f"la:{home}":
         return True
-    return organisation_of(header.producer) in {f"la:{home}", *_involved(facts)}
+    agency = registers.agencies.get(header.producer)
+    return header.sector in _SERVE_AN_AREA and agency is not None and agency.area == home
+
+
+def is_near(organisation: str, facts: Facts, registers: Registers) -> bool:
+    """Tell whether an organisation has to do with the child now, or is its council, or a force or health body of its area."""
+    agency = registers.agencies.get(AgencyId(organisation.removeprefix("la:")))
+    of_area = agency is not None and agency.sector in _SERVE_AN_AREA and agency.area == facts.home_area
+    return of_area or organisation == f"la:{facts.home_area}" or organisation in _involved(facts)
 
 
 def guards(facts: Facts) -> frozenset[str]:
@@ -72,8 +83,3 @@ def _stood(other: Protection, new: Protection) -> bool:
 def _involved(facts: Facts) -> set[str]:
     ties = {one.organisation for one in facts.connections if one.until is None}
     return ties | {one.organisation for one in facts.statuses if one.until is None and one.organisation}
-
-
-def _heard(facts: Facts) -> set[str]:
-    """Whose word about the child was passed on before."""
-    return {organisation_of(one.producer) for one in facts.ledger if one.producer}  # type: ignore[arg-type] # agency ids

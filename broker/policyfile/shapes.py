@@ -122,7 +122,9 @@ class EventShape(_Shape):
     ends: Names = ()
     connection: Literal["begins", "ends", "replaces"] | None = None
     relation: Text | None = None
-    control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "retraction"] | None = None
+    control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "exclusion", "retraction"] | None = (
+        None
+    )
     for_others: bool = False
     registers_person: bool = False
     opens_matter: bool = False

@@ -215,6 +215,15 @@ def test_another_council_lets_nobody_but_the_hub_hear_of_a_child_only_when_the_h
     assert {HUB, DUTY} <= told(line, POLICE_PROTECTION)
 
 
+@pytest.mark.parametrize("first", [says(AWAY, "council.s47.started"), says(AWAY, "council.case.opened")], ids=["enquiry", "case"])
+def test_no_agency_gives_itself_the_standing_to_make_a_child_unseen(first: Event) -> None:
+    """An enquiry or a case of its own is its own word: that alone silences nobody."""
+    line = a_child(first, says(AWAY, "control.protection", {"kind": "identity_changed", "state": "set"}))
+
+    assert line.facts().protections == ()
+    assert ("HOLD", HUB) in questions(line)
+
+
 @pytest.mark.parametrize("kind", ["protected_person", "identity_changed"])
 def test_a_force_that_is_nothing_to_the_child_makes_nobody_unseen(kind: str) -> None:
     """DOMAIN 1.4: the null route silences every agency, so a stranger's word for it is a question."""

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from broker.core.event import Body, Sector
+from broker.core.event import Action, Body, Sector
 from broker.core.facts import Exclusion
 from broker.core.identifiers import AgencyId, RecipientId
 from broker.core.registers import Registers
+from tests.stream import test_claims as claims
 from tests.stream.lines import (
     CHILD,
     GP,
@@ -77,7 +78,10 @@ def test_a_first_speaker_whom_another_excludes_hears_no_outcome() -> None:
 
 
 def test_a_hub_that_a_later_event_excludes_hears_no_escalation_of_an_earlier_one() -> None:
-    line = ALine(a_policy(a_rule("school", "dsl", clock="1_working_day"))).take(on_roll(), an_event())
+    registers = some_registers(keys=map(its_key, ("police:42", HUB, SCHOOL)))
+    with_duty = {name: replace(area, out_of_hours=POLICE_DESK) for name, area in registers.areas.items()}
+    policy = a_policy(a_rule("school", "dsl", clock="1_working_day"))
+    line = ALine(policy, registers=replace(registers, areas=with_duty)).take(on_roll(), an_event())
     due = line.disclosures(SCHOOL)[0]["due_at"]
     line.take(an_event("e2", excluded=(HUB,)))
     line.ring(due)
@@ -125,3 +129,37 @@ def test_a_merged_record_brings_its_exclusions_along() -> None:
     line.take(an_event("e2"))
 
     assert (kinds(line, SCHOOL), kinds(line, GP)) == ([], ["ALERT"])
+
+
+def test_by_one_alert_nobody_silences_everybody_who_protects_the_child() -> None:
+    """What it tells does not wait; that nobody may hear what others say is for a person to see first."""
+    everybody = tuple(
+        RecipientId(one)
+        for one in (claims.HUB, "hub-alternate.home", claims.DUTY, claims.DSL, "dsl-alternate.school", claims.TEAM)
+    )
+    alert = claims.says(claims.OTHER_SCHOOL, claims.CONCERN, excluded=everybody)
+    line = claims.a_child(alert, claims.says(claims.FORCE, claims.POLICE_PROTECTION), claims.says(claims.FORCE, claims.NOTICE))
+
+    assert claims.told(line, claims.CONCERN) == set(), "of its own word it claims.says itself who hears"
+    assert {claims.HUB, claims.DUTY} <= claims.told(line, claims.POLICE_PROTECTION)
+    assert claims.DSL in claims.told(line, claims.NOTICE)
+    (asked,) = [one for one in line.reviews() if one["kind"] == "HOLD"]
+    assert (asked["for_recipient"], asked["event_type"]) == (claims.HUB, "control.exclusion")
+
+    line.resolve(asked, "LINK")
+    assert {one.recipient for one in line.facts().exclusions} == set(everybody), "a person may say that it holds"
+    line.take(claims.says(claims.OTHER_SCHOOL, claims.CONCERN, action=Action.RETRACT, supersedes=alert.header.event_id))
+    assert line.facts().exclusions == (), "until its agency takes back what it said"
+
+
+def test_who_knows_the_child_excludes_a_desk_for_what_others_say_too_as_long_as_somebody_at_the_hub_hears() -> None:
+    own = claims.a_child(
+        claims.says(claims.SCHOOL, claims.CONCERN, excluded=(RecipientId(claims.DSL),)), claims.says(claims.FORCE, claims.NOTICE)
+    )
+    all_of_the_hub = tuple(RecipientId(one) for one in (claims.HUB, "hub-alternate.home", claims.DUTY))
+    hub = claims.a_child(
+        claims.says(claims.SCHOOL, claims.CONCERN, excluded=all_of_the_hub), claims.says(claims.FORCE, claims.POLICE_PROTECTION)
+    )
+
+    assert claims.told(own, claims.NOTICE) == {"dsl-alternate.school"}
+    assert {claims.HUB, claims.DUTY} <= claims.told(hub, claims.POLICE_PROTECTION)

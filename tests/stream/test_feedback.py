@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.stream.lines import NOW, ALine
-from tests.stream.test_claims import CONCERN, DSL, FORCE, HOME, HUB, NOTICE, SCHOOL, TRUST, a_child, says
+from tests.stream.test_claims import CONCERN, DSL, FORCE, HOME, HUB, NOTICE, OTHER_SCHOOL, SCHOOL, TRUST, a_child, says
 
 INJURY, RECEIVED, OUTCOME = "health.injury.suspected", "council.referral.received", "council.referral.outcome"
 HOSPITAL = "hospital.trust"
@@ -102,6 +102,20 @@ def test_a_council_that_says_which_referral_is_heard_by_that_ones_referrer() -> 
         for each in (line, both)
     ]
     assert [one & {DSL, HOSPITAL} for one in told] == [{DSL}, {DSL, HOSPITAL}], "whoever waits hears what is not said of one"
+
+
+def test_nobody_refers_a_child_to_hear_what_comes_of_anothers_referral() -> None:
+    """An abuser at some other school could: it hears of its own referral, once that is named."""
+    stranger, decided = says(OTHER_SCHOOL, CONCERN), says(HOME, "council.referral.decided")
+    named = says(HOME, "council.referral.decided", {"concerns_event": stranger.header.event_id})
+    line = a_child(says(TRUST, INJURY), says(SCHOOL, CONCERN), stranger, decided)
+    told = {one["recipient"] for one in line.disclosures() if one["event_type"] == "council.referral.decided"}
+    assert {DSL, HOSPITAL} <= told
+    assert "dsl.other_school" not in told
+
+    line.take(named)
+    assert line.disclosures("dsl.other_school")[-1]["event_type"] == "council.referral.decided"
+    assert "dsl.other_school" in {one["recipient"] for one in a_child(stranger, decided).disclosures()}, "alone, it is meant"
 
 
 @pytest.mark.parametrize("kind", ["safe_address", "identity_changed"])

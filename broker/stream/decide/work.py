@@ -345,6 +345,10 @@ class Work:
                 kept = Question(kind=RELEASE, for_recipient="", about=cause.record_id, why="")
                 self.shelf = (*self.shelf, shelved(kept, cause, made.facts.at))
 
+        if turn.apart is not None and rules is not None:
+            apart = line.take_event(self.facts, turn.apart, rules, self.facts.at)
+            self._put(apart, replace(self._cause("event", turn.apart, codec.encode_event(turn.apart)), origin=None), rules)
+
     def _send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
         """Put a record into another child's line, with its headers; its position names this record."""
         place = Position(f"{self.record.topic}/{self.record.partition}", self.record.offset, len(self.outputs))
