@@ -23,6 +23,7 @@ from broker.core.rules import Rules
 REVIEW = "finding_review"
 FINDING_TYPE = "control.finding"
 _SOURCE = Source(system="safeguarding-broker", format="finding", format_version="1", native_digest="", location="")
+_DAY, _LAST = 24 * 3600 * 1000, 253_370_764_800_000  # the shortest that one is renewed for, and the last date that there is
 _GONE = "the finding was withdrawn or reviewed before"
 _WHY = "the review date of a finding has passed: does it still hold? Until you answer, what it keeps back stays back"
 
@@ -96,8 +97,8 @@ def event_of(finding: Finding, registers: Registers) -> Event:
 
 
 def _renewed(finding: Finding, at: Millis) -> Finding:
-    span = (finding.until or at) - finding.since
-    return replace(finding, lapsed=False, since=at, until=Millis(at + max(span, 1)))
+    span = max((finding.until or at) - finding.since, _DAY)
+    return replace(finding, lapsed=False, since=at, until=Millis(min(at + span, _LAST)))
 
 
 def _asked(finding: Finding, facts: Facts, registers: Registers) -> RecipientId:

@@ -97,9 +97,12 @@ def with_state(facts: Facts, disclosure_ids: Iterable[DisclosureId], state: str)
 
 
 def with_outcome(facts: Facts, disclosure_id: DisclosureId, outcome: EventId, at: Millis) -> Facts:
-    """Set what a recipient says came of a disclosure; what it said later, as it dates that itself, stands."""
+    """Set what a recipient says came of a disclosure; what it said later, as it dates that itself, stands.
+
+    A clock that is ahead counts as now: what is said tomorrow must still be able to put it right.
+    """
     lines = tuple(
-        replace(one, outcome=outcome, outcome_at=at)
+        replace(one, outcome=outcome, outcome_at=min(at, facts.at))
         if one.disclosure_id == disclosure_id and one.outcome != outcome and at >= one.outcome_at
         else one
         for one in facts.ledger

@@ -91,6 +91,14 @@ def test_an_outcome_that_comes_late_does_not_take_the_place_of_a_later_one() -> 
     assert heard(line, DSL) == [("OUTCOME", OUTCOME, "section_47")]
 
 
+def test_a_clock_that_is_ahead_does_not_keep_an_outcome_from_being_put_right() -> None:
+    line = a_child(says(SCHOOL, CONCERN))
+    hub = its(line, HUB, CONCERN)
+    line.receipt(hub, "OUTCOME", "assessment", said_at=NOW * 2).receipt(hub, "OUTCOME", "section_47", said_at=NOW + 3_600_000)
+
+    assert heard(line, DSL)[-1] == ("CORRECTION", OUTCOME, "section_47")
+
+
 def test_a_council_that_says_which_referral_is_heard_by_that_ones_referrer() -> None:
     concern, injury = says(SCHOOL, CONCERN), says(TRUST, INJURY)
     decided = says(HOME, "council.referral.decided", {"concerns_event": concern.header.event_id})
