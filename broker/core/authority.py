@@ -12,7 +12,8 @@ from broker.core.dates import instant_of
 from broker.core.event import Control, Event, Sector, ToldFamily
 from broker.core.facts import Facts
 from broker.core.identifiers import EventId
-from broker.core.policy import Effect, EventKind, Policy, Question
+from broker.core.matters import is_open
+from broker.core.policy import REFERRER, Effect, EventKind, Policy, Question
 from broker.core.registers import Registers
 from broker.core.standing import answers_for, is_known_to, is_tied, serves_home
 
@@ -41,7 +42,7 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
     if kind is None:
         return doubtful_claim(event, facts, kind, registers)
     claimed = doubtful_claim(event, facts, kind, registers) or _unfit_control(event, kind, policy)
-    return claimed or _unfounded(event, facts, kind, policy, registers)
+    return claimed or _unfounded(event, facts, kind, policy, registers) or _foreign_answer(event, facts, policy)
 
 
 def protects(event: Event, policy: Policy) -> bool:
@@ -85,6 +86,17 @@ def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, regi
     if found.home_confirms and not answers_for(event.header, facts):
         return f"`{found.name}` would keep every agency's alerts back: the child's own council says whether it counts"
     return ""
+
+
+def _foreign_answer(event: Event, facts: Facts, policy: Policy) -> str:
+    """Return why another council may not answer a referral: whoever referred would stand down on the word of somebody else."""
+    header = event.header
+    if header.sector is not Sector.COUNCILS or answers_for(header, facts) or not is_open(facts):
+        return ""
+    answers = (rule for rule in policy.rules if REFERRER in rule.to and header.event_type in rule.event_types)
+    if header.attributes.get("history") == "yes" or not any(answers):
+        return ""
+    return "only the council that answers for the child answers a referral: ask both"
 
 
 def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:

@@ -194,10 +194,14 @@ def test_an_exclusion_of_somebody_whom_the_registers_do_not_hold_is_a_question()
     assert DSL not in told(line, NOTICE)
 
 
-def test_only_the_childs_own_council_says_what_came_of_a_referral() -> None:
-    line = a_child(says(SCHOOL, CONCERN), says(AWAY, "council.referral.outcome"))
+@pytest.mark.parametrize("answer", ["received", "decided", "outcome"])
+def test_only_the_childs_own_council_says_what_came_of_a_referral(answer: str) -> None:
+    line = a_child(says(SCHOOL, CONCERN), says(AWAY, f"council.referral.{answer}"))
+    old = a_child(says(SCHOOL, CONCERN), says(AWAY, "council.referral.received", attributes={"history": "yes"}))
 
     assert ("HOLD", HUB) in questions(line)
+    assert DSL not in {one["recipient"] for one in line.disclosures()}, "it would stand down on another's word"
+    assert questions(old) == [], "a first census tells nobody"
     assert set(line.facts().matters.values()) == {""}, "the school still waits"
 
 
