@@ -52,7 +52,7 @@ def take_receipt(facts: Facts, line: Sent, said: Said, rules: Rules) -> Turn:
         return Turn(outcome=DUPLICATE, facts=facts, others=f"{said.recipient} had said this, or more, before", concerns=about)
     turn = Turn(outcome=APPLIED, facts=after, others=f"{said.recipient} says: {said.state}", concerns=about)
     matter = matters.matter_of(after, line.event_id)
-    if matter is None or line.state in {ledger.RETRACTED, ledger.REPLACED}:
+    if matter is None or line.kind in ledger.ABOUT_A_MESSAGE or line.state in {ledger.RETRACTED, ledger.REPLACED}:
         return turn
     if said.state == "outcome":
         return _outcome(turn, line, said, matter, rules)

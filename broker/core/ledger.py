@@ -14,7 +14,7 @@ STEPS = ("sent", "delivered", "read", "acted", "outcome")
 RETRACTED = "retracted"  # its recipient was told to stop using it
 REPLACED = "replaced"  # its recipient was sent a later view in its place
 _OVER = frozenset({RETRACTED, REPLACED})
-_ABOUT_A_MESSAGE = frozenset({"RETRACTION", "ESCALATION", "GAP"})  # nothing in these can be corrected later
+ABOUT_A_MESSAGE = frozenset({"RETRACTION", "ESCALATION", "GAP"})  # nothing in these can be corrected later
 
 
 def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
@@ -56,7 +56,7 @@ def standing(facts: Facts, event_id: EventId | None = None) -> tuple[Sent, ...]:
     root = root_of(facts, event_id) if event_id else None
     for one in facts.ledger:
         ours = root is None or root_of(facts, one.event_id, one.root) == root or one.event_id == event_id
-        if ours and one.state not in _OVER and one.kind not in _ABOUT_A_MESSAGE:
+        if ours and one.state not in _OVER and one.kind not in ABOUT_A_MESSAGE:
             found[one.disclosure_id] = one
     return tuple(found.values())
 

@@ -41,6 +41,19 @@ def test_a_school_that_reads_a_notice_acknowledges_nothing_to_the_force() -> Non
     assert heard(line, "police_desk.home") == []
 
 
+def test_who_heard_only_that_nobody_could_be_told_acknowledges_nothing_and_answers_nothing() -> None:
+    left = says(SCHOOL, "school.pupil.left", {"role": "school", "organisation": SCHOOL, "state": "ended"})
+    line = a_child(left)
+    line.ring(NOW + 400 * 24 * 3600 * 1000)
+    line.take(says(FORCE, NOTICE))
+    gap = its(line, HUB, NOTICE)
+    assert gap["kind"] == "GAP"
+
+    line.receipt(gap, "READ").receipt(gap, "OUTCOME", "no_further_action")
+    assert heard(line, "police_desk.home") == []
+    assert set(line.facts().matters.values()) == {""}
+
+
 def test_each_referral_is_a_matter_of_its_own_with_its_own_referrer() -> None:
     line = a_child(says(SCHOOL, CONCERN), says(TRUST, INJURY))
     line.receipt(its(line, HUB, INJURY), "OUTCOME", "section_47")
