@@ -131,6 +131,14 @@ def test_a_merged_record_brings_its_exclusions_along() -> None:
     assert (kinds(line, SCHOOL), kinds(line, GP)) == ([], ["ALERT"])
 
 
+def test_who_stands_in_at_the_hub_reads_whom_to_ask_about_a_protected_child() -> None:
+    excluding = claims.says(claims.HOME, "control.exclusion", excluded=(RecipientId(claims.HUB),))
+    line = claims.a_child(claims.SAFE, excluding, claims.says(claims.SCHOOL, claims.CONCERN))
+
+    assert claims.reads_school(line, "hub-alternate.home")
+    assert line.disclosures(claims.HUB) == []
+
+
 def test_by_one_alert_nobody_silences_everybody_who_protects_the_child() -> None:
     """What it tells does not wait; that nobody may hear what others say is for a person to see first."""
     everybody = tuple(
