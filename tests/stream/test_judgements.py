@@ -6,7 +6,7 @@ import pytest
 
 from broker.core.dates import instant_of
 from broker.core.event import Control, Event
-from broker.core.identifiers import KeyId
+from broker.core.identifiers import KeyId, RecipientId
 from broker.errors import NotPermittedError
 from broker.stream.decide.facts_record import request_from_bytes
 from broker.stream.decide.replay import findings_read
@@ -109,6 +109,17 @@ def test_whom_a_finding_keeps_something_from_is_never_asked_about_it(by_role: st
     line.ring(REVIEW_AT)
 
     assert asked(line) == [("ASK", who, "control.finding")]
+
+
+def test_who_is_excluded_after_it_was_asked_about_a_finding_is_asked_no_more() -> None:
+    """Nor is the hub, where the finding keeps something from it."""
+    line = a_line(found(keeps_from="hub"))
+    line.ring(REVIEW_AT)
+    line.take(says(HOME, "control.exclusion", excluded=(RecipientId(TEAM),)))
+
+    assert asked(line)[-1] == ("ASK", HOME, "control.finding")
+    with pytest.raises(NotPermittedError, match="was not asked"):
+        line.resolve(line.reviews()[0], "REJECT", by=TEAM)
 
 
 def test_a_finding_that_was_withdrawn_asks_nobody() -> None:

@@ -232,7 +232,10 @@ class Work:
         excluded = excluded_for(self.facts) - excluded_for(before)
         for one in [one for one in self.shelf if one.for_recipient in excluded]:
             event, cause = self._again("event", one)
-            question = questions.put_to_another(one.question(), event, self.facts, rules)
+            if one.is_about_finding:
+                question = judgements.put_to_another(one.question(), event, self.facts, rules.registers)
+            else:
+                question = questions.put_to_another(one.question(), event, self.facts, rules)
             again = replace(one, for_recipient=question.for_recipient)
             self.shelf = tuple(again if other is one else other for other in self.shelf)
             self.outputs.append(Enforcer(self.secrets).review(question, self.facts, cause))
