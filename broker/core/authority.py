@@ -42,7 +42,7 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
     if kind is None:
         return doubtful_claim(event, facts, kind, registers)
     claimed = doubtful_claim(event, facts, kind, registers) or _unfit_control(event, kind, policy)
-    return claimed or _unfounded(event, facts, kind, policy, registers) or _foreign_answer(event, facts, policy)
+    return claimed or _unfounded(event, facts, kind, policy, registers) or _foreign_answer(event, facts, policy, registers)
 
 
 def protects(event: Event, policy: Policy) -> bool:
@@ -83,15 +83,15 @@ def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, regi
         return ""
     if not is_tied(event.header, facts, registers):
         return "an agency that is nothing to the child judges it: ask it why"
-    if found.home_confirms and not answers_for(event.header, facts):
+    if found.home_confirms and not answers_for(event.header, facts, registers):
         return f"`{found.name}` would keep every agency's alerts back: the child's own council says whether it counts"
     return ""
 
 
-def _foreign_answer(event: Event, facts: Facts, policy: Policy) -> str:
+def _foreign_answer(event: Event, facts: Facts, policy: Policy, registers: Registers) -> str:
     """Return why another council may not answer a referral: whoever referred would stand down on the word of somebody else."""
     header = event.header
-    if header.sector is not Sector.COUNCILS or answers_for(header, facts) or not is_open(facts):
+    if header.sector is not Sector.COUNCILS or answers_for(header, facts, registers) or not is_open(facts):
         return ""
     answers = (rule for rule in policy.rules if REFERRER in rule.to and header.event_type in rule.event_types)
     if header.attributes.get("history") == "yes" or not any(answers):

@@ -14,7 +14,7 @@ from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
 from broker.core.roles import canonical, hub_of, organisation_of
-from broker.core.standing import answers_for, guards, is_tied
+from broker.core.standing import answers_for, guards, homes, is_tied
 
 HOME_AREA = "home_area"
 EXCLUSION = "control.exclusion"
@@ -34,13 +34,16 @@ def doubtful_claim(event: Event, facts: Facts, kind: EventKind | None, registers
 def asked_about(event: Event, facts: Facts, registers: Registers) -> str:
     """Return who is asked about an event that waits: the hub, else the publisher, never nobody.
 
-    Whom an agency that is nothing to the child would exclude is asked all the same: its word does not count yet. Where nobody
-    knows where the child lives, it is the hub of the agency whose record an event would change, never one that the event names.
+    Whom an agency that is nothing to the child would exclude is asked all the same: its word does not count yet. Where no
+    council said yet that the child is its own, it is the hub of the agency whose record an event would change, or of those who
+    know the child; never one that the event names.
     """
     header = event.header
     spoke = facts.voices.get(superseded_by(event) or EventId(""), header.producer)
     if facts.home_area is None and spoke != header.producer:
         header = replace(header, producer=AgencyId(spoke), area=None)
+    elif facts.home_area is None and not is_tied(header, facts, registers):
+        header = replace(header, area=min(homes(facts, registers)))
     unbound = header if is_tied(header, facts, registers) else replace(header, excluded=())
     return hub_of(header, facts, registers) or hub_of(unbound, facts, registers) or event.header.producer
 
@@ -53,15 +56,18 @@ def own_home(event: Event, kind: EventKind) -> str | None:
     return header.producer if itself and control.get("role") == HOME_AREA else None
 
 
-def _home(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
-    """One council answers for a child until another has taken over (R26)."""
+def _home(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """One council answers for a child until another has taken over (R26); the first is one of where the child is known."""
     if (event.control or {}).get("role") != HOME_AREA:
         return ""
     claimed = own_home(event, kind)
     if claimed is None:
         return "`home_area` is for a council to say of itself where it registers the child: ask it"
-    if facts.home_area in {None, claimed}:
+    near = homes(facts, registers)
+    if not near or claimed in near:
         return ""
+    if facts.home_area is None:
+        return "a council of another area than those who know the child says that it is its own: ask there whether it moved"
     return "another council answers for this child until it agrees to the transfer (R26): ask both"
 
 
@@ -93,19 +99,19 @@ def _fits(organisation: str, relation: str, registers: Registers) -> bool:
     return bool(value) and sector is not None and sector is _SECTOR_OF.get(relation, sector)
 
 
-def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape
+def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
     """A case of its own would let another council hear where a protected child is (R10)."""
     begins = bool(kind.begins) or (kind.connection == "begins" and kind.relation == "social_care")
     hidden = any(one.until is None for one in facts.protections)
     if not begins or not hidden or event.header.sector is not Sector.COUNCILS:
         return ""
-    if answers_for(event.header, facts) or organisation_of(event.header.producer) in guards(facts):
+    if answers_for(event.header, facts, registers) or organisation_of(event.header.producer) in guards(facts):
         return ""
     return "another council begins work with a protected child: its own council says whether it may hear of the child"
 
 
-def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
-    if not kind.closes_matter or not is_open(facts) or answers_for(event.header, facts):
+def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    if not kind.closes_matter or not is_open(facts) or answers_for(event.header, facts, registers):
         return ""
     return "only the council that answers for the child says what came of a referral: ask both"
 

@@ -87,6 +87,8 @@ def _shown(event: Event, facts: Facts, asked: str, rules: Rules, also: Collectio
     """
     if asked == event.header.producer:
         return event
+    if asked in event.header.excluded:  # by an agency that is nothing to the child: it counts for what is shown already
+        return None
     hears = heard_by(event, facts, asked, rules.policy, rules.registers)
     if hears is None:
         return None

@@ -13,18 +13,29 @@ from broker.core.roles import area_desks, desk_at, organisation_of, stand_in
 _SERVE_AN_AREA = frozenset({Sector.POLICE, Sector.HEALTH})
 
 
-def answers_for(header: Header, facts: Facts) -> bool:
-    """Tell whether the publisher is the council that answers for the child; where none does yet, every council may be."""
-    return header.sector is Sector.COUNCILS and facts.home_area in {None, header.producer}
+def homes(facts: Facts, registers: Registers) -> frozenset[str]:
+    """Return the areas that may be the child's own: its home; where no council said so yet, where those are who know it.
+
+    None while nobody has to do with the child: then everybody may speak of it, as there is no hub yet that could be asked.
+    """
+    if facts.home_area is not None:
+        return frozenset((facts.home_area,))
+    known = (registers.agencies.get(AgencyId(one.removeprefix("la:"))) for one in _involved(facts))
+    return frozenset(one.area for one in known if one is not None)
+
+
+def answers_for(header: Header, facts: Facts, registers: Registers) -> bool:
+    """Tell whether the publisher is the council that answers for the child; where none does yet, it may be one of its areas."""
+    near = homes(facts, registers)
+    return header.sector is Sector.COUNCILS and (not near or header.producer in near)
 
 
 def is_tied(header: Header, facts: Facts, registers: Registers) -> bool:
     """Tell whether the publisher has to do with the child by what is known already, never by what this event itself says.
 
-    To have spoken of the child is no tie: by one alert everybody would have one. Of a child of whom nobody knows where it lives
-    everybody may speak: there is no hub yet that could be asked.
+    To have spoken of the child is no tie: by one alert everybody would have one.
     """
-    return facts.home_area is None or is_known_to(header, facts, registers)
+    return not homes(facts, registers) or is_known_to(header, facts, registers)
 
 
 def is_known_to(header: Header, facts: Facts, registers: Registers) -> bool:
@@ -34,18 +45,13 @@ def is_known_to(header: Header, facts: Facts, registers: Registers) -> bool:
 
 def serves_home(header: Header, facts: Facts, registers: Registers) -> bool:
     """Tell whether it is the child's council, or a force or health body of its area: no word of its own makes it so."""
-    home = facts.home_area
-    if home is None or organisation_of(header.producer) == f"la:{home}":
-        return True
-    agency = registers.agencies.get(header.producer)
-    return header.sector in _SERVE_AN_AREA and agency is not None and agency.area == home
+    near = homes(facts, registers)
+    return not near or _is_of(organisation_of(header.producer), near, registers)
 
 
 def is_near(organisation: str, facts: Facts, registers: Registers) -> bool:
     """Tell whether an organisation has to do with the child now, or is its council, or a force or health body of its area."""
-    agency = registers.agencies.get(AgencyId(organisation.removeprefix("la:")))
-    of_area = agency is not None and agency.sector in _SERVE_AN_AREA and agency.area == facts.home_area
-    return of_area or organisation == f"la:{facts.home_area}" or organisation in _involved(facts)
+    return organisation in _involved(facts) or _is_of(organisation, homes(facts, registers), registers)
 
 
 def guards(facts: Facts) -> frozenset[str]:
@@ -73,6 +79,13 @@ def trusted(
         ]
         found[role.name] = frozenset(told for one in desks if (told := stand_in(one, excluded, registers)))
     return found
+
+
+def _is_of(organisation: str, areas: frozenset[str], registers: Registers) -> bool:
+    """Tell whether it is the council of one of some areas, or a force or health body there."""
+    agency = registers.agencies.get(AgencyId(organisation.removeprefix("la:")))
+    serves = agency is not None and agency.sector in _SERVE_AN_AREA and agency.area in areas
+    return serves or organisation.removeprefix("la:") in areas
 
 
 def _stood(other: Protection, new: Protection) -> bool:

@@ -67,6 +67,12 @@ def a_child(*events: Event) -> ALine:
     return line.take(home, says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), *events)
 
 
+def a_pupil(*events: Event) -> ALine:
+    """A child of whom no council said yet that it is its own: only its school knows it."""
+    policy, registers = england()
+    return ALine(policy, registers=registers).take(says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), *events)
+
+
 def told(line: ALine, event_type: str) -> set[str]:
     return {one["recipient"] for one in line.disclosures() if one["event_type"] == event_type}
 
@@ -96,6 +102,55 @@ def test_no_other_council_makes_itself_one_that_hears_of_a_protected_child(claim
     assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
     assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
     assert HUB in told(line, CONCERN), "the child's own hub hears of it all the same"
+
+
+DETRIMENT: Control = {
+    "kind": "detriment", "state": "made", "by_role": "social_worker", "reason": "it says so", "until": "2027-01-01",
+    "recipients": [HUB, DUTY],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        says(AWAY, "council.person.registered", tie("home_area", f"la:{AWAY}")),
+        says(AWAY, "council.case.opened"),
+        says(AWAY, "control.finding", DETRIMENT),
+        says("police:2", "control.protection", {"kind": "protected_person", "state": "set"}, area=AWAY),
+    ],
+    ids=["home", "case", "detriment", "unseen"],
+)
+def test_of_a_child_that_no_council_registered_those_speak_who_are_of_where_it_is_known(claim: Event) -> None:
+    """Most children are known to a school or a hospital only: that makes none of them anybody's to take over or to silence."""
+    line = a_pupil(says(FORCE, "control.protection", {"kind": "safe_address", "state": "set"}), claim)
+    line.take(says(SCHOOL, CONCERN), says(FORCE, "police.missing.reported"))
+
+    assert ("HOLD", HUB) in questions(line)
+    assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
+    if claim.header.event_type != "control.protection":  # what may protect the child is decided first
+        assert HUB in told(line, CONCERN)
+        assert HUB in told(line, "police.missing.reported")
+
+
+def test_a_council_of_where_a_child_is_known_makes_it_its_own() -> None:
+    line = a_pupil(says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}")))
+
+    assert line.facts().home_area == HOME
+    assert questions(line) == []
+
+
+def test_whom_an_event_excludes_is_asked_without_seeing_it_where_nobody_else_is_there() -> None:
+    """R11: asking tells. The hub learns that a council has to be asked, and nothing of the child or of a place."""
+    hidden = says(
+        AWAY,
+        "control.protection",
+        {"kind": "safe_address", "state": "set"},
+        excluded=tuple(one for one in england()[1].recipients if one.endswith(".home")),
+    )
+    line = a_child(hidden)
+
+    [asked] = line.reviews()
+    assert (asked["kind"], asked["for_recipient"], asked["sealed_event"]) == ("HOLD", HUB, None)
 
 
 CASE_AT_AWAY = says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}"))

@@ -1,12 +1,13 @@
 """While a question holds a child's line: what protects the child acts at once, and what is known to be wrong never goes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from broker.core.event import Body, Event, Sector
 from broker.core.identifiers import AgencyId
-from tests.stream.lines import SCHOOL, ALine, a_protection, a_retraction, an_event, an_update, on_roll
+from tests.stream.lines import SCHOOL, ALine, a_protection, a_retraction, an_event, an_update, on_roll, some_registers
 
 LATER = Body(concern={"grade": "low"}, location={"postcode": "ZZ1 1ZZ"})
 
@@ -115,7 +116,7 @@ def test_what_its_publisher_takes_back_waits_no_more_though_nothing_holds_the_li
     assert states(line) == {"claim": "WITHDRAWN"}
 
 
-STRANGER = {"producer": AgencyId("ods:A1"), "sector": Sector.HEALTH}
+STRANGER: dict[str, Any] = {"producer": AgencyId("ods:A1"), "sector": Sector.HEALTH}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,10 @@ def test_another_agencys_word_against_a_record_holds_the_line_only_where_it_may_
     who: dict[str, Any], of: str, holds: bool
 ) -> None:
     """Whoever has a key could else keep every alert about a child from everybody, by taking back what is not its own."""
-    line = ALine().take(on_roll(), a_protection(), an_event("told"), a_retraction(of, **who), an_event("after"))
+    registers = some_registers()
+    away = replace(registers.agencies[STRANGER["producer"]], area="E10000099")
+    line = ALine(registers=replace(registers, agencies={**registers.agencies, away.id: away}))
+    line.take(on_roll(), a_protection(), an_event("told"), a_retraction(of, **who), an_event("after"))
 
     assert bool(line.facts().holds) is holds
     assert line.audits()[-1]["outcome"] == ("IN_REVIEW" if holds else "DECIDED")
