@@ -3,7 +3,7 @@
 What is not, is no dead letter: it may have been meant to protect a child, so a person looks at it before the line goes on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from broker.core.betrayal import FORGOTTEN, PROTECTS
 from broker.core.claims import doubtful_claim
@@ -15,6 +15,7 @@ from broker.core.identifiers import EventId
 from broker.core.matters import is_open
 from broker.core.policy import REFERRER, Effect, EventKind, Policy, Question
 from broker.core.registers import Registers
+from broker.core.roles import area_of
 from broker.core.standing import answers_for, is_known_to, is_tied, serves_home
 
 # DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
@@ -85,7 +86,17 @@ def _unfounded(event: Event, facts: Facts, kind: EventKind, policy: Policy, regi
         return "an agency that is nothing to the child judges it: ask it why"
     if found.home_confirms and not answers_for(event.header, facts, registers):
         return f"`{found.name}` would keep every agency's alerts back: the child's own council says whether it counts"
+    if found.names_recipients and _leaves_nobody(control.get("recipients") or (), event, facts, registers):
+        return "it would keep alerts from everybody at the child's own hub: somebody there has to hear what a statute says"
     return ""
+
+
+def _leaves_nobody(named: Collection[str], event: Event, facts: Facts, registers: Registers) -> bool:
+    """Tell whether a finding names the hub and the duty team of the child's area, by their names or their roles."""
+    area = area_of(event.header, facts, registers)
+    names = (area.hub, area.out_of_hours) if area else ()
+    desks = [registers.recipients[one] for one in names if one is not None and one in registers.recipients]
+    return bool(desks) and all(one.id in named or not one.roles.isdisjoint(named) for one in desks)
 
 
 def _foreign_answer(event: Event, facts: Facts, policy: Policy, registers: Registers) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from broker.core.corrections import superseded_by
 from broker.core.event import Action, Event, Header, Sector
 from broker.core.facts import Agreement, Facts
-from broker.core.identifiers import AgencyId, EventId
+from broker.core.identifiers import AgencyId, EventId, RecipientId
 from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
@@ -45,7 +45,14 @@ def asked_about(event: Event, facts: Facts, registers: Registers) -> str:
     elif facts.home_area is None and not is_tied(header, facts, registers):
         header = replace(header, area=min(homes(facts, registers)))
     unbound = header if is_tied(header, facts, registers) else replace(header, excluded=())
+    header = replace(header, excluded=(*header.excluded, *_named(event)))
     return hub_of(header, facts, registers) or hub_of(unbound, facts, registers) or event.header.producer
+
+
+def _named(event: Event) -> tuple[RecipientId, ...]:
+    """Return whom a finding would keep alerts from: somebody else is asked about it, where anybody else is there."""
+    named = (event.control or {}).get("recipients") or ()
+    return tuple(RecipientId(one) for one in named) if (event.control or {}).get("by_role") else ()
 
 
 def own_home(event: Event, kind: EventKind) -> str | None:

@@ -43,14 +43,20 @@ def hub_of(header: Header, facts: Facts, registers: Registers) -> RecipientId | 
 
     The hub of its area; when that is in conflict its alternate, else the area's duty team, or nobody.
     """
-    area = registers.areas.get(home_of(header, facts.home_area or header.area, registers) or "")
-    if area is None and facts.home_area is None:
-        area = registers.areas.get(home_of(header, None, registers) or "")  # it names one that nobody knows
+    area = area_of(header, facts, registers)
     if area is None:
         return None
     excluded = excluded_here(header, facts)
     asked = (stand_in(one, excluded, registers) for one in (area.hub, area.out_of_hours) if one)
     return next((one for one in asked if one is not None), None)
+
+
+def area_of(header: Header, facts: Facts, registers: Registers) -> Area | None:
+    """Return the area that answers for a child; where no council said so yet, the one that an event names, or its publisher's."""
+    area = registers.areas.get(home_of(header, facts.home_area or header.area, registers) or "")
+    if area is None and facts.home_area is None:
+        return registers.areas.get(home_of(header, None, registers) or "")  # it names one that nobody knows
+    return area
 
 
 def canonical(organisation: str) -> str:

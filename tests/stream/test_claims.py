@@ -105,9 +105,12 @@ def test_no_other_council_makes_itself_one_that_hears_of_a_protected_child(claim
 
 
 DETRIMENT: Control = {
-    "kind": "detriment", "state": "made", "by_role": "social_worker", "reason": "it says so", "until": "2027-01-01",
-    "recipients": [HUB, DUTY],
-}  # fmt: skip
+    "kind": "detriment",
+    "state": "made",
+    "reason": "known",
+    "until": "2027-06-01",
+    "recipients": ["hub", "duty_team"],
+}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ DETRIMENT: Control = {
     [
         says(AWAY, "council.person.registered", tie("home_area", f"la:{AWAY}")),
         says(AWAY, "council.case.opened"),
-        says(AWAY, "control.finding", DETRIMENT),
+        says(AWAY, "control.finding", {**DETRIMENT, "by_role": "social_worker"}),
         says("police:2", "control.protection", {"kind": "protected_person", "state": "set"}, area=AWAY),
     ],
     ids=["home", "case", "detriment", "unseen"],
@@ -125,11 +128,24 @@ def test_of_a_child_that_no_council_registered_those_speak_who_are_of_where_it_i
     line = a_pupil(says(FORCE, "control.protection", {"kind": "safe_address", "state": "set"}), claim)
     line.take(says(SCHOOL, CONCERN), says(FORCE, "police.missing.reported"))
 
-    assert ("HOLD", HUB) in questions(line)
+    assert {kind for kind, who in questions(line) if who in {HUB, "hub-alternate.home"}} >= {"HOLD"}
     assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
     if claim.header.event_type != "control.protection":  # what may protect the child is decided first
         assert HUB in told(line, CONCERN)
         assert HUB in told(line, "police.missing.reported")
+
+
+@pytest.mark.parametrize("named", [(HUB, DUTY), ("hub", "duty_team"), (HUB, "duty_team", DSL)])
+def test_no_finding_leaves_nobody_to_hear_before_somebody_else_has_looked(named: tuple[str, ...]) -> None:
+    """R3: the council may employ the abuser. What a statute says must reach somebody who acts."""
+    judged: Control = {**DETRIMENT, "by_role": "social_worker"}
+    line = a_child(says(HOME, "control.finding", {**judged, "recipients": list(named)}), says(SCHOOL, CONCERN))
+    some = a_child(says(HOME, "control.finding", {**judged, "recipients": [HUB]}), says(FORCE, POLICE_PROTECTION))
+
+    assert line.facts().findings == ()
+    assert "HOLD" in {kind for kind, _ in questions(line)}
+    assert {kind for kind, _ in questions(some)} <= {"ASK"}
+    assert told(some, POLICE_PROTECTION) & {HUB, DUTY} == {DUTY}
 
 
 def test_a_council_of_where_a_child_is_known_makes_it_its_own() -> None:
@@ -359,15 +375,6 @@ def test_a_wish_that_nobody_can_have_takes_no_wish_away(said: dict[str, str]) ->
     assert {HUB, DUTY} <= told(line, POLICE_PROTECTION), "it keeps nothing back, so nothing waits for it"
 
 
-DETRIMENT: Control = {
-    "kind": "detriment",
-    "state": "made",
-    "reason": "known",
-    "until": "2027-06-01",
-    "recipients": ["hub", "duty_team"],
-}
-
-
 @pytest.mark.parametrize(
     ("kind", "no", "yes"),
     [("control.consent", TRUST, OTHER_SCHOOL), ("control.service_agreement", HOME, FORCE)],
@@ -430,7 +437,7 @@ def test_no_finding_of_detriment_silences_a_statutory_alert(by: str, by_role: st
 
 
 def test_the_childs_own_council_makes_a_finding_of_detriment() -> None:
-    line = a_child(says(HOME, "control.finding", {**DETRIMENT, "by_role": "social_worker"}))
+    line = a_child(says(HOME, "control.finding", {**DETRIMENT, "by_role": "social_worker", "recipients": [DSL]}))
 
     assert [one.kind for one in line.facts().findings] == ["detriment"]
 
