@@ -14,7 +14,7 @@ from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
 from broker.core.roles import canonical, hub_of, organisation_of
-from broker.core.standing import answers_for, guards, homes, is_tied
+from broker.core.standing import answers_for, guards, homes, is_near, is_tied
 
 HOME_AREA = "home_area"
 EXCLUSION = "control.exclusion"
@@ -107,14 +107,27 @@ def _fits(organisation: str, relation: str, registers: Registers) -> bool:
 
 
 def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
-    """A case of its own would let another council hear where a protected child is (R10)."""
+    """A case of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may."""
     begins = bool(kind.begins) or (kind.connection == "begins" and kind.relation == "social_care")
+    if not begins or event.header.sector is not Sector.COUNCILS or answers_for(event.header, facts, registers):
+        return ""
+    if organisation_of(event.header.producer) in guards(facts):
+        return ""
+    return "another council begins work with the child: its own council says whether it may hear of it"
+
+
+def _new_place(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """Whoever is a protected child's school or practice hears of it (R10): an abuser may work at any of them.
+
+    Where the child has left its last one, the next may not wait: what a statute says must reach it.
+    """
+    named = canonical((event.control or {}).get("organisation") or "") or organisation_of(event.header.producer)
+    begins = kind.connection in ("begins", "replaces") and (event.control or {}).get("state") != "ended"
     hidden = any(one.until is None for one in facts.protections)
-    if not begins or not hidden or event.header.sector is not Sector.COUNCILS:
+    has_one = any(one.relation == kind.relation and one.until is None for one in facts.connections)
+    if not begins or not hidden or not has_one or is_near(named, facts, registers) or named in guards(facts):
         return ""
-    if answers_for(event.header, facts, registers) or organisation_of(event.header.producer) in guards(facts):
-        return ""
-    return "another council begins work with a protected child: its own council says whether it may hear of the child"
+    return f"a second {kind.relation} takes up a protected child: its own council says whether it may hear of the child"
 
 
 def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
@@ -190,5 +203,5 @@ def _lasting_exclusion(header: Header, facts: Facts, registers: Registers) -> st
 
 
 _CHECKS: tuple[Callable[[Event, Facts, EventKind, Registers], str], ...] = (
-    _exclusion, _home, _tie, _second_council, _matter, _agreement,
+    _exclusion, _home, _tie, _second_council, _new_place, _matter, _agreement,
 )  # fmt: skip

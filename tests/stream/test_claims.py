@@ -173,6 +173,14 @@ CASE_AT_AWAY = says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}"
 TEAM_AT_AWAY = "social_worker.away"
 
 
+def with_a_case_at_away(*later: Event) -> ALine:
+    """A child on whom another council works too, as its own council's hub said it may."""
+    line = a_child(CASE_AT_AWAY)
+    [asked] = line.reviews()
+    line.resolve(asked)
+    return line.take(*later)
+
+
 def reads_school(line: ALine, recipient: str) -> bool:
     """Whether a recipient reads which school the child goes to, in anything that it was told."""
     return any(SCHOOL in repr(one) for one in line.disclosures(recipient))
@@ -185,7 +193,7 @@ def reads_school(line: ALine, recipient: str) -> bool:
 )
 def test_a_former_council_reads_nothing_that_betrays_where_a_protected_child_went(by_away: tuple[Event, ...]) -> None:
     """R10: an abuser at the council that the child fled from has a team that is in the case and in the protection's words."""
-    line = a_child(CASE_AT_AWAY, SAFE, *by_away, says(SCHOOL, "school.suspension"), says(SCHOOL, CONCERN))
+    line = with_a_case_at_away(SAFE, *by_away, says(SCHOOL, "school.suspension"), says(SCHOOL, CONCERN))
 
     assert TEAM_AT_AWAY in told(line, "school.suspension"), "its case is open, so it hears what happened"
     assert not reads_school(line, TEAM_AT_AWAY)
@@ -195,7 +203,7 @@ def test_a_former_council_reads_nothing_that_betrays_where_a_protected_child_wen
 def test_the_childs_own_team_reads_whom_to_ask_and_so_does_the_council_that_first_protected_it() -> None:
     own_case = says(HOME, "council.case.opened", tie("social_care", f"la:{HOME}"))
     line = a_child(own_case, SAFE, says(SCHOOL, "school.suspension"))
-    refuge = a_child(CASE_AT_AWAY, says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}), SAFE)
+    refuge = with_a_case_at_away(says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}), SAFE)
     refuge.take(says(SCHOOL, "school.suspension"))
 
     assert reads_school(line, TEAM)
@@ -203,11 +211,33 @@ def test_the_childs_own_team_reads_whom_to_ask_and_so_does_the_council_that_firs
 
 
 def test_a_former_council_is_told_to_forget_what_it_holds_of_where_a_child_is_when_the_child_is_protected() -> None:
-    line = a_child(CASE_AT_AWAY, says(HOME, "council.case.opened"), says(SCHOOL, "school.suspension"), SAFE)
+    line = with_a_case_at_away(says(HOME, "council.case.opened"), says(SCHOOL, "school.suspension"), SAFE)
 
     forgets = {one["recipient"]: " ".join(one["because"]) for one in line.disclosures() if one["replaces"]}
     assert "who said it" in forgets[TEAM_AT_AWAY]
     assert "who said it" not in forgets.get(TEAM, "")
+
+
+def test_no_other_council_takes_up_a_child_before_the_childs_own_said_that_it_may() -> None:
+    """R26: flight comes before the protection is entered."""
+    line = a_child(CASE_AT_AWAY, says(FORCE, "police.missing.reported"), says(SCHOOL, CONCERN))
+
+    assert questions(line)[0] == ("HOLD", HUB)
+    assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
+    assert HUB in told(line, "police.missing.reported")
+
+
+def test_no_second_school_takes_up_a_protected_child_before_its_hub_has_looked() -> None:
+    """R10: an abuser may work at any school. One that comes after the last has let go is told what a statute says."""
+    roll = says(OTHER_SCHOOL, "school.pupil.registered", tie("school", OTHER_SCHOOL))
+    second = a_child(SAFE, roll, says(FORCE, NOTICE))
+    next_one = a_child(SAFE, says(SCHOOL, "school.pupil.left", tie("school", SCHOOL, "ended")), roll, says(FORCE, NOTICE))
+    unprotected = a_child(roll, says(FORCE, NOTICE))
+
+    assert ("HOLD", HUB) in questions(second)
+    assert told(second, NOTICE) & {DSL, "dsl.other_school"} == {DSL}
+    assert "dsl.other_school" in told(next_one, NOTICE)
+    assert "dsl.other_school" in told(unprotected, NOTICE)
 
 
 @pytest.mark.parametrize(
