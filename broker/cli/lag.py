@@ -48,7 +48,8 @@ def lag(settings: Settings, *, watch: bool, seconds: float, every: bool, as_json
     """Show how far behind each stage is, in seconds and in words.
 
     Seconds are exact: the age of the next record to be read. Status follows Burrow's rules.
-    Exit codes: 0 all is well or catching up; 1 slow or a feed is silent; 4 somebody must help (stuck, stopped, records lost).
+    Exit codes: 0 all is well or catching up; 1 slow or a feed is silent; 4 somebody must help (stuck, stopped, records lost);
+    2 the log is another than the workers of this place know.
 
     Example: broker lag --watch
     """

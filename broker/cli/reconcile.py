@@ -30,7 +30,7 @@ def reconcile(settings: Settings, *, every: bool, quick: bool, as_json: bool) ->
     """Prove that nothing vanished: accepted = decided + applied + duplicate + in review + dead-lettered + in flight.
 
     Reads the log's headers, per partition and offset range, and names the offset of anything that does not add up.
-    Ends with exit code 1 when it does not balance.
+    Ends with exit code 1 when it does not balance, and with 2 when the log is another than the workers of this place know.
 
     Example: broker reconcile --json
     """

@@ -34,7 +34,7 @@ from broker.log import Entry, log
 from broker.stream.client_options import faust_credentials
 from broker.stream.clients import Writer, kafka_errors, open_producer
 from broker.stream.engine.chunk import Place
-from broker.stream.engine.kafka_identity import compare_identity, read_identity
+from broker.stream.engine.kafka_identity import recognise_kafka
 from broker.stream.engine.line import Hold, Line, Surroundings
 from broker.stream.engine.progress import Chunk
 from broker.stream.engine.state_log import StateFollower
@@ -215,10 +215,9 @@ class _Round:
                 await self._leave(stop)
 
     async def _recognise_kafka(self) -> None:
-        identity = await read_identity(self._settings.kafka)
+        topics = {topic for stage in self._stages for topic in (*stage.inputs, *stage.state_topics)}
+        identity = await recognise_kafka(self._settings.kafka, topics, self._settings.data)
         if identity is not None:
-            topics = {topic for stage in self._stages for topic in (*stage.inputs, *stage.state_topics)}
-            compare_identity(identity, topics, self._settings.data)
             missing = sorted(topics - identity.topics.keys())
             if missing:
                 raise KafkaUnavailableError(f"topics `{'`, `'.join(missing)}` are not there yet: run `broker topics apply`")

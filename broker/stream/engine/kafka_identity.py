@@ -122,26 +122,43 @@ async def read_identity(kafka: Kafka) -> KafkaIdentity | None:
     return KafkaIdentity(answer.cluster_id, ids)
 
 
+async def recognise_kafka(kafka: Kafka, used: Collection[str], folder: Path) -> KafkaIdentity | None:
+    """Ask Kafka for its ids and compare them as `compare_identity` does; None when it does not tell them."""
+    found = await read_identity(kafka)
+    if found is not None:
+        compare_identity(found, used, folder)
+    return found
+
+
 def compare_identity(found: KafkaIdentity, used: Collection[str], folder: Path) -> None:
     """Compare with what was found before, and remember it; `used` are the topics that matter here.
 
     Raises DataLossError when this is another Kafka, or a topic is gone or was made anew; SettingsError when the folder
     cannot be used.
     """
+    known = check_identity(found, used, folder)
+    topics = {**(known.topics if known else {}), **{topic: found.topics[topic] for topic in used if topic in found.topics}}
+    here = KafkaIdentity(found.cluster, topics)
+    if here != known:
+        _write(folder / _FILE, here)
+
+
+def check_identity(found: KafkaIdentity, used: Collection[str], folder: Path) -> KafkaIdentity | None:
+    """Compare with what was kept in a folder, and return that; None where nothing was. Changes nothing, raises the same."""
     file = folder / _FILE
     known = _read(file)
+    if known is None:
+        return None
     meant = f"if that is meant, and what was decided before may be forgotten, remove `{file}`"
-    if known is not None:
-        if known.cluster != found.cluster:
-            raise DataLossError(
-                f"Kafka has cluster id `{found.cluster}`, here it was `{known.cluster}`: another Kafka, or empty: {meant}"
-            )
-        for topic, number in known.topics.items():
-            if topic in used and found.topics.get(topic) != number:
-                what = "was made anew" if topic in found.topics else "is gone"
-                raise DataLossError(f"topic `{topic}` {what}: its records are lost: {meant}")
-    topics = {**(known.topics if known else {}), **{topic: found.topics[topic] for topic in used if topic in found.topics}}
-    _write(file, KafkaIdentity(found.cluster, topics))
+    if known.cluster != found.cluster:
+        raise DataLossError(
+            f"Kafka has cluster id `{found.cluster}`, here it was `{known.cluster}`: another Kafka, or empty: {meant}"
+        )
+    for topic, number in known.topics.items():
+        if topic in used and found.topics.get(topic) != number:
+            what = "was made anew" if topic in found.topics else "is gone"
+            raise DataLossError(f"topic `{topic}` {what}: its records are lost: {meant}")
+    return known
 
 
 def _read(file: Path) -> KafkaIdentity | None:

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from broker.audit.local_file import is_damaged
 from broker.core.identifiers import Digest
-from broker.errors import BrokerError, StopError
+from broker.errors import BrokerError, DataLossError, StopError
 from broker.lag.evaluation import Status
 from broker.lag.report import Report
 from broker.lag.words import clocks, sentences
@@ -22,7 +22,6 @@ from broker.stream.access_admin import GUARD_IT, look_at_access
 from broker.stream.access_lists import declare
 from broker.stream.clients import open_consumer, open_producer
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes
-from broker.stream.engine.kafka_identity import read_identity
 from broker.stream.releases.book import Kind, ReleaseBook
 from broker.stream.releases.follow import Releases
 from broker.stream.topic_admin import compare
@@ -32,6 +31,7 @@ from broker.stream.watching.log_reader import open_log
 from broker.stream.watching.noted import read_noted, with_noted
 from broker.stream.watching.places import places_of
 from broker.stream.watching.reconcile_reader import BOOKS_FILE
+from broker.stream.watching.same_kafka import same_kafka
 from broker.stream.watching.watch import open_watch
 
 PROBE = "sb_doctor"  # header of the empty record by which Kafka's clock is read; readers of dead letters pass it by
@@ -114,7 +114,11 @@ def _keys(settings: Settings) -> Finding:
 
 async def _kafka(settings: Settings) -> Finding:
     try:
-        identity = await read_identity(settings.kafka)
+        identity = await same_kafka(settings)
+    except DataLossError as error:
+        return Finding(
+            "kafka", State.ILL, str(error), "see whether `kafka` in the settings is right, and what became of its disk"
+        )
     except BrokerError as error:
         return Finding("kafka", State.ILL, str(error), "start it, or mend `kafka` in the settings")
     if identity is None:

@@ -22,11 +22,11 @@ from broker.errors import RejectError
 from broker.settings import Settings
 from broker.stream.clients import open_admin
 from broker.stream.engine.chunk import OFFSET, PARTITION, TOPIC
-from broker.stream.engine.kafka_identity import read_identity
 from broker.stream.topics import AUDIT, CANDIDATES, DEAD_LETTERS, EVENTS, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.group_view import view_group
 from broker.stream.watching.log_reader import LogReader, open_log
 from broker.stream.watching.places import places_from
+from broker.stream.watching.same_kafka import same_kafka
 
 Progress = Callable[[str, int, int], None]  # topic, records read of it, and in all
 Offsets = Mapping[TopicPartition, int]
@@ -108,8 +108,11 @@ class Reconciler:
 async def open_reconciler(
     settings: Settings, file: Path | None = None, progress: Progress = _silently
 ) -> AsyncIterator[Reconciler]:
-    """Open the books in a file, or new ones that are gone afterwards, and what follows the log into them."""
-    identity = await read_identity(settings.kafka)
+    """Open the books in a file, or new ones that are gone afterwards, and what follows the log into them.
+
+    Raises DataLossError when the log is another than this place knows: it would balance, for nothing is in it.
+    """
+    identity = await same_kafka(settings)
     topics = "/".join(str(identity.topics.get(topic)) for topic in _TOPICS) if identity else ""
     books = Books(file, f"{identity.cluster}/{topics}" if identity else f"embedded/{settings.kafka}")
     try:
@@ -120,7 +123,7 @@ async def open_reconciler(
 
 
 async def reconcile(settings: Settings, progress: Progress) -> list[Balance]:
-    """Draw the balance of every partition of the events topics from the log alone; raises KafkaUnavailableError."""
+    """Draw the balance of every partition of the events topics from the log alone; raises as `open_reconciler` does."""
     async with open_reconciler(settings, None, progress) as reconciler:
         return await reconciler.balance()
 

@@ -13,6 +13,7 @@ from broker.settings import Settings
 from broker.stream.clients import open_admin, open_consumer
 from broker.stream.watching.lag_plan import plan_of
 from broker.stream.watching.lag_reader import LagReader
+from broker.stream.watching.same_kafka import same_kafka
 from broker.stream.watching.work_follower import WorkFollower
 
 _PAUSE_S = 1.0
@@ -22,11 +23,13 @@ _PAUSE_S = 1.0
 class Watch:
     """Everything that is needed to say how things stand, held open."""
 
+    settings: Settings
     reader: LagReader
     follower: WorkFollower
 
     async def look(self) -> Report:
-        """Return how things stand now; raises KafkaUnavailableError."""
+        """Return how things stand now; raises KafkaUnavailableError, or DataLossError when the log is another than it was."""
+        await same_kafka(self.settings)
         lag, work = await asyncio.gather(self.reader.look(), self.follower.catch_up())
         return with_work(lag, work)
 
@@ -54,7 +57,7 @@ async def open_watch(settings: Settings, tally: Tally | None = None) -> AsyncIte
         open_consumer(settings.kafka) as work_consumer,
     ):
         follower = WorkFollower(admin, work_consumer, settings.group, tally=tally or Tally())
-        yield Watch(LagReader(plan_of(settings), lag_consumer, admin), follower)
+        yield Watch(settings, LagReader(plan_of(settings), lag_consumer, admin), follower)
 
 
 def with_work(report: Report, work: OpenWork) -> Report:
