@@ -28,6 +28,7 @@ from broker.errors import InputError, NotFoundError, RetryError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
+from broker.stream.engine.kafka_identity import recognise_kafka
 from broker.stream.publish import Publisher, check_size
 from broker.stream.releases.registers import released
 from broker.stream.topics import EVENTS
@@ -162,6 +163,7 @@ class _Inbox:
 
     async def _work(self, *, once: bool) -> None:
         connector = self._registration.make()
+        await recognise_kafka(self._settings.kafka, [EVENTS[connector.sector]], self._settings.data)
         book = await released(self._settings.kafka, say_refused)
         agency = find_agency(book.newest().agencies, self._agency_id)
         self._words = words_of_book(book)

@@ -25,6 +25,7 @@ from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
+from broker.stream.engine.kafka_identity import recognise_kafka
 from broker.stream.publish import Publisher, signed_record
 from broker.stream.releases.registers import released
 from broker.stream.standing import agency_here
@@ -78,8 +79,13 @@ def _shipped(agency: str) -> InForce:
 
 
 async def _in_force(settings: Settings, signer: Signer) -> InForce:
-    """Return what the events will meet; raises NotFoundError or KeysError when everything would be refused."""
-    book, known = await released(settings.kafka, say_refused), _shipped(signer.holder)
+    """Return what the events will meet; raises NotFoundError or KeysError when everything would be refused.
+
+    Raises DataLossError when Kafka is not the one that was published to from here before.
+    """
+    known = _shipped(signer.holder)
+    await recognise_kafka(settings.kafka, [EVENTS[known.sector]] if known.sector else [], settings.data)
+    book = await released(settings.kafka, say_refused)
     if book.latest("policy"):
         known = replace(known, events=book.newest_policy().events)
     if not book.latest("registers"):

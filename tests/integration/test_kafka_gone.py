@@ -99,3 +99,11 @@ def test_the_doctor_says_so_and_looks_no_further(gone: Area) -> None:
     assert said.returncode == 4
     assert "another Kafka, or empty" in said.stdout
     assert "not fit to work: see to kafka" in said.stdout
+
+
+def test_who_publishes_hears_so_before_anything_is_sent(gone: Area) -> None:
+    """A connector would publish what is new since its last file to a Kafka that never had that one."""
+    said = [broker(gone, *words) for words in _sending(gone)]
+
+    assert [one.returncode for one in said] == [2, 2]
+    assert all("another Kafka, or empty" in one.stderr for one in said)
