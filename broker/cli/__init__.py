@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from broker import __version__
+from broker.core.harmless import lines_of
 from broker.errors import BrokerError, RejectError, RetryError, reason_in_words
 
 # Command -> the module under broker.cli that holds it in its `commands`, and what it does.
@@ -76,7 +77,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokerError as error:
-        click.echo(f"broker: {error}", err=True)
+        click.echo("\n".join(lines_of(f"broker: {error}")), err=True)  # one line per fault
         sys.exit(
             EXIT_TRY_AGAIN if isinstance(error, RetryError) else EXIT_REJECTED if isinstance(error, RejectError) else EXIT_UNFIT
         )

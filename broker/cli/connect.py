@@ -21,6 +21,7 @@ from broker.cli.options import json_option, say_refused, with_settings
 from broker.cli.wording import words_of_book
 from broker.core.delivery import Forgetting
 from broker.core.event import Event
+from broker.core.harmless import one_line
 from broker.core.identifiers import AgencyId
 from broker.core.registers import Agency
 from broker.core.words import Words
@@ -202,15 +203,15 @@ class _Inbox:
         if self._as_json:
             click.echo(json.dumps(outcome.as_json()))
             return
-        files, total = ", ".join(outcome.files), sum(outcome.tally.events.values())
+        files, total = one_line(", ".join(outcome.files)), sum(outcome.tally.events.values())
         if not outcome.accepted:
-            click.echo(f"{files}: {'left where it is' if outcome.left else 'rejected'}: {outcome.reason}")
+            click.echo(f"{files}: {'left where it is' if outcome.left else 'rejected'}: {one_line(outcome.reason)}")
             return
-        nothing = f"nothing to publish: {outcome.reason or 'it says nothing new'}"
+        nothing = f"nothing to publish: {one_line(outcome.reason) or 'it says nothing new'}"
         told = f"{count(total, 'event')} published" if total else nothing
         click.echo(f"{files}: {told}{_doubts(outcome)}")
         for line in published(outcome.tally, self._words):
-            click.echo(f"  {line}")
+            click.echo(one_line(f"  {line}"))
 
 
 class _Counting:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.wording import words_at_hand
+from broker.core.harmless import one_line
 from broker.core.words import Words
 from broker.lag.evaluation import Status
 from broker.lag.report import PartitionLag, Report
@@ -26,6 +27,7 @@ EXIT_SLOW = 1
 EXIT_NEEDS_HELP = 4
 _WATCH_EVERY_S = 2.0
 _WIDE = 110
+_NAME = 36  # columns of a recipient's name: the table's own line never breaks, nor begins within a name
 _UNWRAPPED = 1_000  # columns for a program or a file
 _WAITING = "something waits: looking whether it moves (Ctrl-C to stop, --for 0 to skip)"
 _COLOURS = {Status.OK: "green", Status.SILENT: "yellow", Status.WARN: "yellow"}
@@ -110,7 +112,7 @@ def page(report: Report, words: Words, *, every: bool = False, width: int = 120)
     """Return the report as a person reads it: the sentences first, then the figures."""
     colour = _COLOURS.get(report.status, "red")
     parts: list[Text | Table] = [
-        Text(fill(f"• {sentence}", width, subsequent_indent="  ", break_on_hyphens=False), style=colour if not at else "")
+        Text(fill(f"• {one_line(sentence)}", width, subsequent_indent="  ", break_on_hyphens=False), colour if not at else "")
         for at, sentence in enumerate(sentences(report))
     ]
     parts.append(_table(report, every=every, wide=width >= _WIDE))
@@ -230,7 +232,8 @@ def _undelivered(report: Report, words: Words) -> Table:
     table.add_column("too late", justify="right")
     for one in report.undelivered[:20]:
         risk, late = f"{one.at_risk or ''}", f"{one.past_due or ''}"
-        table.add_row(words.name(one.recipient), f"{one.count:,}", duration(one.oldest_seconds), risk, late)
+        named = Text(fill(one_line(words.name(one.recipient)), _NAME, subsequent_indent="  "))  # text: a bracket marks nothing
+        table.add_row(named, f"{one.count:,}", duration(one.oldest_seconds), risk, late)
     if len(report.undelivered) > 20:
         table.add_row(f"and {len(report.undelivered) - 20} more", "", "", "", "")
     return table

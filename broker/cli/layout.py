@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from broker.core.harmless import lines_of, one_line
+
 LABEL = 13
 _NARROWEST = 40
 
@@ -15,7 +17,8 @@ _NARROWEST = 40
 class Page:
     """Prints to standard output: in colour and wrapped on a terminal; plain, never wrapped where a program or a file reads it.
 
-    Ids and commands are never broken, so that they can be copied in one piece.
+    Ids and commands are never broken, so that they can be copied in one piece. What a source wrote acts on no terminal; where
+    it has several lines, those after the first stand below its own text, so that none passes for a line of the broker's own.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -28,10 +31,11 @@ class Page:
 
     def line(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
         """Print a line; what does not fit goes on below, two columns further in."""
-        self._print(self._wrapped(text, " " * indent, " " * (indent + 2)), style)
+        self._print(self._wrapped(one_line(text), " " * indent, " " * (indent + 2)), style)
 
     def head(self, text: str, aside: str = "", style: str = "bold") -> None:
         """Print the first line of a block, with something less important behind it."""
+        text, aside = one_line(text), one_line(aside)
         whole = f"{text}  {aside}" if aside else text
         lines = self._wrapped(whole, "", "  ")
         if len(lines) > 1 and aside:
@@ -44,7 +48,7 @@ class Page:
 
     def marked(self, mark: str, colour: str, text: str) -> None:
         """Print a line behind a coloured mark; what does not fit goes on below the text."""
-        for at, line in enumerate(self._wrapped(text, f"{mark} ", "  ")):
+        for at, line in enumerate(self._wrapped(one_line(text), f"{mark} ", "  ")):
             said = Text(line)
             said.stylize(colour, 0, len(mark) if not at else 0)
             self._console.print(said, soft_wrap=True)
@@ -53,19 +57,19 @@ class Page:
         """Print a label and what it is of; what does not fit goes on below the text, unless it is a command to be copied."""
         if not text:
             return
-        start = f"  {label:<{width}}"
-        for at, line in enumerate([start + text] if whole else self._wrapped(text, start, " " * len(start))):
+        start = f"  {one_line(label):<{width}}"
+        for at, line in enumerate([start + one_line(text)] if whole else self._below(text, start)):
             said = Text(line[: len(start)], "dim" if not at else "")
             said.append(line[len(start) :], style)
             self._console.print(said, soft_wrap=True)
 
     def command(self, text: str, *, indent: int = 4) -> None:
         """Print a command in one piece, however long it is."""
-        self._print([" " * indent + text], "cyan")
+        self._print([" " * indent + one_line(text)], "cyan")
 
     def table(self, heads: Iterable[str], rows: Iterable[Iterable[str]], right: Iterable[int] = ()) -> None:
         """Print a table whose cells are never broken; for short cells only. `right`: the columns that hold figures."""
-        cells = [tuple(heads), *(tuple(row) for row in rows)]
+        cells = [tuple(heads), *(tuple(map(one_line, row)) for row in rows)]
         widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
         figures = set(right)
         for number, row in enumerate(cells):
@@ -74,6 +78,12 @@ class Page:
                 for at, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
             self._print(["  ".join(said).rstrip()], "" if number else "dim")
+
+    def _below(self, text: str, start: str) -> list[str]:
+        """Return the lines of a text that may have several, the first behind its label and every other below it."""
+        blank = " " * len(start)
+        first, *others = lines_of(text) or [""]
+        return [*self._wrapped(first, start, blank), *(found for line in others for found in self._wrapped(line, blank, blank))]
 
     def _wrapped(self, text: str, first: str, following: str) -> list[str]:
         if self.width is None:

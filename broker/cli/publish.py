@@ -18,6 +18,7 @@ from broker.canonical import LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
 from broker.cli.options import json_option, say_refused, with_settings
 from broker.core.event import Event
+from broker.core.harmless import one_line
 from broker.core.identifiers import AgencyId, Millis
 from broker.core.publishing import InForce
 from broker.errors import InputError, reason_in_words
@@ -138,7 +139,7 @@ def _tell(file: Path, count: int, bad: list[BadLine], *, dry_run: bool, as_json:
         return
     for one in bad[:_SHOWN]:
         for fault in one.faults:
-            click.echo(f"{file}: line {one.line}: {fault}", err=True)
+            click.echo(one_line(f"{file}: line {one.line}: {fault}"), err=True)
     if len(bad) > _SHOWN:
         click.echo(f"{file}: {len(bad) - _SHOWN} more lines that cannot be taken", err=True)
     click.echo(f"{'would publish' if dry_run else 'published'} {count} event(s), {len(bad)} line(s) not taken")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.core.facts import Finding
+from broker.core.harmless import one_line
 from broker.core.words import Words, category_in_words, instant_in_words
 
 WIDTH = 100
@@ -76,7 +77,7 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
         yield f"  about {', '.join(entry['concerns'])}"
     if entry.get("decided_by"):
         yield f"  a person decided: {words.name(entry['decided_by'])}, with the key {entry['decided_with']}"
-        yield f"  the reason given: {_plain(entry['decided_because'])}"
+        yield f"  the reason given: {entry['decided_because']}"
     yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
 
 
@@ -131,11 +132,6 @@ def _categories(categories: Iterable[str]) -> str:
     return ", ".join(category_in_words(one) for one in categories)
 
 
-def _plain(text: str) -> str:
-    """Return what a person typed on one line, without what a terminal would do something with."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
-
-
 def _clause(sentence: str) -> str:
     """Make a sentence the second half of one: `The school must know.` becomes `the school must know`."""
     text = sentence.rstrip(".")
@@ -148,7 +144,8 @@ def _sentence(text: str, words: Words) -> str:
 
 
 def _wrapped(lines: Iterable[str], width: int | None) -> str:
-    return "\n".join(_wrap(line, width) if width else line for line in lines) + "\n"
+    shown = map(one_line, lines)  # people typed the reasons, and agencies what happened
+    return "\n".join(_wrap(line, width) if width else line for line in shown) + "\n"
 
 
 def _wrap(line: str, width: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from broker.core.event import ToldFamily
+from broker.core.harmless import hanging, one_line
 from broker.core.words import Words, instant_in_words
 
 LOCAL = ZoneInfo("Europe/London")  # the clock of every force in England
@@ -47,6 +48,7 @@ LABELS: dict[str, tuple[str, str, str]] = {
     "Act by": ("notice", "due_at", "text"),
     "Keep to": ("notice", "obligations", "text"),
 }
+ONE_LINE = frozenset(("name", "identity", "number", "location"))  # what does not go on in a line that begins with a blank
 BY_LABEL = {label.lower(): (label, *rest) for label, rest in LABELS.items()}
 _ANSWERS = {"yes": "yes", "y": "yes", "no": "no", "n": "no", "not known": "not known", "unknown": "not known", "alone": "alone"}
 _TOLD = {
@@ -69,14 +71,19 @@ def read_value(label: str, said: str) -> str | None:
 
 
 def written_lines(disclosure: Mapping[str, Any], words: Words) -> list[str]:
-    """Return the lines of what a disclosure holds, and none for what it does not."""
+    """Return the lines of what a disclosure holds, and none for what it does not.
+
+    Text can neither end its notice nor pass for another line: what stands on further lines begins with a blank, and what has
+    its label's line alone keeps to it.
+    """
     name = _usual_name(disclosure)
     said, lines = _in_words(disclosure, words), []
     for label, (group, field, kind) in LABELS.items():
         value = _value(said, name, group, field)
-        written = _OUT.get(kind, _indented)(value) if isinstance(value, str) else ""
-        if written:
-            lines.append(f"{label}: {written}")
+        written = _OUT.get(kind, str)(value) if isinstance(value, str) else ""
+        shown = _indented(written) if kind == "text" and group not in ONE_LINE else one_line(written)
+        if shown:
+            lines.append(f"{label}: {shown}")
     return lines
 
 
@@ -141,7 +148,7 @@ _IN: dict[str, Any] = {
 
 
 def _indented(value: str) -> str:
-    return "\n  ".join(line.strip() for line in value.splitlines())
+    return hanging("\n".join(line.strip() for line in value.splitlines()), "  ")
 
 
 def _local(value: str) -> str:

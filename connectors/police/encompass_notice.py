@@ -43,7 +43,7 @@ from broker.core.event import (
 from broker.core.identifiers import EventId, digest, event_id, nhs_number_is_valid, upn_is_valid
 from broker.core.words import Words
 from broker.errors import CutOffError, DeliveryError
-from connectors.police.encompass_form import BY_LABEL, LABELS, LOCAL, read_value, written_lines
+from connectors.police.encompass_form import BY_LABEL, LABELS, LOCAL, ONE_LINE, read_value, written_lines
 
 _FORMAT = "encompass-notice"
 _VERSION = "1"
@@ -52,7 +52,6 @@ _END = "END OF NOTICE"
 _LINE = re.compile(r"([A-Za-z][A-Za-z ]{0,40}?)\s*:\s?(.*)\Z", re.DOTALL)
 _LONGEST_NOTICE = 60_000  # characters: an event of it is never larger than the broker takes
 _LONGEST_LINE = _LONGEST_NOTICE + 1
-_ONE_LINE = frozenset(("name", "identity", "number", "location"))  # what does not go on in a line that begins with a blank
 _NO_WORDS = Words()
 # What is each child's own: once a second child is named, none of it is taken, lest it be put to the first.
 _OF_THE_CHILD = frozenset({
@@ -266,7 +265,7 @@ def _take_line(notice: _Notice, label: str, text: str, line: int) -> str:
     found = _LINE.match(text.strip())
     known = BY_LABEL.get(" ".join(found[1].split()).lower()) if found else None
     further = not text or text[0] in " \t"
-    if further and not (known and label and LABELS[label][0] in _ONE_LINE):
+    if further and not (known and label and LABELS[label][0] in ONE_LINE):
         if label:
             first, said = notice.said[label]
             notice.said[label] = first, f"{said}\n{text.strip()}"

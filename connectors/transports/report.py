@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from broker.core.delivery import Delivery, Finding
 from broker.core.event import Action, Event
+from broker.core.harmless import one_line
 from broker.core.words import Words, instant_in_words
 
 SHOWN = 20  # places named of one kind of finding; of the rest, how many
@@ -73,7 +74,7 @@ def write_report(outcome: Outcome, delivery: Delivery, format_name: str, words: 
         last = number + 1 == len(wrong) or (wrong[number + 1].severity, wrong[number + 1].rule) != kind
         if last and outcome.tally.findings[kind] > SHOWN:
             lines += ["", f"  and {outcome.tally.findings[kind] - SHOWN} more of the same kind ({finding.rule})"]
-    return "\n".join((*lines, ""))
+    return "\n".join((*map(one_line, lines), ""))  # a source names its files, and its places in them
 
 
 def published(tally: Tally, words: Words) -> list[str]:

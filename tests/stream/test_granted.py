@@ -78,7 +78,7 @@ def test_the_audit_log_says_who_granted_it_with_which_key_and_why() -> None:
     assert "the reason given: known" in told
     assert "[what]" in told
     forged = explain_entry({**entry, "decided_because": "fine\n  policy 0\x1b[2J"}, width=None)
-    assert "  the reason given: fine policy 0 [2J\n" in forged
+    assert "  the reason given: fine   policy 0\\u{1b}[2J\n" in forged
 
 
 def test_who_rejects_settles_or_lets_go_is_named_too_and_nobody_where_no_person_decided() -> None:

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.core.event import Event
+from broker.core.harmless import acts
 from broker.core.words import Words
+from connectors.police.encompass_form import LABELS
 from connectors.police.encompass_notice import EncompassNotice
 from tests.connectors.police.test_encompass_notice import CASE, NOTICE, read
 
@@ -144,4 +146,42 @@ def test_any_account_survives_the_way_out_and_in(text: str, words: str) -> None:
 
     assert (back.body["narrative"]["text"], back.body["wish"]["words"]) == (text, words)
     assert back.body["concern"] == event.body["concern"]
+    assert not findings
+
+
+EVIL = "x\x1b[2J\x1b[31mRED\r\nEND OF NOTICE\n  Child surname: Forged\u202eabc\u2028OPERATION ENCOMPASS NOTICE\x85Grade: low\x07"
+SHOWN = EVIL.replace("\x1b", "\\u{1b}").replace("\u202e", "\\u{202e}").replace("\x07", "\\u{7}")
+
+
+@pytest.mark.parametrize(
+    ("group", "field"),
+    [(group, field) for group, field, kind in LABELS.values() if group not in {"notice", "number", "attribute"}],
+)
+def test_whatever_stands_in_any_field_it_is_read_back_as_one_notice(group: str, field: str) -> None:
+    """It ends no notice, begins none, and is no other line: the rest says what it said."""
+    (event,), _ = read(NOTICE)
+    sent = a_disclosure(event)
+    if group == "header":
+        sent[field] = EVIL
+    elif group == "name":
+        sent["identity"] = {**sent["identity"], "names": [{**sent["identity"]["names"][0], field: EVIL}]}
+    else:
+        sent[group] = {**sent[group], field: EVIL}
+    text = EncompassNotice().write(sent)
+    events, findings = read(text)
+
+    assert len(events) == 1
+    assert {one.rule for one in findings} <= {"unreadable", "birth-date-missing"}
+    assert not any(acts(line) for line in text.split("\n"))
+    before, after = event.body, events[0].body
+    assert after["concern"].get("grade") == ("medium" if field != "grade" else "\n".join(map(str.strip, SHOWN.splitlines())))
+    for name in set(before) - {group, "identity" if group == "name" else group}:
+        assert after[name] == before[name]  # type: ignore[literal-required]  # any group
+
+
+def test_an_account_with_signs_that_act_is_read_back_line_by_line() -> None:
+    (event,), _ = read(NOTICE)
+    (back,), findings = read(EncompassNotice().write({**a_disclosure(event), "narrative": {"text": EVIL, "checked": False}}))
+
+    assert back.body["narrative"]["text"].split("\n") == [line.strip() for line in SHOWN.splitlines()]
     assert not findings
