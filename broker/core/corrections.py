@@ -81,7 +81,8 @@ def no_longer_held(facts: Facts, event: Event, policy: Policy, registers: Regist
 
 def cancelled(facts: Facts, by: EventId, passed: Collection[EventId] = ()) -> Corrected:
     """Return the retractions of what stands although its agency took a version of it back, or passed over it with a later one."""
-    lines = tuple(one for one in ledger.standing(facts) if one.event_id in passed or _is_cancelled(facts, one))
+    held = ledger.standing(facts)
+    lines = tuple(one for one in held if one.event_id in passed or is_cancelled(facts, one.event_id, one.producer, one.root))
     return Corrected(tuple(recall.stop(one, by) for one in lines), tuple(one.disclosure_id for one in lines))
 
 
@@ -194,8 +195,8 @@ def _said(held: Sent, left: frozenset[Category] | None, cuts: frozenset[Cut], by
     return Corrected((recall.trim(held, left, cuts, cause),), replaced=(held.disclosure_id,))
 
 
-def _is_cancelled(facts: Facts, held: Sent) -> bool:
-    """Tell whether its agency took back any version of the event that it is about."""
-    root = ledger.root_of(facts, held.event_id, held.root)
-    versions = (one for one in facts.cancelled if one == held.event_id or ledger.root_of(facts, one) == root)
-    return any(facts.voices.get(one, held.producer) == held.producer for one in versions)
+def is_cancelled(facts: Facts, event_id: EventId, producer: str, noted: EventId | None = None) -> bool:
+    """Tell whether its agency took back any version of an event; `noted` is the first one, where that is written down."""
+    root = ledger.root_of(facts, event_id, noted)
+    versions = (one for one in facts.cancelled if one == event_id or ledger.root_of(facts, one) == root)
+    return any(facts.voices.get(one, producer) == producer for one in versions)

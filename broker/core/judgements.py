@@ -4,7 +4,6 @@ Until somebody answers it is in question: what it keeps back stays back. Why it 
 with it in the facts, and so in every audit entry that read them.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -74,14 +73,6 @@ def put_to_another(question: Question, event: Event, facts: Facts, registers: Re
     found = next((one for one in facts.findings if one.event_id == event.header.event_id), None)
     asked = _asked(found, facts, registers) if found else RecipientId(event.header.producer)
     return replace(question, for_recipient=asked)
-
-
-def put_off(facts: Facts, waiting: Iterable[Event]) -> Facts:
-    """Return facts in which findings whose questions wait have not lapsed yet: who takes them over asks again."""
-    names = {event.header.event_id for event in waiting}
-    if not names:
-        return facts
-    return replace(facts, findings=tuple(replace(one, lapsed=False) if one.event_id in names else one for one in facts.findings))
 
 
 def event_of(finding: Finding, registers: Registers) -> Event:

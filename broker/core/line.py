@@ -25,7 +25,7 @@ from broker.core.registers import Registers
 from broker.core.release import awaits_release, is_meant, released_no_more, releases
 from broker.core.roles import hub_of
 from broker.core.rules import Rules
-from broker.core.undoing import linked, undone, with_link
+from broker.core.undoing import linked, unclaimed, undone, with_link
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
 from broker.errors import ChangedContentError, StaleVersionError
 
@@ -81,11 +81,13 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: 
     if known == OVERTAKEN and event.header.supersedes is None:
         raise StaleVersionError("a later version of this record was taken before: nothing to do")
     doubt, left = doubt_about(facts, event, rules), without_held(facts, overtaken)
+    if known == OVERTAKEN and corrections.is_of(facts, event):
+        return _too_late(left, event, rules)  # whatever else waits: it only takes back
     if doubt or (left.holds and not _acts_at_once(event, rules)):
         return _hold(facts, event, rules, doubt)
     if left.holds:
         return decide_released(left, event, rules)
-    return _too_late(left, event, rules) if known == OVERTAKEN else decide_now(left, event, rules, at)
+    return decide_now(left, event, rules, at)
 
 
 def _its_own_word(facts: Facts, event: Event, rules: Rules) -> Event:
@@ -141,6 +143,8 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     """Apply and decide an event that nothing holds."""
     header = event.header
     was_cancelled = header.event_id in facts.cancelled
+    if was_cancelled and header.action is Action.UPDATE:
+        return replace(_too_late(facts, event, rules), others=_TAKEN_BACK)  # what it changed is over, too
     apart = exclusion_apart(event, facts, rules.policy.events.get(header.event_type), rules.registers)
     after = _overtaken(apply_event(facts, event, at, rules.policy, excludes=apart is None), event)
     after = linked(after, apart.header.event_id, header.event_id) if apart else after  # taken back with what it was said in
@@ -167,7 +171,10 @@ def _and_let_go(before: Facts, after: Facts, event: Event, found: Corrected, rul
 
 def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
     """Decide a held event that a person let go on; whatever else holds the line goes on holding it."""
-    if event.header.event_id in facts.roots.values():
+    name = event.header.event_id
+    if facts.seen.get(name) == OVERTAKEN and name in facts.roots:  # a version between, let go on with what changes it
+        return Turn(outcome=APPLIED, facts=noted(facts, event), others=_TOO_LATE)
+    if name in facts.roots.values() or facts.seen.get(name) == OVERTAKEN:
         return _too_late(facts, event, rules)
     turn = decide_now(replace(facts, holds=frozenset()), event, rules, facts.at)
     return replace(turn, facts=replace(turn.facts, holds=facts.holds))
@@ -176,6 +183,16 @@ def decide_released(facts: Facts, event: Event, rules: Rules) -> Turn:
 def end_held(facts: Facts, event: Event) -> Turn:
     """End a held event that its publisher took back or changed: nobody has to decide about it any more."""
     return Turn(outcome=APPLIED, facts=replace(facts, holds=facts.holds - {event.header.event_id}), others=_OVER)
+
+
+def spoken_for(facts: Facts, event: Event) -> Facts:
+    """Let a person's yes say whose the event is that this one changes, where it did not come to this record."""
+    name = corrections.superseded_by(event)
+    if name is None or facts.seen.get(name, OVERTAKEN) != OVERTAKEN:
+        return facts
+    if facts.voices.get(name, event.header.producer) != event.header.producer:
+        facts = unclaimed(facts, name)
+    return replace(facts, voices={**facts.voices, name: event.header.producer})
 
 
 def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None:
@@ -252,12 +269,7 @@ def _own(facts: Facts, event: Event) -> Facts:
     header = event.header
     if facts.voices.get(header.event_id, header.producer) == header.producer:
         return facts
-    name = header.event_id
-    seen = {one: sequence for one, sequence in facts.seen.items() if one != name}
-    theirs = {one for one, root in facts.roots.items() if root == name}
-    roots = {one: root for one, root in facts.roots.items() if root != name}
-    ledger_lines = tuple(replace(one, root=None) if one.event_id in theirs else one for one in facts.ledger)
-    return replace(facts, seen=seen, cancelled=facts.cancelled - {name}, roots=roots, ledger=ledger_lines)
+    return unclaimed(facts, header.event_id)
 
 
 def _overtaken(facts: Facts, event: Event) -> Facts:

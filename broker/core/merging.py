@@ -13,7 +13,7 @@ from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import Millis
 from broker.core.line import APPLIED, DECIDED, Turn
 from broker.core.rules import Rules
-from broker.core.undoing import joined_roots, passed_over, settled
+from broker.core.undoing import joined_roots, own, passed_over, settled
 
 _Value = TypeVar("_Value")
 
@@ -23,6 +23,7 @@ def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
 
     There are rules in force wherever anybody was told anything.
     """
+    facts, loser = own(facts, loser), own(loser, facts)
     passed = passed_over(facts, loser) | passed_over(loser, facts)
     facts, loser = settled(facts, loser), settled(loser, facts)
     joined = replace(

@@ -49,6 +49,28 @@ def passed_over(facts: Facts, other: Facts) -> frozenset[EventId]:
     )
 
 
+def unclaimed(facts: Facts, name: EventId) -> Facts:
+    """Return the facts without what another agency said of an event before its own agency's came: it binds nobody but itself."""
+    theirs = {one for one, root in facts.roots.items() if root == name}
+    return replace(
+        facts,
+        seen={one: sequence for one, sequence in facts.seen.items() if one != name},
+        voices={one: voice for one, voice in facts.voices.items() if one != name},
+        roots={one: root for one, root in facts.roots.items() if root != name},
+        cancelled=facts.cancelled - {name},
+        ledger=tuple(replace(one, root=None) if one.event_id in theirs else one for one in facts.ledger),
+    )
+
+
+def own(facts: Facts, other: Facts) -> Facts:
+    """Return one record of a child without what was said in it of another agency's events that came to the other record (I10)."""
+    for name, sequence in sorted(other.seen.items()):
+        came_here = facts.seen.get(name, OVERTAKEN) != OVERTAKEN
+        if sequence != OVERTAKEN and not came_here and facts.voices.get(name, other.voices.get(name)) != other.voices.get(name):
+            facts = unclaimed(facts, name)
+    return facts
+
+
 def settled(facts: Facts, other: Facts) -> Facts:
     """Undo in one record of a child what the other record of it knows to be changed or taken back by its own agency."""
     for name in sorted(other.cancelled):

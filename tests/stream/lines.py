@@ -268,9 +268,10 @@ class ALine:
     def resolve(self, review: dict[str, Any], decision: str = "LINK", by: str = "") -> "ALine":
         """Let a person decide, signed by who was asked unless said otherwise."""
         resolution = {"review_id": review["review_id"], "decision": decision, "by": "person", "reason": "known"}
-        value = codec.encode("subject_record", {"kind": "RESOLUTION", "child_ref": CHILD, "resolution": resolution})
+        child = review["child_ref"]
+        value = codec.encode("subject_record", {"kind": "RESOLUTION", "child_ref": child, "resolution": resolution})
         signed = a_signer(by or review["for_recipient"]).headers(SUBJECTS, value, review["review_id"])
-        made = replace(self.record(value, CHILD.encode(), stamped=False), headers=signed)
+        made = replace(self.record(value, child.encode(), stamped=False), headers=signed)
         self.log[-1] = made
         self.feed_record(made)
         return self

@@ -11,6 +11,7 @@ from broker.core.policy import Condition, Question
 from broker.core.registers import Agency, Area, Registers
 from broker.errors import NotPermittedError
 from tests.stream.lines import (
+    CHILD,
     GP,
     HUB,
     SCHOOL,
@@ -112,6 +113,20 @@ def test_what_an_excluded_hub_was_asked_goes_to_whoever_stands_in_with_what_that
     assert all(one["state"] == "OPEN" and one["sealed_event"] and one["why"] for one in again)
     line.resolve(the(line, "claim"), "REJECT", by=other.id)
     assert the(line, "claim")["state"] == "RESOLVED"
+
+
+@pytest.mark.parametrize(("excludes", "asks"), [(CHILD, "c-loser"), ("c-loser", CHILD)])
+def test_a_merge_that_brings_an_exclusion_puts_what_was_asked_to_whoever_stands_in(excludes: str, asks: str) -> None:
+    other = a_recipient(RecipientId("north-alternate"), "hub", "la:E10000030", "E10000030")
+    registers = some_registers()
+    hub = replace(registers.recipients[HUB], alternate=other.id)
+    registers = replace(registers, recipients={**registers.recipients, HUB: hub, other.id: other})
+    doubtful = a_retraction("e1", "claim", producer=AgencyId("urn:100009"), sector=Sector.SCHOOLS)
+    line = ALine(registers=registers).take(an_event(), doubtful, child=asks)
+    line.take(an_event("e2", excluded=(HUB,), body=Body()), child=excludes)
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+
+    assert (the(line, "claim")["for_recipient"], the(line, "claim")["child_ref"]) == (other.id, CHILD)
 
 
 def test_only_the_hub_grants_more_while_something_that_protects_the_child_is_in_question() -> None:

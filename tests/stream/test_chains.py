@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Body, Category, Event, Sector
+from broker.core.event import Action, Body, Category, Event, Sector
 from broker.core.identifiers import AgencyId, Millis
 from broker.core.policy import Condition, Question
 from broker.errors import UnknownDisclosureError
 from tests.stream.lines import (
     CHILD,
     GP,
+    HUB,
     NOW,
     SCHOOL,
     ALine,
@@ -81,6 +82,30 @@ def test_a_merge_tells_nobody_again_of_an_event_about_which_somebody_is_still_as
     assert kinds(line, SCHOOL) == ["ALERT"]
 
 
+@pytest.mark.parametrize("over", [an_update("e1", "e2", body=LOW), a_retraction("e1")])
+def test_a_gap_is_not_filled_with_what_the_other_record_of_the_child_knows_to_be_over(over: Event) -> None:
+    line = ALine().take(an_event())
+    line.take(over, child=LOSER)
+    merged(line).take(on_roll())
+
+    assert "e1" not in in_force(line)
+    assert {one["state"] for one in line.reviews() if one["event_id"] == "e1"} == {"OPEN", "WITHDRAWN"}
+
+
+@pytest.mark.parametrize("over", [an_update("e1", "e2", body=LOW), a_retraction("e1")])
+@pytest.mark.parametrize(("first", "second"), [(CHILD, LOSER), (LOSER, CHILD)])
+def test_nobody_is_asked_of_what_the_other_record_of_the_child_knows_to_be_over(over: Event, first: str, second: str) -> None:
+    """The school that was told already stops using it, too."""
+    line = an_asking_line().take(on_roll(), at_practice(), child=LOSER).take(an_event(), child=first)
+    asked = line.reviews()[0]
+    line.take(over, child=second)
+    merged(line)
+
+    with pytest.raises(UnknownDisclosureError):
+        line.resolve(asked)
+    assert "e1" not in in_force(line) + in_force(line, GP)
+
+
 @pytest.mark.parametrize("back", ["", "e1", "e2", "e3"])
 def test_a_version_that_comes_after_a_later_one_ends_what_it_changed_itself(back: str) -> None:
     line = ALine().take(on_roll(), an_event(), an_update("e2", "e3", body=LOW), an_update("e1", "e2"))
@@ -117,6 +142,28 @@ def test_what_another_agency_hung_on_an_event_before_it_came_is_no_version_of_it
     assert in_force(line) == ["s2"]
 
 
+@pytest.mark.parametrize(("first", "second"), [(CHILD, LOSER), (LOSER, CHILD)])
+def test_what_another_agency_said_of_an_event_on_another_record_of_the_child_binds_it_no_more_than_on_its_own(
+    first: str, second: str
+) -> None:
+    """I10: with the merge as without it, the event is its publisher's own, who changes it and takes it back."""
+    line = ALine().take(on_roll(), child=CHILD).take(an_event(), child=first)
+    merged(line.take(a_retraction("e1", "s2", **STRANGER), child=second))
+    assert in_force(line) == ["e1"]
+
+    assert in_force(line.take(an_update("e1", "e2", body=LOW))) == ["e2"]
+    assert in_force(line.take(a_retraction("e1"))) == []
+
+
+@pytest.mark.parametrize("over", [an_update("e1", "e2", body=LOW), a_retraction("e1")])
+def test_whose_word_a_person_lets_count_counts_after_a_merge_as_well(over: Event) -> None:
+    """Another agency had spoken first of an event that had not come to this record."""
+    line = ALine().take(on_roll(), an_event(), child=CHILD).take(a_retraction("e1", "s2", **STRANGER), over, child=LOSER)
+    line.resolve(next(one for one in line.reviews() if one["kind"] == "HOLD"), by=HUB)
+
+    assert in_force(merged(line)) == (["e2"] if over.header.action is Action.UPDATE else [])
+
+
 def an_asking_line(*events: Event) -> ALine:
     unsure = Condition(Question.ATTRIBUTE, name="seen_by_doctor", values=frozenset({"yes"}))
     known = frozenset({Category.EXISTENCE, Category.CONCERN})
@@ -134,6 +181,17 @@ def test_nobody_is_asked_any_more_about_what_was_changed_or_taken_back(over: Eve
         line.resolve(asked)
     assert kinds(line, GP) == []
     assert [one["state"] for one in line.reviews() if one["review_id"] == asked["review_id"]] == ["OPEN", "WITHDRAWN"]
+
+
+def test_a_person_who_is_asked_lets_go_what_nobody_need_be_asked_about_meanwhile() -> None:
+    """The consent that was not known comes while the question is open; the answer is still yes."""
+    agreed = Condition(Question.AGREEMENT, name="consent", values=frozenset({"given"}))
+    line = ALine(a_policy(a_rule("doctor", "gp", when=(*a_rule("x", "gp").when, agreed)))).take(at_practice(), an_event())
+    yes = an_event("yes", "control.consent", body=Body(), control={"kind": "consent", "state": "given"})
+
+    line.take(yes).resolve(line.reviews()[0])
+
+    assert kinds(line, GP) == ["ALERT"]
 
 
 def test_a_question_about_an_earlier_version_ends_when_the_chain_is_taken_back() -> None:
@@ -174,6 +232,35 @@ def test_a_held_event_that_a_later_version_passed_over_sets_nothing_and_is_asked
 
     assert [one["state"] for one in line.reviews()] == ["OPEN", "WITHDRAWN"]
     assert [one.event_id for one in line.facts().findings] == ["f2"]
+
+
+def test_a_held_version_of_what_was_taken_back_in_the_other_record_of_the_child_is_told_to_nobody() -> None:
+    line = ALine().take(on_roll(), an_event("e0"), a_retraction("e0", "s2", **STRANGER), an_event(), an_update("e1", "e2"))
+    line.take(a_retraction("e1"), child=LOSER)
+    merged(line)
+    line.resolve(next(one for one in line.reviews() if one["event_id"] == "s2"), "REJECT")
+
+    assert in_force(line) == ["e0"]
+
+
+@pytest.mark.parametrize("last", [an_update("e2", "e3", body=LOW), a_retraction("e2")])
+def test_versions_that_were_held_are_one_chain_when_they_are_released(last: Event) -> None:
+    line = ALine().take(on_roll(), an_event(), a_retraction("e1", "s2", **STRANGER), an_update("e1", "e2"), last)
+    line.resolve(next(one for one in line.reviews() if one["event_id"] == "s2"), "REJECT")
+
+    assert in_force(line) == (["e3"] if last.header.action is Action.UPDATE else [])
+    line.take(a_retraction("e1", "back again"))
+    assert in_force(line) == []
+
+
+def test_a_version_between_that_comes_while_the_line_is_held_does_not_wait() -> None:
+    """A later version of it was told before: it only takes back what it changed."""
+    line = ALine().take(on_roll(), an_event(), an_update("e2", "e3", body=LOW), a_retraction("e3", "s2", **STRANGER))
+    line.take(an_update("e1", "e2"))
+    assert in_force(line) == ["e3"]
+
+    line.resolve(next(one for one in line.reviews() if one["event_id"] == "s2"), "REJECT")
+    assert in_force(line) == ["e3"]
 
 
 def test_what_was_taken_back_and_is_granted_again_is_shown_again() -> None:

@@ -30,6 +30,8 @@ from tests.stream.lines import (
     some_registers,
 )
 
+LOSER = "c-loser"
+
 
 def test_a_school_whose_roll_comes_after_the_notice_is_told_once_and_the_gap_is_closed() -> None:
     """Feeds keep no order between agencies: the child may be known, and its school not yet, when the notice is decided."""
@@ -187,3 +189,33 @@ def test_a_gap_of_which_nobody_at_the_hub_may_hear_shows_nothing_to_anybody() ->
 
     asked = {(one["for_recipient"], one["sealed_event"]) for one in line.reviews() if one["kind"] == "GAP"}
     assert asked == {("police:42", None)}
+
+
+@pytest.mark.parametrize(("knows_school", "was_told"), [(CHILD, LOSER), (LOSER, CHILD)])
+def test_a_merge_fills_a_gap_of_either_record_with_who_came_to_the_child_in_the_other(knows_school: str, was_told: str) -> None:
+    line = ALine().take(on_roll(), child=knows_school).take(an_event(), child=was_told)
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=LOSER.encode())
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"]
+    assert [one["kind"] for one in line.disclosures(HUB)] == ["ALERT", "GAP"]
+    assert [one["state"] for one in line.reviews()] == ["OPEN", "WITHDRAWN"]
+
+
+def test_a_gap_that_a_merge_leaves_is_told_once_and_filled_later() -> None:
+    line = ALine().take(an_event(), child=LOSER)
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=LOSER.encode())
+    assert [one["kind"] for one in line.disclosures(HUB)] == ["ALERT", "GAP"]
+
+    line.take(on_roll())
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"]
+    assert [(one["state"], one["child_ref"]) for one in line.reviews()] == [("OPEN", LOSER), ("WITHDRAWN", CHILD)]
+
+
+def test_a_gap_whose_time_is_over_is_filled_by_no_merge() -> None:
+    line = ALine().take(on_roll()).take(an_event(), child=LOSER)
+    handover = codec.encode("subject_record", {"kind": "HANDOVER", "child_ref": CHILD})
+
+    line.feed_record(line.record(handover, LOSER.encode(), timestamp=line.log[-1].timestamp + GAP_STAYS))
+
+    assert line.disclosures(SCHOOL) == []

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from broker.core import ledger
 from broker.core.event import Body, Event, Sector
 from broker.core.identifiers import AgencyId
-from tests.stream.lines import SCHOOL, ALine, a_protection, a_retraction, an_event, an_update, on_roll, some_registers
+from tests.stream.lines import CHILD, SCHOOL, ALine, a_protection, a_retraction, an_event, an_update, on_roll, some_registers
 
 LATER = Body(concern={"grade": "low"}, location={"postcode": "ZZ1 1ZZ"})
 
@@ -175,3 +176,25 @@ def test_to_have_spoken_of_a_child_before_lets_nobody_hold_its_line_with_another
 
     assert {one["producer"] for one in line.disclosures(SCHOOL)} == {"police:42", "urn:100002"}
     assert line.facts().holds == frozenset()
+
+
+def test_what_is_held_in_one_record_of_a_child_waits_no_more_once_the_other_knows_that_it_is_over() -> None:
+    line = ALine().take(on_roll(), an_event("e1"), an_event("e3"))
+    line.take(an_event("nonsense", "control.protection"), an_update("e1", "e2"), an_event("waits"), child="c-loser")
+    line.take(a_retraction("e1", "back-1"), a_retraction("nonsense", "back-2"))
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+
+    assert states(line) == {"nonsense": "WITHDRAWN", "e2": "WITHDRAWN", "waits": "WITHDRAWN"}
+    assert line.facts().holds == frozenset()
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT", "ALERT", "RETRACTION", "ALERT"]
+
+
+def test_what_another_agency_spoke_of_first_waits_for_a_person_though_a_later_version_comes() -> None:
+    """Only a person says whose it is; else the record that it changes, on another line of the child, would stand beside it."""
+    line = ALine().take(on_roll(), an_event("e1"), child="c-loser").take(a_retraction("e1", "theirs", **STRANGER))
+    line.take(an_update("e1", "e2"), an_update("e2", "e3", body=LATER))
+    assert states(line)["e2"] == "OPEN"
+
+    line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+    line.resolve(next(one for one in line.reviews() if one["event_id"] == "e2"))
+    assert [one.event_id for one in ledger.standing(line.facts()) if one.recipient == SCHOOL] == ["e3"]

@@ -141,16 +141,17 @@ def test_a_finding_that_ends_by_itself_asks_nobody() -> None:
     assert asked(line) == []
 
 
-def test_a_question_about_a_finding_is_asked_on_the_line_of_the_child_that_it_became() -> None:
+def test_a_question_about_a_finding_is_answered_on_the_line_of_the_child_that_it_became() -> None:
     line = a_line().take(found(), child="c-loser")
     line.ring(REVIEW_AT)
     line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
     line.ring(REVIEW_AT + 60_000)
 
-    first, second = (one for one in line.reviews() if one["state"] == "OPEN")
-    assert (first["review_id"], second["child_ref"]) == (second["review_id"], CHILD)
-    line.resolve(second, "REJECT")
+    (question,) = line.reviews()
+    assert [one.lapsed for one in line.facts().findings] == [True], "what it keeps back stays back"
+    line.resolve(question, "REJECT")
     assert line.facts().findings == ()
+    assert [(one["state"], one["child_ref"]) for one in line.reviews()] == [("OPEN", "c-loser"), ("RESOLVED", CHILD)]
 
 
 def test_why_it_was_found_by_whom_and_until_when_is_in_every_audit_entry_that_used_it() -> None:

@@ -16,7 +16,6 @@ from broker.core.event import Category
 from broker.core.identifiers import ChildRef, Millis
 from broker.core.judgements import is_judgement
 from broker.core.policy import SHAREABLE
-from broker.core.ports import ACCEPTED, ORIGIN, Headers
 from broker.core.questions import ASK, GAP, GAP_STAYS, Question
 from broker.sealing.secrets import Secrets
 
@@ -50,12 +49,6 @@ class Waiting:
     why: str = ""
     clock: str = ""
     due_at: int = 0
-
-    @property
-    def came_with(self) -> Headers:
-        """Return what a record of the event says of it: where it stands, and since when its clocks run."""
-        accepted: Headers = ((ACCEPTED, b"%d" % self.since),) if self.since else ()
-        return ((ORIGIN, self.origin), *accepted) if self.origin else accepted
 
     @property
     def is_about_finding(self) -> bool:

@@ -1,6 +1,6 @@
 """What one record of a child's line makes, collected before anything of it is written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from broker.core.line import Turn
 from broker.core.merging import merge
 from broker.core.own_ids import own_ids
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
-from broker.core.questions import ASK, GAP, HOLD, Question
+from broker.core.questions import GAP, HOLD, Question
 from broker.core.rules import Rules
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
@@ -33,8 +33,8 @@ from broker.stream.decide.enforce import (
     shelved,
 )
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
-from broker.stream.decide.overtaken import events_of, over_among, overtaken_by
-from broker.stream.decide.shelf import RELEASE, Waiting
+from broker.stream.decide.overtaken import events_of, over_elsewhere, overtaken_by, without_overtaken
+from broker.stream.decide.shelf import RELEASE, Waiting, shelf_from_bytes, shelf_to_bytes
 from broker.stream.receipt import said_of
 from broker.stream.topics import SUBJECTS
 
@@ -170,23 +170,39 @@ class Work:
         """Give all that is known to another reference of the child, or take it over from one."""
         given, winner = self.message["handover"], self.message["child_ref"]
         if given is not None:
-            loser = facts_from_bytes(given)
-            rules = self._begin() if loser.ledger or loser.findings or self.facts.ledger else None
-            turn = merge(self.facts, loser, Millis(max(self.facts.at, loser.at)), rules)
-            turn = replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers))
-            self._put(turn, self._about("handover", digest(given)[:32], "identity.merged"), rules)
+            cause = self._about("handover", digest(given)[:32], "identity.merged")
+            self._take_over(facts_from_bytes(given), shelf_from_bytes(self.message["waiting"], self.secrets, winner), cause)
             return
-        about_findings = [codec.decode_event(one.event) for one in self.shelf if one.is_about_finding]
-        shelf = [one for one in self.shelf if one.kind != GAP and not one.is_about_finding]  # of a gap the hub has heard
-        waiting = {codec.decode_header(one.event).event_id for one in shelf}
-        seen = {one: sequence for one, sequence in self.facts.seen.items() if one not in waiting}
-        facts = judgements.put_off(self.facts, about_findings)
-        handed = facts_to_bytes(replace(facts, seen=seen, holds=facts.holds - waiting))
-        self._send_on(winner, _message("HANDOVER", winner, handover=handed), ())
-        for one in shelf:
-            self._send_on(winner, _message("EVENT", winner, event=one.event), one.came_with)
+        waiting = shelf_to_bytes(self.shelf, self.secrets, winner)
+        self._send_on(winner, _message("HANDOVER", winner, handover=facts_to_bytes(self.facts), waiting=waiting), ())
         self.shelf = ()
         self.facts = replace(self.facts, merged_into=winner, version=self.facts.version + 1)
+
+    def _take_over(self, loser: Facts, waiting: Sequence[Waiting], cause: Cause) -> None:
+        """Take over facts, ledger and what waits of another reference.
+
+        Nobody is asked or told any more of what either knows to be over; who came to the child in one hears of the other's gaps.
+        """
+        before, here = self.facts, self.shelf
+        there = tuple(one for one in waiting if one.review_id not in {one.review_id for one in here})
+        self.shelf = (*here, *there)
+        rules = self._begin() if loser.ledger or loser.findings or before.ledger or self.shelf else None
+        turn = merge(self.facts, loser, Millis(max(before.at, loser.at)), rules)
+        self._put(
+            replace(turn, facts=replace(turn.facts, policy=self.facts.policy, registers=self.facts.registers)), cause, rules
+        )
+        if rules is None or not self.shelf:
+            return
+        joined = self.facts
+        over, self.facts = over_elsewhere(here, before, loser, joined)
+        also, self.facts = over_elsewhere(there, loser, before, self.facts)
+        self._go_on([one for one in (*over, *also) if one.kind == HOLD], rules, overtaken_review)
+        self._take_off([one for one in (*over, *also) if one.kind != HOLD], cause)
+        self._free(joined, rules, freed_review)
+        for known in (before, loser):
+            self._readdress(known, rules)
+            self._tell_released(known, rules)
+        self._fill_gaps(rules)
 
     def _resolution(self) -> None:
         """Do what a person decided about a question of this line."""
@@ -198,12 +214,10 @@ class Work:
         key = signed_by(rules.registers, self.record, asked.review_id)
         check_answer(key.holder, resolution["decision"], asked, self.facts, rules.registers)
         self._decided = Decided(key.holder, key.id, resolution["reason"])
-        if asked.kind == ASK:
-            self._answer(asked, resolution, rules)
-        elif asked.kind == GAP:
-            self._settle(asked, resolution)
-        else:
+        if asked.kind == HOLD:
             self._let_go(asked, resolution, rules)
+        else:
+            self._answer(asked, resolution, rules)
 
     def _answer(self, asked: Waiting, resolution: Message, rules: Rules) -> None:
         event, cause = self._again("resolution", asked)
@@ -211,20 +225,14 @@ class Work:
         self.shelf = tuple(one for one in self.shelf if one is not asked)
         if asked.is_about_finding:
             turn = judgements.judged(self.facts, event, holds=resolution["decision"] == LINK)
+        elif asked.kind == GAP:
+            turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED)
         elif resolution["decision"] == LINK:
             allowed = tuple(Category(one) for one in asked.asks)
             turn = line.answer_ask(self.facts, event, RecipientId(asked.about), allowed, rules)
         else:
             turn = Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED)
         self._put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
-        self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
-
-    def _settle(self, asked: Waiting, resolution: Message) -> None:
-        """Take off a gap that the hub has seen to."""
-        event, cause = self._again("resolution", asked)
-        cause = replace(cause, record_id=asked.review_id, origin=self.record.header(ORIGIN))
-        self.shelf = tuple(one for one in self.shelf if one is not asked)
-        self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_SETTLED, concerns=(event.header.event_id,)), cause, None)
         self.outputs.append(closed_review(asked, event.header, self.facts, resolution, cause))
 
     def _readdress(self, before: Facts, rules: Rules) -> None:
@@ -287,6 +295,7 @@ class Work:
             return closed_review(one, header, facts, resolution, cause)
 
         if resolution["decision"] == LINK:
+            self.facts = line.spoken_for(self.facts, event)
             self._go_on([asked, *self._freed(before, rules)], rules, closed)
         else:
             self._put(Turn(outcome=line.APPLIED, facts=self.facts, others=_REJECTED), cause, rules)
@@ -309,9 +318,7 @@ class Work:
 
     def _go_on(self, released: list[Waiting], rules: Rules, closed: Closing) -> None:
         self.shelf = tuple(one for one in self.shelf if one not in released)
-        over = over_among(released)
-        self.facts = line.without_held(self.facts, [one for one in events_of(released) if one.header.event_id in over])
-        self.facts = replace(self.facts, cancelled=self.facts.cancelled | over)
+        self.facts = without_overtaken(self.facts, released)
         for one in released:
             event, cause = self._again("event", one)
             waits = overtaken_by(event, self.shelf, self.facts)
@@ -347,7 +354,6 @@ class Work:
             if turn.awaits:
                 kept = Question(kind=RELEASE, for_recipient="", about=cause.record_id, why="")
                 self.shelf = (*self.shelf, shelved(kept, cause, made.facts.at))
-
         if turn.apart is not None and rules is not None:
             apart = line.take_event(self.facts, turn.apart, rules, self.facts.at)
             self._put(apart, replace(self._cause("event", turn.apart, codec.encode_event(turn.apart)), origin=None), rules)
