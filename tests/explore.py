@@ -14,12 +14,12 @@ def main() -> int:
     """Run schedules of one chain or of all."""
     chains = chains_there_are()
     parser = argparse.ArgumentParser(prog="python -m tests.explore", description=__doc__)
-    parser.add_argument("--schedules", type=int, default=10_000, help="how many schedules; fewer of a chain that takes longer")
+    parser.add_argument("--schedules", type=int, default=10_000, help="how many schedules, shared among the chains")
     parser.add_argument("--seed", type=int, help="run this schedule only")
     parser.add_argument("--chain", choices=sorted(chains), help="only this chain; all of them otherwise")
     options = parser.parse_args()
     for name in [options.chain] if options.chain else sorted(chains):
-        count = max(options.schedules // chains[name].costs, 1)
+        count = options.schedules if options.chain else max(round(options.schedules * chains[name].share), 1)
         seeds = [options.seed] if options.seed is not None else range(count)
         began = time.monotonic()
         found = explore(chains[name], seeds)

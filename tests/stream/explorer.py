@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import accumulate
 from pkgutil import iter_modules
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.stream import chains
 from tests.stream.inprocess import Fate, InProcessKafka, Point, ScriptedWriter, finish
 
 STEPS_OF_AN_OWNER = 30
+DAY = 24 * 3600 * 1000
+DAYS_THAT_PASS = 6  # fewer than what waits for somebody to fill a role stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,9 @@ class Chain:
     """Stages to explore, in the order in which information passes them, and how to tell what went wrong.
 
     `feed` gives the records to put in; `watch` is called for every record written and `judge` at the end: both return
-    faults in words. `timers` says that the stages have timers to look at. `costs` tells how much longer a schedule takes than
-    one of the smallest chain: of so many fewer is run.
+    faults in words. `react` gives what people put in once they read a record, each thing once. `timers` says that the stages
+    have timers to look at: time passes then, and at the end long enough for every clock to fall due.
+    `share` tells how much of the schedules is of this chain.
     """
 
     name: str
@@ -38,8 +42,9 @@ class Chain:
     feed: Callable[[random.Random], Sequence[Outgoing]]
     judge: Callable[[InProcessKafka, Sequence[Outgoing]], list[str]]
     watch: Callable[[InProcessKafka, Record], list[str]] = lambda _kafka, _record: []
+    react: Callable[[Record], Sequence[Outgoing]] = lambda _record: ()
     timers: bool = False
-    costs: int = 1
+    share: float = 0.75
 
 
 @dataclass(slots=True)
@@ -165,7 +170,7 @@ class Owner:
 
     def tick(self) -> None:
         """Write the timer records that fell due."""
-        if self.world.chain.timers and self.task is not None and self.work is None:
+        if self.task is not None and self.work is None:
             self.world.kafka.write(list(self.task.due(self.world.kafka.now)))
 
 
@@ -180,6 +185,9 @@ class World:
         self.kafka.watchers.append(self._watch)
         self.faults: list[str] = []
         self.fed: list[Outgoing] = []
+        self.answers: list[Outgoing] = []
+        self._answered: set[bytes | None] = set()
+        self._days = 0
         self._calm = False
         self.owners = [
             Owner(stage, topic, partition, self)
@@ -195,6 +203,8 @@ class World:
         for _ in range(STEPS_OF_AN_OWNER * len(self.owners)):
             if feed and self.dice.random() < 0.3:
                 self._feed(feed, self.dice.randint(1, 3))
+            if self.answers and self.dice.random() < 0.1:
+                self._feed(self.answers, 1)
             self._act()
         self._feed(feed, len(feed))
         self._settle()
@@ -226,17 +236,15 @@ class World:
     def _act(self) -> None:
         """Let one thing happen to one owner; most of the time it just goes on."""
         owner = self.dice.choice(self.owners)
-        happens: dict[Callable[[], object], int] = {
-            owner.step: 62,
-            owner.commit: 10,
-            owner.follow: 6,
-            self._zombie_acts: 10,
-            lambda: self.crash(owner): 5,
-            lambda: self._rebalance(owner): 4,
-            lambda: self._compact(owner): 2,
-            owner.tick: 1,
-        }
-        self.dice.choices(list(happens), list(happens.values()))[0]()
+        happens = self.dice.choices(HAPPENS, cum_weights=HOW_OFTEN)[0]
+        happens(self, owner)
+
+    def _time_passes(self, owner: Owner) -> None:
+        if self.chain.timers:
+            if self._days < DAYS_THAT_PASS and self.dice.random() < 0.3:
+                self.kafka.now += DAY
+                self._days += 1
+            owner.tick()
 
     def _rebalance(self, owner: Owner) -> None:
         """Give the partition to somebody else: the old owner leaves properly, or does not know and goes on."""
@@ -274,19 +282,48 @@ class World:
         self._calm = True
         for zombie in list(self.zombies):
             self.crash(zombie)
+        self._come_to_rest()
+        if self.chain.timers:
+            self.kafka.now += 10 * DAY
+            self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
         for _ in range(100):
-            busy = False
+            busy = bool(self.answers)
+            self._feed(self.answers, len(self.answers))
             for owner in list(self.owners):
                 while owner.step():
                     busy = True
                 owner.follow()
                 owner.commit()
-            if not busy:
+                if self.chain.timers:
+                    owner.tick()
+            if not busy and not self._unread():
                 return
         self.faults.append("the line does not come to rest")
 
+    def _unread(self) -> bool:
+        return any(self.kafka.end(owner.lane) > owner.position for owner in self.owners)
+
     def _watch(self, record: Record) -> None:
         self.faults.extend(self.chain.watch(self.kafka, record))
+        for answer in self.chain.react(record):
+            if answer.value not in self._answered:
+                self._answered.add(answer.value)
+                self.answers.append(answer)
+
+
+_HAPPENS: dict[Callable[[World, Owner], object], int] = {
+    lambda _world, owner: owner.step(): 62,
+    lambda _world, owner: owner.commit(): 10,
+    lambda _world, owner: owner.follow(): 6,
+    lambda world, _owner: world._zombie_acts(): 10,
+    World.crash: 5,
+    World._rebalance: 4,
+    World._compact: 2,
+    World._time_passes: 1,
+}
+HAPPENS, HOW_OFTEN = list(_HAPPENS), list(accumulate(_HAPPENS.values()))
 
 
 def explore(chain: Chain, seeds: Sequence[int], protections: Protections | None = None) -> tuple[int, list[str]] | None:

@@ -1,35 +1,43 @@
 """The explorer finds nothing in the chunk protocol, and finds what is lost when a protection is taken out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from broker.core import corrections
+from broker.core.corrections import Corrected
 from broker.core.ports import Effects, Record, Task
 from broker.errors import RejectError
+from broker.stream import deliver
+from broker.stream.decide import stage, work
+from broker.stream.decide.agenda import Agenda
 from broker.stream.engine.chunk import take
 from broker.stream.engine.table import StateTable
+from broker.stream.identify.children import Line
 from tests.stream.chains import whole_line
 from tests.stream.chains.counting import CHAIN
-from tests.stream.explorer import Protections, World, explore, undisturbed
+from tests.stream.explorer import Chain, Protections, World, chains_there_are, explore, undisturbed
 
 SCHEDULES = 2_000
 TO_FIND = 1_500  # schedules in which a missing protection must show
 
 
 def test_no_schedule_loses_repeats_reorders_or_sends_before_it_is_recorded() -> None:
-    assert explore(CHAIN, range(SCHEDULES)) is None
+    assert explore(CHAIN, range(schedules_of(CHAIN))) is None
 
 
 def test_no_schedule_of_the_brokers_own_stages_loses_an_event_or_tells_it_twice() -> None:
-    assert explore(whole_line.CHAIN, range(SCHEDULES // whole_line.CHAIN.costs)) is None
+    assert explore(whole_line.CHAIN, range(schedules_of(whole_line.CHAIN))) is None
 
 
-@pytest.mark.parametrize("without", ["outputs acknowledged before state", "audit acknowledged before outputs", "dead letters"])
-def test_the_broker_itself_loses_events_without(without: str) -> None:
-    protections = Protections(run_chunk={"outp": state_first, "audi": outputs_first, "dead": rejects_dropped}[without[:4]])
+def schedules_of(chain: Chain) -> int:
+    return round(SCHEDULES * chain.share)
 
-    assert explore(whole_line.CHAIN, range(300), protections) is not None
+
+def test_every_schedule_is_of_some_chain() -> None:
+    assert sum(map(schedules_of, chains_there_are().values())) == SCHEDULES
 
 
 def test_a_schedule_is_the_same_every_time() -> None:
@@ -85,7 +93,8 @@ class LastWins(StateTable):
     """A table that believes the last record, as a plain compacted topic tells it."""
 
     def load(self, record: Record) -> None:
-        self._states[record.key or b""] = (int(record.header("sb_version") or 0), record.value or b"")
+        self._states.pop(record.key or b"", None)
+        super().load(record)
 
 
 class Forgetful(StateTable):
@@ -112,6 +121,41 @@ class Forgetful(StateTable):
 )
 def test_the_explorer_finds_what_is_lost_without(without: str, protections: Protections) -> None:
     assert explore(CHAIN, range(TO_FIND), protections) is not None, f"nothing was lost without: {without}"
+
+
+@pytest.mark.parametrize(
+    ("without", "protections"),
+    [
+        ("outputs acknowledged before state", lambda: Protections(run_chunk=state_first)),
+        ("audit acknowledged before outputs", lambda: Protections(run_chunk=outputs_first)),
+        ("every send verified", lambda: Protections(run_chunk=failures_ignored)),
+        ("dead letters", lambda: Protections(run_chunk=rejects_dropped)),
+        ("the state read back", lambda: Protections(table=Forgetful)),
+        ("commit only what is acknowledged", lambda: Protections(commit_early=True)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_broker_itself_loses_or_repeats_without(without: str, protections: Callable[[], Protections]) -> None:
+    seeds = range(schedules_of(whole_line.CHAIN))
+    assert explore(whole_line.CHAIN, seeds, protections()) is not None, f"nothing was lost without: {without}"
+
+
+FORGOTTEN: dict[str, tuple[object, str, Callable[..., Any]]] = {
+    "what was taken before": (stage, "_now", lambda stored, _place, at: replace(stored, at=max(at, stored.at))),
+    "clocks": (Agenda, "due", lambda _self, _now: ()),
+    "receipts": (deliver._DeliverTask, "step", lambda _self, _record, _effects: None),
+    "retractions": (corrections, "taken_back", lambda _facts, _event: Corrected()),
+    "a person's answer": (work.Work, "_resolution", lambda _self: None),
+    "what a release brings into force": (stage.Line, "_epoch", lambda _self, _record, _epoch, _effects: None),
+    "what was said of a child before its registration": (Line, "_settle", lambda _self: None),
+}
+
+
+@pytest.mark.parametrize("forgotten", FORGOTTEN)
+def test_the_explorer_finds_what_a_stage_forgets(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*FORGOTTEN[forgotten])
+
+    assert explore(whole_line.CHAIN, range(schedules_of(whole_line.CHAIN))) is not None
 
 
 def test_the_commit_of_a_zombie_does_no_harm_even_if_kafka_let_it_through() -> None:

@@ -219,3 +219,9 @@ def test_a_gap_whose_time_is_over_is_filled_by_no_merge() -> None:
     line.feed_record(line.record(handover, LOSER.encode(), timestamp=line.log[-1].timestamp + GAP_STAYS))
 
     assert line.disclosures(SCHOOL) == []
+
+
+def test_a_later_version_that_comes_twice_leaves_its_own_gap_open() -> None:
+    line = ALine().take(an_event(), an_update("e1", "e2"), an_update("e1", "e2"), on_roll())
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"]
