@@ -173,12 +173,14 @@ class KeysError(StopError):
 class UnforeseenError(RetryError):
     """Raised when a stage failed in a way that nobody foresaw; its state is dropped and its records are read again.
 
-    `place` names the record at fault; when it fails there again, the record becomes a dead letter, as it came.
+    `place` names the record at fault, `sender` who sent it by its own word; when it fails there again, the record becomes a
+    dead letter, as it came.
     """
 
-    def __init__(self, message: str, topic: str, partition: int, offset: int) -> None:
+    def __init__(self, message: str, topic: str, partition: int, offset: int, *, sender: str = "") -> None:
         super().__init__(message)
         self.place = (topic, partition, offset)
+        self.sender = sender
 
 
 class DeadLetterLimitError(StopError):

@@ -1,15 +1,30 @@
 """The chunk protocol: order of writing, dead letters, limits, and what stops the line."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import count, islice
 from typing import Any
 
 import pytest
 
 from broker import codec
 from broker.core.ports import ORIGIN, Effects, Outgoing, Record
-from broker.errors import DeadLetterLimitError, SendFailedError, SignatureError, UnforeseenError
-from broker.stream.engine.chunk import ATTEMPT, OFFSET, PARTITION, REASON, SCHEMA_ID, TOPIC, DeadLetterLimits, run_chunk
+from broker.errors import OURS, DeadLetterLimitError, SendFailedError, SignatureError, UnforeseenError
+from broker.stream.engine.app import MOST_FAULTS, set_aside
+from broker.stream.engine.chunk import (
+    ATTEMPT,
+    OFFSET,
+    PARTITION,
+    REASON,
+    SCHEMA_ID,
+    TOPIC,
+    DeadLetterLimits,
+    Place,
+    run_chunk,
+    take,
+)
+from tests.stream.lines import an_event
 
 
 def a_record(offset: int = 5, value: bytes | None = b"good", headers: tuple[tuple[str, bytes], ...] = ()) -> Record:
@@ -196,3 +211,47 @@ async def test_what_a_recipient_says_of_where_its_receipt_came_in_is_not_believe
     await run_chunk(OneOfEach(), [receipt], batches, DeadLetterLimits())
 
     assert dict(batches.records[0].headers)[ORIGIN] == b"receipts.v1/3@5+0"
+
+
+def set_aside_all(*counts: tuple[str, int]) -> set[Place]:
+    """Let as many records of each of these senders make a stage fail, each of them twice."""
+    quarantine: set[Place] = set()
+    faults, senders, offsets = Counter[Place](), Counter[str](), count()
+    for sender, many in counts:
+        for offset in islice(offsets, many):
+            error = UnforeseenError("it failed", "events.police.v1", 0, offset, sender=sender)
+            set_aside(error, faults, quarantine, senders)
+            set_aside(error, faults, quarantine, senders)
+    return quarantine
+
+
+def test_one_sender_alone_never_stops_the_line_however_many_of_its_records_make_a_stage_fail() -> None:
+    assert len(set_aside_all(("police:42", 3 * MOST_FAULTS), ("urn:100001", MOST_FAULTS))) == 4 * MOST_FAULTS
+
+
+@pytest.mark.parametrize("counts", [[("a", 30), ("b", MOST_FAULTS + 1)], [(OURS, MOST_FAULTS + 1)]])
+def test_a_stage_that_fails_at_the_records_of_several_is_a_bad_release(counts: list[tuple[str, int]]) -> None:
+    with pytest.raises(DeadLetterLimitError, match="this release is bad"):
+        set_aside_all(*counts)
+
+
+async def test_a_record_at_which_a_stage_failed_is_counted_to_who_sent_it() -> None:
+    sent = a_record(7, codec.encode_event(an_event()))
+
+    with pytest.raises(UnforeseenError) as stopped:
+        take(Broken(), [sent], DeadLetterLimits())
+    assert stopped.value.sender == "police:42"
+
+    with pytest.raises(UnforeseenError) as stopped:
+        take(Broken(), [a_record(7, b"no message")], DeadLetterLimits())
+    assert stopped.value.sender == OURS
+
+
+class Broken:
+    """A task that fails at every record."""
+
+    def step(self, record: Record, effects: Effects) -> None:
+        raise KeyError(record.offset)
+
+    def due(self, now: int) -> Iterable[Outgoing]:
+        return ()

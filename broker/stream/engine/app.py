@@ -33,7 +33,7 @@ from broker.kafkaaccess import Kafka
 from broker.log import Entry, log
 from broker.stream.client_options import faust_credentials
 from broker.stream.clients import Writer, kafka_errors, open_producer
-from broker.stream.engine.chunk import Place
+from broker.stream.engine.chunk import Place, without_the_worst
 from broker.stream.engine.kafka_identity import recognise_kafka
 from broker.stream.engine.line import Hold, Line, Surroundings
 from broker.stream.engine.progress import Chunk
@@ -50,7 +50,7 @@ _PATIENT_SECONDS = 10.0
 _GARBAGE = 20_000  # objects more before garbage is looked for: at Python's own 700 that costs a tenth of every event
 _LONGEST_WAIT = 4.0  # an alert waits no longer than this once Kafka is back
 _STEADY_SECONDS = 60.0
-MOST_FAULTS = 20  # records at which a stage may fail before the worker gives up
+MOST_FAULTS = 20  # records at which a stage may fail, besides those of the worst sender, before the worker gives up
 
 
 class WorkerSettings(Protocol):
@@ -132,12 +132,13 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
     wait = 0.5
     faults: Counter[Place] = Counter()
     quarantine: set[Place] = set()
+    senders: Counter[str] = Counter()
     while not stop.is_set():
         began = time.monotonic()
         try:
             await _until_over(_Round(stages, settings, extras, quarantine), stop)
         except UnforeseenError as error:
-            _set_aside(error, faults, quarantine)
+            set_aside(error, faults, quarantine, senders)
         except RetryError as error:
             wait = 0.5 if time.monotonic() - began > _STEADY_SECONDS else min(wait * 2, _LONGEST_WAIT)
             entry = Entry.KAFKA_WAITED_FOR if isinstance(error, KafkaUnavailableError) else Entry.WORKER_RESTARTED
@@ -150,10 +151,11 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
     log(Entry.WORKER_STOPPED, group=settings.group)
 
 
-def _set_aside(error: UnforeseenError, faults: Counter[Place], quarantine: set[Place]) -> None:
+def set_aside(error: UnforeseenError, faults: Counter[Place], quarantine: set[Place], senders: Counter[str]) -> None:
     """Read a record again at which a stage failed; when it fails there a second time, the record becomes a dead letter.
 
-    Raises DeadLetterLimitError when that happens so often that the release must be bad.
+    Raises DeadLetterLimitError when that happens so often, and to the records of so many, that the release must be bad: one
+    sender alone never stops the line. `senders` counts whose records were set aside.
     """
     faults[error.place] += 1
     if faults[error.place] == 1:
@@ -161,7 +163,8 @@ def _set_aside(error: UnforeseenError, faults: Counter[Place], quarantine: set[P
         return
     quarantine.add(error.place)
     log(Entry.RECORD_SET_ASIDE, reason=str(error))
-    if len(quarantine) > MOST_FAULTS:
+    senders[error.sender] += 1
+    if without_the_worst(senders)[0] > MOST_FAULTS:
         log(Entry.WORKER_FAILED, reason=str(error))
         raise DeadLetterLimitError(f"{error}: a stage failed at {len(quarantine)} records: this release is bad") from error
 

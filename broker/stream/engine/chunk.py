@@ -8,12 +8,14 @@ A chunk that did not come that far is read again; its ids and its state come out
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker import codec
 from broker.core.ports import ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
 from broker.errors import NOBODY, OURS, BrokerError, DeadLetterLimitError, RejectError, UnforeseenError
+from broker.stream.senders import sender_within
 
 DEAD_LETTERS = "dead-letters.v1"
 
@@ -84,16 +86,16 @@ class DeadLetterLimits:
             self._refused[oldest] -= 1
 
     def _check(self, place: str) -> None:
-        many, _ = _without_the_worst(self._run)
+        many, _ = without_the_worst(self._run)
         if many >= self.run:
             raise DeadLetterLimitError(f"{place}: {self.in_a_row} records in a row would be dead-lettered: {_REMEDY}")
-        many, worst = _without_the_worst(self._refused)
+        many, worst = without_the_worst(self._refused)
         others = max(self.window - worst, self.window / 2)
         if len(self._last) == self.window and many > self.share * others:
             raise DeadLetterLimitError(f"{place}: {many + worst} of {self.window} records would be dead-lettered: {_REMEDY}")
 
 
-def _without_the_worst(refused: Mapping[str, int]) -> tuple[int, int]:
+def without_the_worst(refused: Mapping[str, int]) -> tuple[int, int]:
     """Return how many were refused besides those of whoever sent most, and how many those are. Our own always count."""
     worst = max((number for sender, number in refused.items() if sender != OURS), default=0)
     return sum(refused.values()) - worst, worst
@@ -148,8 +150,20 @@ def _step(task: Task, record: Record, effects: Effects, quarantine: set[Place], 
         # The task may be half changed, so it cannot go on; read again, the record alone is passed by. No text of the error.
         where = f"`{record.topic}` partition {record.partition} offset {record.offset}"
         said = f"{where}: the stage failed with {type(error).__name__}{_where(error)}: report it as a fault"
-        raise UnforeseenError(said, *place) from error
+        raise UnforeseenError(said, *place, sender=_said_by(record)) from error
     return None
+
+
+def _said_by(record: Record) -> str:
+    """Return who sent a record at which a stage failed, as it says itself; ours when it cannot be read either."""
+    found = OURS
+    with suppress(Exception):  # whatever made the stage fail may make this fail: nobody must be named
+        name = codec.schema_name(record.value or b"")
+        if name == "event":
+            found = str(codec.decode_header(record.value or b"").producer)
+        elif name in {"candidate", "subject_record"}:
+            found = sender_within(name, record)
+    return found
 
 
 def _where(error: BaseException) -> str:
