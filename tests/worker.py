@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.area import Area
+from tests.patience import LONG
 
 LEAVE_SECONDS = 5.0
 
@@ -39,7 +40,7 @@ class Worker:
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(LEAVE_SECONDS * 3)
+            code = self.process.wait(LONG)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -49,7 +50,7 @@ class Worker:
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def said(self, words: str, seconds: float = 30.0) -> bool:
+    def said(self, words: str, seconds: float = LONG) -> bool:
         """Wait until its log holds these words."""
         return wait_for(lambda: words in self.log.read_text(), seconds)
 
@@ -68,7 +69,7 @@ def workers(area: Area, count: int = 1, *options: str) -> Iterator[list[Worker]]
                 worker.kill()
 
 
-def wait_for(true, seconds: float = 30.0, every: float = 0.1) -> bool:
+def wait_for(true, seconds: float = LONG, every: float = 0.1) -> bool:
     """Ask again until it is true or the time is over; return which."""
     until = time.monotonic() + seconds
     while not true():

@@ -18,6 +18,7 @@ from aiokafka.admin import NewTopic
 from broker.core.ports import Outgoing, Record
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer, to_record
 from broker.stream.engine.chunk import DEAD_LETTERS
+from tests.patience import LONG
 
 PARTITIONS = 2
 KEYS = 10
@@ -81,7 +82,7 @@ class Run:
         self.processes.append(process)
         return process
 
-    async def until_committed(self, count: int, seconds: float = 20) -> bool:
+    async def until_committed(self, count: int, seconds: float = LONG) -> bool:
         """Wait until so many records are committed, or every process has ended."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -117,13 +118,13 @@ async def a_run(kafka: str, data: Path) -> AsyncIterator[Run]:
         run.end()
 
 
-async def ended(process: subprocess.Popen[str], seconds: float = 15) -> tuple[int, str]:
+async def ended(process: subprocess.Popen[str], seconds: float = LONG) -> tuple[int, str]:
     """Wait for a process to end; return its status and what it said."""
     _, said = await asyncio.to_thread(process.communicate, timeout=seconds)
     return process.returncode, said
 
 
-async def leave(process: subprocess.Popen[str], seconds: float = 15) -> tuple[int, float]:
+async def leave(process: subprocess.Popen[str], seconds: float = LONG) -> tuple[int, float]:
     """Ask a process to end; return its status and how long it took."""
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)

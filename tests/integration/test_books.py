@@ -17,6 +17,7 @@ from broker.stream.topics import EVENTS
 from broker.stream.watching.reconcile_reader import BOOKS_FILE, open_reconciler
 from tests.area import Area, encompass
 from tests.feed import prepare
+from tests.patience import LONG
 from tests.worker import fetch, wait_for, workers
 
 pytestmark = pytest.mark.kafka
@@ -33,7 +34,7 @@ def known(area: Area) -> Area:
 
 def broker(area: Area, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "broker", *words, "--settings", str(area.settings_file)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
 
 
 def shown(port: int) -> dict[str, float]:

@@ -20,6 +20,7 @@ from broker.stream.node.child_process import ChildProcess
 from broker.stream.releases.follow import release
 from broker.stream.topics import EVENTS
 from tests.area import HUB, Area, encompass, register_all
+from tests.patience import LONG
 
 pytestmark = pytest.mark.kafka
 
@@ -55,7 +56,7 @@ def told(area: Area) -> Iterator[Area]:
     worker.stop()
 
 
-def until(holds: Callable[[], Any], what: str, seconds: float = 40) -> Any:
+def until(holds: Callable[[], Any], what: str, seconds: float = LONG) -> Any:
     """Try again until something holds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

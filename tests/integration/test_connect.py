@@ -22,6 +22,7 @@ from broker.stream.releases.registers import release_registers
 from broker.stream.topics import EVENTS, RECEIPTS, disclosures_topic
 from broker.stream.watching.places import places_of
 from tests.area import TRUST, Area
+from tests.patience import LONG, within
 
 pytestmark = pytest.mark.kafka
 
@@ -131,11 +132,11 @@ def test_a_running_connector_takes_what_comes_and_ends_cleanly_when_asked(releas
         _until((inbox / "accepted" / "feed.hl7").exists)
         asked = time.monotonic()
         running.send_signal(signal.SIGTERM)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=LONG)
     finally:
         running.kill()
 
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - asked < within(5)
     assert running.returncode == 0
     assert "feed.hl7: 1 event published" in out
     assert "1  The child was brought to an emergency department (health.ed.attended)" in out
@@ -143,7 +144,7 @@ def test_a_running_connector_takes_what_comes_and_ends_cleanly_when_asked(releas
     assert "Traceback" not in err
 
 
-def _until(happened: object, seconds: float = 30) -> None:
+def _until(happened: object, seconds: float = LONG) -> None:
     end = time.monotonic() + seconds
     while not happened():  # type: ignore[operator]  # a test's condition
         assert time.monotonic() < end, "it did not happen in time"

@@ -15,6 +15,7 @@ from broker.errors import KafkaUnavailableError, StopError
 from broker.stream.node import kafka_node
 from broker.stream.node.kafka_embedded import EmbeddedNode
 from broker.stream.node.kafka_node import GivenNode, KafkaNode, choose, fetch_jars
+from tests.patience import LONG
 
 pytestmark = pytest.mark.kafka
 
@@ -99,7 +100,7 @@ def test_the_node_ends_with_the_program_that_started_it_however_that_ends(end: s
     program.stdout.close()
     program.stdin.close()
 
-    until = time.monotonic() + 5
+    until = time.monotonic() + LONG
     while is_running(pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert not is_running(pid)

@@ -17,6 +17,7 @@ from broker.stream.node.kafka_embedded import EmbeddedNode
 from broker.stream.node.kafka_node import KafkaNode
 from broker.stream.node.kafka_probe import free_port
 from tests.integration.log_of_a_run import PARTITIONS, Run, a_run, ended
+from tests.patience import LONG, within
 
 pytestmark = pytest.mark.kafka
 
@@ -35,7 +36,7 @@ async def test_kafka_away_killed_and_back_empty(tmp_path: Path) -> None:
     run = Run(node.address, tmp_path / "worker")
     worker = run.start()
     try:
-        await asyncio.sleep(2)
+        await asyncio.sleep(within(3))  # it has started and found no Kafka
         await asyncio.to_thread(node.start)
         await run.prepare()
         await run.feed(HUNDRED)
@@ -45,7 +46,7 @@ async def test_kafka_away_killed_and_back_empty(tmp_path: Path) -> None:
         await asyncio.sleep(2)
         await asyncio.to_thread(node.start)
         await run.feed([b"later-%d" % number for number in range(100)])
-        assert await run.until_committed(200, 30), "it was killed"
+        assert await run.until_committed(200), "it was killed"
         assert await run.lost(HUNDRED) == []
 
         worker.terminate()
@@ -72,9 +73,9 @@ async def test_a_worker_waits_for_its_topics_and_leaves_at_once_when_told_meanwh
     run = Run(kafka, tmp_path)
     worker = run.start()
     try:
-        await asyncio.sleep(3)
+        await asyncio.sleep(within(3))
         worker.terminate()
-        status, said = await ended(worker, 5)
+        status, said = await ended(worker, within(5))
     finally:
         run.end()
 
@@ -87,9 +88,9 @@ async def test_a_worker_that_cannot_reach_kafka_leaves_at_once_when_told(tmp_pat
     run = Run("192.0.2.1:9092", tmp_path)
     worker = run.start()
     try:
-        await asyncio.sleep(2)
+        await asyncio.sleep(within(3))
         worker.terminate()
-        status, _ = await ended(worker, 5)
+        status, _ = await ended(worker, within(5))
     finally:
         run.end()
 
@@ -124,16 +125,19 @@ async def test_memory_stays_flat_when_the_stage_is_slower_than_kafka(run: Run, t
         await run.feed([b"x" * 200] * 10_000)
     app = make_app(_Settings(run.kafka, tmp_path, f"slow-{run.name}"), 100)
     consumer: Any = app.consumer
-    given = 0
+    given, full = 0, asyncio.Event()
 
     async def agent(stream: Any) -> None:
         nonlocal given
         async for _ in stream.noack().events():
             given += 1
+            if given == PARTITIONS * OUTSTANDING:
+                full.set()
 
     app.agent(app.topic(f"in-{run.name}", schema=PassThrough()), name="slow")(agent)
     await app.start()
-    await asyncio.sleep(2)
+    await asyncio.wait_for(full.wait(), LONG)
+    await asyncio.sleep(1)  # more would come by now
     held = sum(len(progress) for progress in consumer.progress.values())
     await app.stop()
 
@@ -154,11 +158,11 @@ async def test_the_embedded_broker_carries_the_same_line(tmp_path: Path) -> None
     try:
         async with a_run(address, tmp_path) as run:
             await run.feed(HUNDRED)
-            status, _ = await ended(run.start("--fault", "die"), 30)
+            status, _ = await ended(run.start("--fault", "die"))
             run.start()
 
             assert status == -9
-            assert await run.until_committed(100, 30)
+            assert await run.until_committed(100)
             assert await run.lost(HUNDRED) == []
             identity = await read_identity(address)
             assert identity is not None

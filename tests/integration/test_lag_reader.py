@@ -41,7 +41,8 @@ class Line:
             auto_offset_reset="earliest",
         )
         await consumer.start()
-        await consumer.getmany(timeout_ms=2_000)
+        while not consumer.assignment():
+            await consumer.getmany(timeout_ms=500)
         await consumer.commit({TopicPartition(self.topic, 0): commit})
         yield consumer
         await consumer.stop()

@@ -19,6 +19,7 @@ from broker.settings import Settings, load_settings
 from broker.stream.clients import Writer, open_consumer, open_producer
 from broker.stream.dead_letters import open_dead_letters, redrive
 from broker.stream.engine.chunk import ATTEMPT, dead_letter
+from broker.stream.log_ends import log_ends
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.follow import EPOCH, Releases, release
 from broker.stream.topics import CANDIDATES, DEAD_LETTERS, DISCLOSURES, EVENTS, RECEIPTS, REVIEWS, SUBJECTS
@@ -47,8 +48,12 @@ async def write(kafka: str, *records: Outgoing) -> None:
 
 async def read(kafka: str, topic: str) -> list[Record]:
     async with open_consumer(kafka, topic) as consumer:
-        found = await consumer.getmany(timeout_ms=3_000)
-        return [record for records in found.values() for record in records]
+        ends = await log_ends(consumer, list(consumer.assignment()))
+        found: list[Record] = []
+        for place, end in ends.items():
+            while await consumer.position(place) < end:
+                found += (await consumer.getmany(place, timeout_ms=500)).get(place, [])
+        return found
 
 
 async def test_a_release_is_whole_before_its_epoch_stands_in_every_line(area: Area) -> None:

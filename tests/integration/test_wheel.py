@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LONG
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -28,7 +30,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "venv" / "bin" / "python"
 
 
-def run(python: Path, *arguments: str, timeout: int = 60) -> subprocess.CompletedProcess[str]:
+def run(python: Path, *arguments: str, timeout: float = LONG) -> subprocess.CompletedProcess[str]:
     """Run the installed program far from the checkout."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BROKER", "KAFKA"))}
     return subprocess.run(

@@ -15,9 +15,10 @@ from broker.cli import cli
 from broker.core.identifiers import event_id
 from broker.sealing.signatures import new_key
 from tests.area import Area
+from tests.patience import LONG
 
 pytestmark = pytest.mark.kafka
-_WAIT_S = 40
+_WAIT_S = LONG
 
 
 def broker(area: Area, *words: str) -> Result:
