@@ -13,6 +13,7 @@ from broker.cli.options import json_option, with_broker_settings
 from broker.cli.review_words import answers, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
+from broker.core.who import HEADER, who_it_is
 from broker.core.words import Words
 from broker.errors import NotFoundError
 from broker.lag.words import duration
@@ -94,6 +95,8 @@ def list_reviews(settings: Settings, *, recipient: str | None, every: bool, as_j
 def show(settings: Settings, *, review: str, as_json: bool) -> None:
     """Show one review with the event in it. It opens only with the broker's key, and holds personal data.
 
+    Of an event in question about whom it is, only that is shown: names, dates, numbers, home and school, when and by whom.
+
     Example: broker reviews show r-5f0c6b1e
     """
     found, words = asyncio.run(_read(settings, in_words=not as_json))
@@ -111,6 +114,9 @@ def show(settings: Settings, *, review: str, as_json: bool) -> None:
         page.line(f"what the source said: {name}", "bold")
         for label, text in lines:
             page.labelled(label, text, width=26)
+    if event and _asks_who(one):
+        page.line()
+        page.line("what else the source said is shown to nobody before it is known which child it is about", "dim")
     if one.is_open:
         page.line()
         page.line("next, one of", "bold")
@@ -187,7 +193,16 @@ def _find(reviews: Mapping[str, Review], named: str) -> Review:
 def _event(one: Review, secrets: Secrets) -> dict[str, Any] | None:
     if one.sealed is None:
         return None
-    return event_to_message(decode_event(open_event(secrets, one.id, one.sealed)))
+    event = decode_event(open_event(secrets, one.id, one.sealed))
+    if not _asks_who(one):
+        return event_to_message(event)  # sealed as whoever is asked may see it
+    shown = event_to_message(who_it_is(event, held=one.message["kind"] == "HOLD"))
+    return {**shown, "header": {name: shown["header"][name] for name in HEADER}}
+
+
+def _asks_who(one: Review) -> bool:
+    """Tell whether a review waits where it is not known yet which child its event is about: there the whole event is sealed."""
+    return not one.message["child_ref"]
 
 
 def _told(one: Review) -> dict[str, Any]:
