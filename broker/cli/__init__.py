@@ -1,5 +1,6 @@
 """The program `broker`: one file per group of commands, each loaded only when it is asked for."""
 
+import os
 import sqlite3
 import sys
 from importlib import import_module
@@ -68,7 +69,11 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the program; an error of ours is one line of plain words and an exit code that means something."""
+    """Run the program; an error of ours is one line of plain words and an exit code that means something.
+
+    What it writes is not for everybody on the machine: inboxes, memories of connectors and notices name children.
+    """
+    os.umask(os.umask(0) | 0o007)
     try:
         ended = cli.main(standalone_mode=False)
     except click.ClickException as error:

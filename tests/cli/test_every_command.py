@@ -165,3 +165,13 @@ def test_a_pipe_that_closes_early_is_no_fault(area: Area) -> None:
 
     assert ended.stdout.startswith("registers ")
     assert ended.stderr == ""
+
+
+def test_what_the_program_writes_is_not_for_everybody_on_the_machine(tmp_path: Path) -> None:
+    """Inboxes, memories of connectors and notices name children."""
+    made = typed("simulate", "--out", str(tmp_path / "area"), "--children", "200", "--stories", "1")
+
+    assert made.returncode == 0, made.stderr
+    files = [one for one in (tmp_path / "area").rglob("*") if one.is_file()]
+    assert files
+    assert not [one for one in files if one.stat().st_mode & 0o007]

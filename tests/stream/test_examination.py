@@ -1,10 +1,12 @@
 """What the doctor makes of a report: whether anybody may hear too late is its own finding."""
 
+from dataclasses import replace
+
 import pytest
 
 from broker.lag.open_work import Undelivered
 from broker.lag.report import Report
-from broker.stream.watching.examination import State, alerts, workers
+from broker.stream.watching.examination import State, alerts, people, workers
 
 
 def a_report(at_risk: int, past_due: int) -> Report:
@@ -23,3 +25,12 @@ def test_all_is_not_well_while_an_alert_may_come_too_late(at_risk: int, past_due
     assert bool(alerts(report).remedy) is (state is not State.WELL)
     assert workers(report, "g").state is State.WELL
     assert "alert" not in workers(report, "g").words
+
+
+@pytest.mark.parametrize(("late", "letters", "state"), [(0, 0, State.WELL), (1, 0, State.DOUBTFUL), (0, 3, State.DOUBTFUL)])
+def test_all_is_not_well_while_something_waits_for_a_person_beyond_its_clock(late: int, letters: int, state: State) -> None:
+    found = people(replace(a_report(0, 0), reviews={"UNIDENTIFIED": 5}, reviews_past_due=late, dead_letters=letters))
+
+    assert found.state is state
+    assert ("broker reviews list" in found.remedy) is bool(late)
+    assert ("broker dead-letters list" in found.remedy) is bool(letters)

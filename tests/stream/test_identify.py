@@ -74,6 +74,7 @@ def test_an_event_before_its_registration_goes_to_the_hub_and_on_when_the_regist
 
     [review] = runner.reviews()
     assert (review["kind"], review["for_recipient"], review["child_ref"]) == ("UNIDENTIFIED", HUB, None)
+    assert (review["clock"], review["due_at"] - review["accepted_at"]) == ("1_hour", 3_600_000), "it may be on the shortest"
 
     runner.publish(enrolled(event_id="a", upn=UPN[0], **ALFIE))
 

@@ -13,6 +13,9 @@ from broker.stream.topics import AUDIT, CANDIDATES, REVIEWS, SUBJECTS
 
 UNIDENTIFIED, AMBIGUOUS, CONFLICT, HOLD = "UNIDENTIFIED", "AMBIGUOUS", "IDENTIFIER_CONFLICT", "HOLD"
 OPEN, RESOLVED, WITHDRAWN = "OPEN", "RESOLVED", "WITHDRAWN"
+# Which clock an event runs on only its child's line knows. Until somebody says whose it is, it may be on the shortest: that of
+# police protection (Children Act 1989 s.46, DOMAIN event 3).
+SHORTEST, SHORTEST_MS = "1_hour", 3_600_000
 
 _WHY = {
     UNIDENTIFIED: "no child is known by what this record says of who it is about",
@@ -89,6 +92,8 @@ class Turn:
             "for_recipient": one.hub,
             "opened_at": one.opened_at,
             "accepted_at": one.accepted_at or None,
+            "due_at": one.accepted_at + SHORTEST_MS if state == OPEN and one.accepted_at else None,
+            "clock": SHORTEST if state == OPEN and one.accepted_at else None,
             "event_id": one.event_id,
             "event_type": one.event_type,
             "producer": one.producer,

@@ -83,6 +83,7 @@ async def examine(settings: Settings, book: ReleaseBook) -> AsyncIterator[Findin
         report = with_noted(await watch.look_until_sure(_SURE_S), read_noted(settings.data))
     yield workers(report, settings.group)
     yield alerts(report)
+    yield people(report)
 
 
 def _data_folder(folder: Path) -> Finding:
@@ -239,3 +240,13 @@ def alerts(report: Report) -> Finding:
         remedy = "`broker lag` names the recipients: ask them to look, by telephone where it is urgent"
         return Finding("alerts", State.DOUBTFUL, "; ".join(late), remedy)
     return Finding("alerts", State.WELL, "none is at risk of coming too late")
+
+
+def people(report: Report) -> Finding:
+    """Say whether something waits for a person beyond its clock, or could not be taken: nothing of it goes by itself."""
+    late, letters = report.reviews_past_due, report.dead_letters
+    if not late and not letters:
+        return Finding("people", State.WELL, "nothing waits for a person beyond its clock, nothing is a dead letter")
+    waiting = [f"{late:,} of {sum(report.reviews.values()):,} open reviews past the clock: `broker reviews list`"] if late else []
+    refused = [f"{letters:,} dead letters: `broker dead-letters list`"] if letters else []
+    return Finding("people", State.DOUBTFUL, "somebody has to decide", "; ".join((*waiting, *refused)))
