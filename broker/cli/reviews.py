@@ -13,9 +13,10 @@ from broker.cli.options import json_option, with_broker_settings
 from broker.cli.review_words import answers, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
+from broker.core.event import Event
 from broker.core.who import HEADER, who_it_is
 from broker.core.words import Words
-from broker.errors import NotFoundError
+from broker.errors import InputError, KeysError, NotFoundError
 from broker.lag.words import duration
 from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
@@ -31,6 +32,8 @@ from broker.stream.watching.review_reader import (
     answer,
     answer_to,
     check_asked,
+    check_may_see,
+    excluded_for,
     known_children,
     read_reviews,
 )
@@ -49,6 +52,7 @@ _PLAIN = (
     "due_at",
     "clock",
 )
+_CUT = "what else the source said is shown to nobody before it is known which child it is about"
 
 
 @click.group("reviews")
@@ -90,10 +94,11 @@ def list_reviews(settings: Settings, *, recipient: str | None, every: bool, as_j
 
 @group.command("show")
 @click.argument("review")
+@click.option("--as", "holder", help="Who looks; the desk that was asked unless you say so. Its key must be in `keys`.")
 @json_option
 @with_broker_settings
-def show(settings: Settings, *, review: str, as_json: bool) -> None:
-    """Show one review with the event in it. It opens only with the broker's key, and holds personal data.
+def show(settings: Settings, *, review: str, holder: str | None, as_json: bool) -> None:
+    """Show one review with the event in it, which holds personal data: it opens for who was asked alone, and here.
 
     Of an event in question about whom it is, only that is shown: names, dates, numbers, home and school, when and by whom.
 
@@ -101,9 +106,9 @@ def show(settings: Settings, *, review: str, as_json: bool) -> None:
     """
     found, words = asyncio.run(_read(settings, in_words=not as_json))
     one = _find(found, review)
-    event = _event(one, Secrets.load(settings.keys))
+    event, note = _seen(settings, one, holder)
     if as_json:
-        click.echo(json.dumps({**_told(one), "event": event}, default=str))
+        click.echo(json.dumps({**_told(one), "event": event, "event_note": note}, default=str))
         return
     page = Page()
     page.head(question(one.message), _age(one))
@@ -114,9 +119,9 @@ def show(settings: Settings, *, review: str, as_json: bool) -> None:
         page.line(f"what the source said: {name}", "bold")
         for label, text in lines:
             page.labelled(label, text, width=26)
-    if event and _asks_who(one):
+    if note:
         page.line()
-        page.line("what else the source said is shown to nobody before it is known which child it is about", "dim")
+        page.line(note, "dim")
     if one.is_open:
         page.line()
         page.line("next, one of", "bold")
@@ -190,10 +195,31 @@ def _find(reviews: Mapping[str, Review], named: str) -> Review:
     return found[0]
 
 
-def _event(one: Review, secrets: Secrets) -> dict[str, Any] | None:
+def _seen(settings: Settings, one: Review, holder: str | None) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the event in a review, and what of it is not shown and why; who looks as somebody and may not is refused."""
     if one.sealed is None:
-        return None
-    event = decode_event(open_event(secrets, one.id, one.sealed))
+        return None, None
+    event = decode_event(open_event(Secrets.load(settings.keys), one.id, one.sealed))
+    try:
+        asyncio.run(_check_may_see(settings, one, holder or one.message["for_recipient"], event))
+    except (InputError, KeysError) as error:
+        if holder:
+            raise
+        return None, str(error)
+    return _message(one, event), _CUT if _asks_who(one) else None
+
+
+async def _check_may_see(settings: Settings, one: Review, holder: str, event: Event) -> None:
+    """Check that who looks is who was asked, with its own key; raises InputError or KeysError."""
+    registers = (await released(settings.kafka)).newest()
+    excluded: frozenset[str] = frozenset(event.header.excluded)
+    if not one.message["for_recipient"]:
+        excluded |= await excluded_for(settings.kafka, one)
+    check_may_see(one, holder, registers, excluded)
+    check_key(registers, load_signer(settings.keys, holder))
+
+
+def _message(one: Review, event: Event) -> dict[str, Any]:
     if not _asks_who(one):
         return event_to_message(event)  # sealed as whoever is asked may see it
     shown = event_to_message(who_it_is(event, held=one.message["kind"] == "HOLD"))

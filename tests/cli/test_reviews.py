@@ -1,5 +1,6 @@
 """`broker reviews`: who was not asked hears so at once and nothing is sent; who is asked sees what it needs to answer."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,16 @@ from broker import codec
 from broker.cli import cli, reviews
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.ports import CAUSE, Record
 from broker.core.registers import Area, Recipient, Registers
 from broker.core.words import Words
 from broker.errors import InputError
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import new_master
-from broker.stream.watching.review_reader import REJECT, Answer, Review, check_asked
+from broker.sealing.signatures import new_key
+from broker.stream.identify.state import Child, Exclusion
+from broker.stream.watching import review_reader
+from broker.stream.watching.review_reader import REJECT, Answer, Review, _Reviews, check_asked
 from tests.stream.lines import HUB, POLICE_DESK, SCHOOL, SECRETS, a_signer, an_event, some_registers
 
 OTHER_HUB, DUTY = "south-hub", "north-duty"
@@ -130,21 +135,32 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
     file = tmp_path / "broker.toml"
     file.write_text('kafka = "127.0.0.1:1"\ndata = "state"\nkeys = "keys"\narea = "E10000030"\nmode = "live"\n')
     new_master(tmp_path / "keys")
+    for holder in (HUB, OTHER_HUB, POLICE_DESK):
+        new_key(tmp_path / "keys", holder)
     monkeypatch.setattr(reviews.Secrets, "load", lambda _: SECRETS)
 
     def show(review: Review, *more: str) -> str:
         async def read(*_: Any, **__: Any) -> tuple[dict[str, Review], Words]:
             return {review.id: review}, Words()
 
-        monkeypatch.setattr(reviews, "_read", read)
+        async def released(_: str) -> _Book:
+            return _Book()
+
+        async def excluded_for(*_: Any) -> frozenset[str]:
+            return frozenset({OTHER_HUB})
+
+        changed = {"_read": read, "released": released, "excluded_for": excluded_for, "check_key": lambda *_: None}
+        for name, value in changed.items():
+            monkeypatch.setattr(reviews, name, value)
         line = ["reviews", "show", review.id, "--settings", str(file), *more]
-        return CliRunner().invoke(cli, line, catch_exceptions=False).output
+        done = CliRunner().invoke(cli, line)
+        return done.output + str(done.exception or "")
 
     return show
 
 
-def sealing(event: Event, kind: str, child: str | None) -> Review:
-    plain = a_review(kind, HUB, event.header.event_type, child)
+def sealing(event: Event, kind: str, child: str | None, asked: str = HUB) -> Review:
+    plain = a_review(kind, asked, event.header.event_type, child)
     more = {
         "event_id": "e1", "producer": "police:42", "why": "x", "opened_at": 1, "accepted_at": 1, "due_at": None, "clock": None,
         "candidates": [], "resolution": None,
@@ -178,3 +194,76 @@ def test_the_place_that_a_protection_hides_is_in_no_question_about_whom_it_is_fo
 @pytest.mark.parametrize("kind", ["ASK", "GAP", "HOLD"])
 def test_of_a_known_child_all_is_shown_that_was_sealed_for_whom_it_asks(kind: str, shown: Show) -> None:
     assert "the account" in shown(sealing(WHO, kind, "c-1"))
+
+
+LOOKS = [
+    ("who was asked", sealing(WHO, "AMBIGUOUS", None), None, True),
+    ("who was asked, by name", sealing(WHO, "AMBIGUOUS", None), HUB, True),
+    ("another hub", sealing(WHO, "AMBIGUOUS", None), OTHER_HUB, False),
+    ("a desk that nobody asked", sealing(WHO, "AMBIGUOUS", None), POLICE_DESK, False),
+    ("another was asked, whose key is not here", sealing(WHO, "AMBIGUOUS", None, asked=DUTY), None, False),
+    ("the excluded hub, for the stand-in", sealing(WHO, "AMBIGUOUS", None, asked=DUTY), HUB, False),
+    ("the child's hub, what was asked of another", sealing(WHO, "ASK", "c-1", asked=POLICE_DESK), HUB, False),
+    ("that other", sealing(WHO, "ASK", "c-1", asked=POLICE_DESK), POLICE_DESK, True),
+    ("nobody was asked and nobody says who looks", sealing(WHO, "AMBIGUOUS", None, asked=""), None, False),
+    ("a hub that nobody excludes", sealing(WHO, "AMBIGUOUS", None, asked=""), HUB, True),
+    ("a hub that is excluded for the child", sealing(WHO, "AMBIGUOUS", None, asked=""), OTHER_HUB, False),
+    (
+        "a hub that the event excludes",
+        sealing(replace(WHO, header=replace(WHO.header, excluded=(HUB,))), "AMBIGUOUS", None, asked=""),
+        HUB,
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(("review", "holder", "sees"), [one[1:] for one in LOOKS], ids=[one[0] for one in LOOKS])
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_the_event_in_a_review_is_shown_to_nobody_but_who_was_asked(
+    review: Review, holder: str | None, sees: bool, how: tuple[str, ...], shown: Show
+) -> None:
+    """Asking is telling (R11), and it is sealed as whoever is asked may see it (R28)."""
+    out = shown(review, *how, *(("--as", holder) if holder else ()))
+
+    assert ("Wexwick" in out) == sees
+    assert sees or "--as" in out or "make one with `broker keys new" in out
+    assert [one for one in ("2017-01-15", "ZZ1 1ZZ", "as heard") if one in out and not sees] == []
+
+
+def test_what_was_put_to_another_shows_nothing_of_what_the_first_might_see() -> None:
+    found = _Reviews()
+    for asked, sealed in ((POLICE_DESK, b"all of it"), (HUB, None)):
+        message = {
+            "review_id": "r-1", "kind": "ASK", "state": "OPEN", "for_recipient": asked, "opened_at": 1, "event_id": "e1",
+            "event_type": "x", "producer": "police:42", "why": "x", "matching_key": "", "child_ref": "c-1",
+            "sealed_event": sealed,
+        }  # fmt: skip
+        found.take(Record("reviews.v1", 0, 0, 1, b"r-1", codec.encode("review", message), ((CAUSE, b"x/0@1+0"),)))
+
+    assert (found.found["r-1"].message["for_recipient"], found.found["r-1"].sealed) == (HUB, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "candidates", "excluded"),
+    [
+        ("AMBIGUOUS", ["c-1", "c-9"], {"a"}),
+        ("AMBIGUOUS", ["c-2"], {"b", "d"}),
+        ("AMBIGUOUS", [], set()),
+        ("UNIDENTIFIED", ["c-1"], set()),
+    ],
+    ids=["of a child", "also of whom it was joined to", "of nobody", "not of who only looks alike"],
+)
+def test_whom_events_exclude_for_a_child_that_it_may_be_about_is_known(
+    kind: str, candidates: list[str], excluded: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def child(recipient: str, into: str | None = None) -> Child:
+        return Child(exclusions=frozenset({Exclusion(recipient, "by", "e", "e")}), merged_into=into)
+
+    async def children(_: Any) -> dict[str, Child]:
+        return {"c-1": child("a"), "c-2": child("b", into="c-3"), "c-3": Child(merged_into="c-4"), "c-4": child("d")}
+
+    monkeypatch.setattr(review_reader, "_children", children)
+    review = Review({**a_review(kind, child=None).message, "candidates": candidates}, None)
+    kafka: Any = None
+
+    assert asyncio.run(review_reader.excluded_for(kafka, review)) == excluded

@@ -1,6 +1,6 @@
 """Read reviews from the log, and answer them: signed, to where the question waits."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,14 +17,14 @@ from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
 from broker.stream.clients import Writer, kafka_errors, open_consumer, open_producer, to_record
-from broker.stream.identify.state import child_from_bytes
+from broker.stream.identify.state import Child, child_from_bytes
 from broker.stream.identify.store import children_lines
 from broker.stream.log_ends import log_ends
 from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.places import places_of
 
 LINK, REJECT = "LINK", "REJECT"
-GAP, ASK = "GAP", "ASK"
+GAP, ASK, UNIDENTIFIED = "GAP", "ASK", "UNIDENTIFIED"
 _OF_THE_OPENING = ("for_recipient", "opened_at", "candidates", "accepted_at", "due_at", "clock")  # a closing says nothing of it
 
 
@@ -61,8 +61,9 @@ class _Reviews:
         except RejectError:
             return  # not one of ours: the reconciler names it
         before = self.found.get(message["review_id"])
-        sealed = message["sealed_event"] or (before.sealed if before else None)
-        if before is not None and message["state"] != "OPEN":
+        opens = message["state"] == "OPEN"  # put to another, it holds what that one may see, or nothing
+        sealed = message["sealed_event"] if opens or before is None else before.sealed
+        if before is not None and not opens:
             kept = {name: before.message[name] for name in _OF_THE_OPENING}
             message = {**message, **kept}
         self.found[message["review_id"]] = Review(message, record.header(ORIGIN), sealed)
@@ -87,11 +88,29 @@ async def read_reviews(kafka: Kafka) -> dict[str, Review]:
 
 async def known_children(kafka: Kafka) -> dict[str, str]:
     """Return every child_ref that `identify` knows and the child_ref it was merged into, or itself."""
+    return {ref: child.merged_into or ref for ref, child in (await _children(kafka)).items()}
+
+
+async def excluded_for(kafka: Kafka, review: Review) -> frozenset[str]:
+    """Return whom events exclude for the children that a review may be about, as `identify` counts them (R11)."""
+    if review.message["kind"] == UNIDENTIFIED or not review.message["candidates"]:
+        return frozenset()
+    known = await _children(kafka)
+    excluded: set[str] = set()
+    for ref in review.message["candidates"]:
+        child = known.get(ref)
+        while child is not None:
+            excluded |= {one.recipient for one in child.exclusions}
+            child = known.get(child.merged_into) if child.merged_into else None
+    return frozenset(excluded)
+
+
+async def _children(kafka: Kafka) -> dict[str, Child]:
     newest: dict[bytes, bytes] = {}
     for record in await _read_all(kafka, IDENTITIES):
         if record.key:
             newest[record.key] = record.value or b""
-    return {ref: child_from_bytes(line).merged_into or ref for ref, line in children_lines(newest)}
+    return {ref: child_from_bytes(line) for ref, line in children_lines(newest)}
 
 
 async def answer(kafka: Kafka, answered: Outgoing) -> None:
@@ -121,6 +140,25 @@ def check_asked(review: Review, holder: str, registers: Registers) -> None:
             f"`{asked}` was: answer `--as {asked}`, with its key" if asked else "a hub decides: answer `--as` one, with its key"
         )
         raise InputError(f"review `{review.id}`: `{holder}` was not asked, {whom}")
+
+
+def check_may_see(review: Review, holder: str, registers: Registers, excluded: Collection[str]) -> None:
+    """Check that a key's holder may see the event in a review; raises InputError. Asking is telling (R11).
+
+    It is sealed as whoever is asked may see it, so nobody else sees it, also not who may answer in that one's place. Where nobody
+    could be asked, that is a hub which is not `excluded`: by the event, or for a child that it may be about.
+    """
+    asked = review.message["for_recipient"]
+    entry = registers.recipients.get(asked)
+    may = {asked}
+    if asked and entry and not review.message["child_ref"]:
+        may |= {entry.agency}
+    if not asked:
+        hubs = [one for one in registers.recipients.values() if HUB in one.roles and one.id not in excluded]
+        may = {name for one in hubs for name in (str(one.id), str(one.agency))}
+    if not holder or holder not in may:
+        whom = f"`{asked}`, who was asked" if asked else "a hub that nobody excludes"
+        raise InputError(f"review `{review.id}`: the event in it is shown to {whom}: say `--as`, with its key in `keys`")
 
 
 def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) -> Outgoing:
