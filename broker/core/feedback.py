@@ -87,8 +87,13 @@ def _outcome(turn: Turn, line: Sent, said: Said, matter: str, rules: Rules) -> T
 
 
 def _to_referrer(turn: Turn, event: Event, said: Said, rules: Rules) -> Turn:
-    """Decide an event of the recipient's agency and keep what it gives to the referrer of the matter that it names."""
+    """Decide an event of the recipient's agency and keep what it gives to the referrer of the matter that it names.
+
+    While something holds the line it waits with all else, as an event of its own.
+    """
     facts = turn.facts
+    if facts.holds:
+        return replace(turn, apart=event)
     verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
     chosen = tuple(one for one in verdict.decisions if REFERRER in one.roles and one.recipient != said.recipient)
     granted = [

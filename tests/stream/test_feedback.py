@@ -33,6 +33,16 @@ def test_who_referred_hears_once_that_somebody_who_answers_for_it_has_it(state: 
     assert its(line, DSL, RECEIVED)["producer"] == HOME
 
 
+def test_what_comes_of_a_referral_waits_while_the_childs_line_is_held_and_reaches_who_referred_then() -> None:
+    odd = says(FORCE, "control.protection", {"kind": "nonsense", "state": "set"})
+    line = a_child(says(SCHOOL, CONCERN), odd)
+    line.receipt(its(line, HUB, CONCERN), "OUTCOME", "section_47")
+    assert heard(line, DSL) == []
+
+    line.resolve(next(one for one in line.reviews() if one["event_id"] == odd.header.event_id), "REJECT")
+    assert [(event_type, decision) for _, event_type, decision in heard(line, DSL)] == [(OUTCOME, "section_47")]
+
+
 def test_a_school_that_reads_a_notice_acknowledges_nothing_to_the_force() -> None:
     """It was told to know, not to answer for it: who reads what is not the force's to know."""
     line = a_child(says(FORCE, NOTICE))
