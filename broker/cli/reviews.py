@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from broker.cli import EXIT_TRY_AGAIN
 from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.review_words import answers, more, question, source_said, told
@@ -38,6 +39,11 @@ from broker.stream.watching.review_reader import (
     read_reviews,
 )
 
+_TAKEN_WITHIN_SECONDS = 15.0
+_STILL_OPEN = (
+    "the answer is sent and it is still open: no worker has taken it yet (`broker lag`), or the child's line refused it "
+    "(`broker dead-letters list`)"
+)
 _PLAIN = (
     "review_id",
     "kind",
@@ -140,13 +146,15 @@ def show(settings: Settings, *, review: str, holder: str | None, as_json: bool) 
 def link(settings: Settings, *, review: str, child: str | None, as_json: bool, **said: Any) -> None:
     """Say which child an event is about, or that what was asked may be shared.
 
+    Exit status 75 when the line has not taken the answer after a while.
+
     Example: broker reviews link r-5f0c6b1e --child c-3k2v --reason "seen in the case system"
     """
     one = _find(_all(settings), review)
     if child is not None:
         child = _child(settings, child)
     _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"])
-    _say(one, "answered, the line goes on", as_json=as_json)
+    _say(settings, one, "answered, the line goes on", as_json=as_json)
 
 
 @group.command("reject")
@@ -162,11 +170,30 @@ def reject(settings: Settings, *, review: str, holder: str | None, reason: str, 
     """
     one = _find(_all(settings), review)
     _answer(settings, one, Answer(REJECT, reason), holder)
-    _say(one, "rejected, the line goes on", as_json=as_json)
+    _say(settings, one, "rejected, the line goes on", as_json=as_json)
 
 
-def _say(one: Review, said: str, *, as_json: bool) -> None:
-    click.echo(json.dumps({"review_id": one.id, "answered": True}) if as_json else f"review {one.id}: {said}")
+def _say(settings: Settings, one: Review, said: str, *, as_json: bool) -> None:
+    """Say what the line made of an answer: only there it is known who is the child's hub by now."""
+    with busy("waiting for the line to take it"):
+        is_closed = asyncio.run(_is_taken(settings, one))
+    if as_json:
+        click.echo(json.dumps({"review_id": one.id, "answered": True, "closed": is_closed}))
+    elif is_closed:
+        click.echo(f"review {one.id}: {said}")
+    else:
+        click.echo(f"review {one.id}: {_STILL_OPEN}")
+    if not is_closed:
+        raise click.exceptions.Exit(EXIT_TRY_AGAIN)
+
+
+async def _is_taken(settings: Settings, one: Review) -> bool:
+    until = time.monotonic() + _TAKEN_WITHIN_SECONDS
+    while (await read_reviews(settings.kafka))[one.id].is_open:
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(0.3)
+    return True
 
 
 def _answer(settings: Settings, one: Review, said: Answer, holder: str | None) -> None:

@@ -272,7 +272,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(known: Area) -> None:
     assert {one["state"] for one in findings if one["what"] != "alerts"} == {"well"}  # nobody reads them: late in the morning
     assert [one["what"] for one in findings] == [
         "settings", "data folder", "keys", "kafka", "topics", "clock", "registers", "policy", "recipients' topics", "access",
-        "workers", "alerts",
+        "workers", "alerts", "people",
     ]  # fmt: skip
     assert alone.returncode == 4
     assert "✗ workers: none runs in group `safeguarding-broker`" in alone.stdout
