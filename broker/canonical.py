@@ -17,11 +17,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import schemas
 from broker import codec
 from broker.core.event import Event, Sector
+from broker.core.harmless import acts
 from broker.core.identifiers import AgencyId, digest, event_id, is_event_id, nhs_number_is_valid, upn_is_valid
 from broker.core.publishing import InForce, faults_of
 from broker.errors import BrokerError
 
 LONGEST_LINE = 1024 * 1024
+ACTS = "control_character"  # the finding on an event of which some text acts where it is shown
 _INSTANTS = ("recorded_at", "received_at", "expires_at")
 _PRECISE = r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?$"
 _IDS = frozenset(("event_id", "supersedes", "concerns_event"))
@@ -43,6 +45,11 @@ _SECTORS = (
     ("ods:", Sector.HEALTH),
     ("E", Sector.COUNCILS),
     ("W", Sector.COUNCILS),
+)
+# What people type in their own words, where a text may have several lines.
+_ACCOUNTS = frozenset(
+    {"text", "words", "presentation", "findings", "disposition", "decision", "next_step", "functional_impact", "reason"}
+    | {"told_family_reason", "contact_point"}
 )
 _LARGEST = {"long": (1 << 63) - 1, "int": (1 << 31) - 1}
 _CHECKS = {"nhs_number": nhs_number_is_valid, "upn": upn_is_valid, "former_upn": upn_is_valid}
@@ -124,7 +131,7 @@ def _event(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyI
         checked = _model().model_validate(_filled(content, line, number, agency, known.sector))
     except ValidationError as error:
         raise _FaultyLineError(*(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors())) from None
-    return codec.event_from_message(_with_checks(checked.model_dump(mode="python")))
+    return codec.event_from_message(_with_doubts(_with_checks(checked.model_dump(mode="python"))))
 
 
 def _filled(content: Mapping[str, Any], line: bytes, number: int, agency: AgencyId, sector: Sector | None) -> dict[str, Any]:
@@ -173,6 +180,27 @@ def _with_checks(message: dict[str, Any]) -> dict[str, Any]:
         if check is not None and one.get("check_ok") is None:
             one["check_ok"] = check("".join(one["value"].split()).upper())
     return message
+
+
+def _with_doubts(message: dict[str, Any]) -> dict[str, Any]:
+    """Find the fields whose text does something where it is shown: the event is taken, and says so of itself."""
+    said = {name: group for name, group in message.items() if name != "quality"}
+    found = [{"rule": ACTS, "field": name, "severity": "warning"} for name in sorted(set(_acting(said, "")))]
+    return {**message, "quality": [*message["quality"], *found]} if found else message
+
+
+def _acting(value: Any, name: str) -> Iterator[str]:
+    """Yield the name of each field that holds a control character or turns text round; an account has lines, a name has one."""
+    if isinstance(value, str):
+        lines = value.replace("\t", " ").splitlines() if name.rpartition(".")[2] in _ACCOUNTS else (value,)
+        if any(map(acts, lines)):
+            yield name
+    elif isinstance(value, list):
+        for one in value:
+            yield from _acting(one, name)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _acting(one, f"{name}.{key}".removeprefix("."))
 
 
 def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:

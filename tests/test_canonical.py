@@ -151,3 +151,33 @@ def test_what_intake_would_refuse_by_the_registers_is_told_before_it_is_sent() -
     assert isinstance(second, BadLine)
     assert first.faults[0].startswith("field `header.event_type`: is not for this agency to publish")
     assert second.faults == ("field `header.excluded.1`: is no recipient in the registers in force: see `broker registers show`",)
+
+
+@pytest.mark.parametrize(
+    ("said", "fields"),
+    [
+        ({"identity": {**GOOD["identity"], "names": [{"given": "Al\x1b[2J", "family": "M"}]}}, ["identity.names.given"]),
+        ({"identity": {**GOOD["identity"], "names": [{"given": "Al", "family": "M\nEND"}]}}, ["identity.names.family"]),
+        ({"concern": {"status": "o\u202epen", "reference": "a\tb"}}, ["concern.reference", "concern.status"]),
+        ({"narrative": {"text": "He came.\r\n\tThen he left.\n", "checked": False}}, []),
+        ({"narrative": {"text": "He came.\nT\x9bhen", "checked": False}}, ["narrative.text"]),
+        ({"header": {**GOOD["header"], "contact_point": "desk\x07"}}, ["header.contact_point"]),
+        ({}, []),
+    ],
+)
+def test_a_field_that_acts_on_a_screen_is_named_and_its_event_is_taken(said: dict[str, Any], fields: list[str]) -> None:
+    [event] = read({**GOOD, **said})
+
+    assert isinstance(event, Event)
+    assert [(one.rule, one.field, one.severity) for one in event.quality] == [
+        ("control_character", one, "warning") for one in fields
+    ]
+    assert decode_event(encode_event(event)) == event
+
+
+def test_what_a_line_says_of_its_own_quality_stays() -> None:
+    own = {"rule": "r", "field": "f\x07", "severity": "info"}
+    [event] = read({**GOOD, "quality": [own], "concern": {"status": "\x07"}})
+
+    assert isinstance(event, Event)
+    assert [one.field for one in event.quality] == ["f\x07", "concern.status"]

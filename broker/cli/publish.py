@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from broker.canonical import LONGEST_LINE, BadLine, read_lines, sector_of
+from broker.canonical import ACTS, LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
 from broker.cli.options import json_option, say_refused, with_settings
 from broker.core.event import Event
@@ -34,6 +34,15 @@ from broker.stream.topics import EVENTS
 
 _SHOWN = 20  # bad lines told one by one; the others are counted
 _AT_ONCE = 500
+_ACTS = "holds control characters, which are shown as codes wherever it is read: mend the export"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is wrong in a file: lines that were not taken, and fields of events that were, by the event's id."""
+
+    bad: list[BadLine] = field(default_factory=list)
+    doubts: list[tuple[str, str]] = field(default_factory=list)
 
 
 @click.command("publish")
@@ -52,13 +61,13 @@ def publish(settings: Settings, *, file: Path, agency: str, dry_run: bool, as_js
     Example: broker publish concerns.jsonl --agency urn:100001
     """
     signer = load_signer(settings.keys, agency)
-    bad: list[BadLine] = []
+    found = _Found()
     with _opened(file) as stream:
         known = _shipped(agency) if dry_run else asyncio.run(_in_force(settings, signer))
-        events = _events(_lines(stream), signer, known, bad)
+        events = _events(_lines(stream), signer, known, found)
         count = sum(1 for _ in events) if dry_run else asyncio.run(_publish(settings, signer, events))
-    _tell(file, count, bad, dry_run=dry_run, as_json=as_json)
-    if bad:
+    _tell(file, count, found, dry_run=dry_run, as_json=as_json)
+    if found.bad:
         raise click.exceptions.Exit(EXIT_REJECTED)
 
 
@@ -100,13 +109,15 @@ def _now() -> Millis:
     return Millis(time.time_ns() // 1_000_000)
 
 
-def _events(lines: Iterator[bytes], signer: Signer, known: InForce, bad: list[BadLine]) -> Iterator[Event]:
-    """Yield the events that intake would take; keep what is wrong with the others."""
+def _events(lines: Iterator[bytes], signer: Signer, known: InForce, found: _Found) -> Iterator[Event]:
+    """Yield the events that intake would take; keep what is wrong with the others, and which fields of these act on a screen."""
     for read in read_lines(lines, AgencyId(signer.holder), known, lambda event: signed_record(signer, event)):
         if isinstance(read, BadLine):
-            bad.append(read)
-        else:
-            yield read
+            found.bad.append(read)
+            continue
+        if len(found.doubts) < _SHOWN:
+            found.doubts.extend((read.header.event_id, one.field) for one in read.quality if one.rule == ACTS)
+        yield read
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -132,17 +143,20 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         raise InputError(f"file `{file}`: cannot be read: {reason_in_words(error)}") from error
 
 
-def _tell(file: Path, count: int, bad: list[BadLine], *, dry_run: bool, as_json: bool) -> None:
+def _tell(file: Path, count: int, found: _Found, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        faults = [{"line": one.line, "faults": list(one.faults)} for one in bad]
-        click.echo(json.dumps({"published": 0 if dry_run else count, "good": count, "bad": faults}))
+        faults = [{"line": one.line, "faults": list(one.faults)} for one in found.bad]
+        doubted = [{"event_id": made, "field": name} for made, name in found.doubts]
+        click.echo(json.dumps({"published": 0 if dry_run else count, "good": count, "bad": faults, "doubts": doubted}))
         return
-    for one in bad[:_SHOWN]:
+    for made, name in found.doubts:
+        click.echo(one_line(f"{file}: event {made}: field `{name}`: {_ACTS}"), err=True)
+    for one in found.bad[:_SHOWN]:
         for fault in one.faults:
             click.echo(one_line(f"{file}: line {one.line}: {fault}"), err=True)
-    if len(bad) > _SHOWN:
-        click.echo(f"{file}: {len(bad) - _SHOWN} more lines that cannot be taken", err=True)
-    click.echo(f"{'would publish' if dry_run else 'published'} {count} event(s), {len(bad)} line(s) not taken")
+    if len(found.bad) > _SHOWN:
+        click.echo(f"{file}: {len(found.bad) - _SHOWN} more lines that cannot be taken", err=True)
+    click.echo(f"{'would publish' if dry_run else 'published'} {count} event(s), {len(found.bad)} line(s) not taken")
 
 
 commands: dict[str, click.Command] = {"publish": publish}

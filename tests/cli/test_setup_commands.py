@@ -165,3 +165,21 @@ def test_publishing_names_every_bad_line_and_checks_without_kafka(tmp_path: Path
     assert "would publish 1 event(s), 2 line(s) not taken" in told.output
     assert "line 4: field `header.acton`: unknown" in told.output
     assert [one["line"] for one in as_json["bad"]] == [2, 4]
+    assert as_json["doubts"] == []
+
+
+def test_publishing_names_the_fields_that_would_act_on_a_screen_and_takes_their_events(tmp_path: Path) -> None:
+    area = Area(tmp_path / "area", "127.0.0.1:1")
+    area.write()
+    header = {"event_type": "school.concern.raised", "recorded_at": "2026-11-20T09:00:00Z"}
+    file = tmp_path / "events.jsonl"
+    own = {"rule": "control_character", "field": "\x1b[2J", "severity": "info"}
+    file.write_text(json.dumps({"header": {**header, "contact_point": "desk\x1b[2J"}, "quality": [own]}))
+    arguments = ["publish", str(file), "--agency", "urn:100001", "--dry-run", "--settings", str(area.settings_file)]
+
+    told = broker(*arguments)
+
+    assert told.exit_code == 0
+    assert "field `header.contact_point`: holds control characters" in told.output
+    assert "\x1b" not in told.output
+    assert "header.contact_point" in [one["field"] for one in json.loads(broker(*arguments, "--json").output)["doubts"]]
