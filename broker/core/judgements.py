@@ -68,10 +68,10 @@ def judged(facts: Facts, event: Event, *, holds: bool) -> Turn:
     return Turn(outcome=APPLIED, facts=replace(facts, findings=findings), others=others, concerns=(name,))
 
 
-def put_to_another(question: Question, event: Event, facts: Facts, registers: Registers) -> Question:
+def put_to_another(question: Question, event: Event, facts: Facts, rules: Rules) -> Question:
     """Put the question of a finding to whoever is asked now that somebody is excluded."""
     found = next((one for one in facts.findings if one.event_id == event.header.event_id), None)
-    asked = _asked(found, facts, registers) if found else RecipientId(event.header.producer)
+    asked = _asked(found, facts, rules.registers) if found else RecipientId(event.header.producer)
     return replace(question, for_recipient=asked)
 
 

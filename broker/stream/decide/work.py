@@ -240,10 +240,8 @@ class Work:
         excluded = excluded_for(self.facts) - excluded_for(before)
         for one in [one for one in self.shelf if one.for_recipient in excluded]:
             event, cause = self._again("event", one)
-            if one.is_about_finding:
-                question = judgements.put_to_another(one.question(), event, self.facts, rules.registers)
-            else:
-                question = questions.put_to_another(one.question(), event, self.facts, rules)
+            put_to_another = judgements.put_to_another if one.is_about_finding else questions.put_to_another
+            question = put_to_another(one.question(), event, self.facts, rules)
             again = replace(one, for_recipient=question.for_recipient)
             self.shelf = tuple(again if other is one else other for other in self.shelf)
             self.outputs.append(Enforcer(self.secrets).review(question, self.facts, cause))
@@ -261,8 +259,7 @@ class Work:
     def _end_held(self, one: Waiting) -> None:
         """End a held event as its own record of the log: it was accepted, and nobody decides about it any more."""
         event, cause = self._again("event", one)
-        cause = replace(cause, event=None)
-        self._put(line.end_held(self.facts, event), cause, None)
+        self._put(line.end_held(self.facts, event), replace(cause, event=None), None)
 
     def _fill_gaps(self, rules: Rules) -> None:
         """Try again to tell whom nobody could be told for: another organisation has come to the child."""
