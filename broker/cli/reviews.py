@@ -32,6 +32,7 @@ from broker.stream.watching.review_reader import (
     Review,
     answer,
     answer_to,
+    candidates_of,
     check_asked,
     check_may_see,
     excluded_for,
@@ -228,28 +229,24 @@ def _seen(settings: Settings, one: Review, holder: str | None) -> tuple[dict[str
         return None, None
     event = decode_event(open_event(Secrets.load(settings.keys), one.id, one.sealed))
     try:
-        asyncio.run(_check_may_see(settings, one, holder or one.message["for_recipient"], event))
+        message = asyncio.run(_look(settings, one, holder or one.message["for_recipient"], event))
     except (InputError, KeysError) as error:
         if holder:
             raise
         return None, str(error)
-    return _message(one, event), _CUT if _asks_who(one) else None
+    return message, _CUT if _asks_who(one) else None
 
 
-async def _check_may_see(settings: Settings, one: Review, holder: str, event: Event) -> None:
-    """Check that who looks is who was asked, with its own key; raises InputError or KeysError."""
+async def _look(settings: Settings, one: Review, holder: str, event: Event) -> dict[str, Any]:
+    """Return what who was asked, with its own key, is shown of an event; raises InputError or KeysError for everybody else."""
     registers = (await released(settings.kafka)).newest()
-    excluded: frozenset[str] = frozenset(event.header.excluded)
-    if not one.message["for_recipient"]:
-        excluded |= await excluded_for(settings.kafka, one)
-    check_may_see(one, holder, registers, excluded)
+    candidates = await candidates_of(settings.kafka, one) if _asks_who(one) else ()
+    check_may_see(one, holder, registers, {*event.header.excluded, *excluded_for(one, candidates)})
     check_key(registers, load_signer(settings.keys, holder))
-
-
-def _message(one: Review, event: Event) -> dict[str, Any]:
     if not _asks_who(one):
         return event_to_message(event)  # sealed as whoever is asked may see it
-    shown = event_to_message(who_it_is(event, held=one.message["kind"] == "HOLD"))
+    held = one.message["kind"] == "HOLD" or any(child.guards or child.holds for child in candidates)
+    shown = event_to_message(who_it_is(event, held=held))
     return {**shown, "header": {name: shown["header"][name] for name in HEADER}}
 
 

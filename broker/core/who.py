@@ -21,7 +21,7 @@ def who_it_is(event: Event, *, held: bool = False) -> Event:
     """Return the part of an event that says whom it is about, with its type, publisher and times.
 
     Home and school tell two children of one name apart. They are left out of a control event and of a restricted record, and
-    where the event is `held`, for then something that may hide them waits before it and who the child is is not in question.
+    where the event is `held`: something that hides them, or may, is known of a child that it may be about.
     """
     hides = held or _hides(event)
     identity = {name: value for name, value in event.body.get("identity", {}).items() if name in _WHO}

@@ -120,11 +120,11 @@ def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     async def read(*_: Any, **__: Any) -> tuple[dict[str, Review], Words]:
         return {"r-1": Review(message, None, sealed)}, NAMES
 
-    async def may_see(*_: Any) -> None:
-        return None
+    async def look(*_: Any) -> Any:
+        return codec.event_to_message(an_evil_event())
 
     monkeypatch.setattr(reviews, "_read", read)
-    monkeypatch.setattr(reviews, "_check_may_see", may_see)
+    monkeypatch.setattr(reviews, "_look", look)
     monkeypatch.setattr(reviews.Secrets, "load", lambda _: SECRETS)
     return lambda *line: CliRunner().invoke(cli, ["reviews", *line, "--settings", str(file)], catch_exceptions=False).output
 

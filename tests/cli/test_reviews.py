@@ -139,17 +139,17 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
         new_key(tmp_path / "keys", holder)
     monkeypatch.setattr(reviews.Secrets, "load", lambda _: SECRETS)
 
-    def show(review: Review, *more: str) -> str:
+    def show(review: Review, *more: str, **known: Any) -> str:
         async def read(*_: Any, **__: Any) -> tuple[dict[str, Review], Words]:
             return {review.id: review}, Words()
 
         async def released(_: str) -> _Book:
             return _Book()
 
-        async def excluded_for(*_: Any) -> frozenset[str]:
-            return frozenset({OTHER_HUB})
+        async def candidates_of(*_: Any) -> tuple[Child, ...]:
+            return (Child(exclusions=frozenset({Exclusion(OTHER_HUB, "by", "e", "e")}), **known),)
 
-        changed = {"_read": read, "released": released, "excluded_for": excluded_for, "check_key": lambda *_: None}
+        changed = {"_read": read, "released": released, "candidates_of": candidates_of, "check_key": lambda *_: None}
         for name, value in changed.items():
             monkeypatch.setattr(reviews, name, value)
         line = ["reviews", "show", review.id, "--settings", str(file), *more]
@@ -189,6 +189,17 @@ def test_the_place_that_a_protection_hides_is_in_no_question_about_whom_it_is_fo
 
     assert "Wexwick" in out
     assert [one for one in (*SECRET, "ZZ1 1ZZ", "urn:100001", "safe_address") if one in out] == []
+
+
+@pytest.mark.parametrize("known", [{"guards": frozenset({"protected_person/E1"})}, {"holds": frozenset({"E1/e9"})}])
+@pytest.mark.parametrize("kind", ["UNIDENTIFIED", "AMBIGUOUS", "IDENTIFIER_CONFLICT"])
+def test_no_place_is_shown_where_one_of_the_children_that_it_may_be_is_guarded(
+    kind: str, known: dict[str, frozenset[str]], shown: Show
+) -> None:
+    out = shown(sealing(WHO, kind, None), **known)
+
+    assert "Wexwick" in out
+    assert [one for one in (*SECRET, "ZZ1 1ZZ", "urn:100001") if one in out] == []
 
 
 @pytest.mark.parametrize("kind", ["ASK", "GAP", "HOLD"])
@@ -266,4 +277,6 @@ def test_whom_events_exclude_for_a_child_that_it_may_be_about_is_known(
     review = Review({**a_review(kind, child=None).message, "candidates": candidates}, None)
     kafka: Any = None
 
-    assert asyncio.run(review_reader.excluded_for(kafka, review)) == excluded
+    found = asyncio.run(review_reader.candidates_of(kafka, review))
+
+    assert review_reader.excluded_for(review, found) == excluded

@@ -1,6 +1,6 @@
 """Read reviews from the log, and answer them: signed, to where the question waits."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,18 +91,23 @@ async def known_children(kafka: Kafka) -> dict[str, str]:
     return {ref: child.merged_into or ref for ref, child in (await _children(kafka)).items()}
 
 
-async def excluded_for(kafka: Kafka, review: Review) -> frozenset[str]:
-    """Return whom events exclude for the children that a review may be about, as `identify` counts them (R11)."""
-    if review.message["kind"] == UNIDENTIFIED or not review.message["candidates"]:
-        return frozenset()
-    known = await _children(kafka)
-    excluded: set[str] = set()
+async def candidates_of(kafka: Kafka, review: Review) -> tuple[Child, ...]:
+    """Return the children that a review may be about as `identify` knows them, and those that they were joined to."""
+    known = await _children(kafka) if review.message["candidates"] else {}
+    found: list[Child] = []
     for ref in review.message["candidates"]:
         child = known.get(ref)
         while child is not None:
-            excluded |= {one.recipient for one in child.exclusions}
+            found.append(child)
             child = known.get(child.merged_into) if child.merged_into else None
-    return frozenset(excluded)
+    return tuple(found)
+
+
+def excluded_for(review: Review, candidates: Iterable[Child]) -> frozenset[str]:
+    """Return whom events exclude for the children that a review may be about, as `identify` counts them (R11)."""
+    if review.message["kind"] == UNIDENTIFIED:
+        return frozenset()
+    return frozenset(one.recipient for child in candidates for one in child.exclusions)
 
 
 async def _children(kafka: Kafka) -> dict[str, Child]:
