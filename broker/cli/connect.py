@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
@@ -18,6 +19,7 @@ from broker.cli import EXIT_REJECTED
 from broker.cli.connect_out import write_notices
 from broker.cli.layout import count
 from broker.cli.options import json_option, say_refused, with_settings
+from broker.cli.patience import patiently
 from broker.cli.wording import words_of_book
 from broker.core.delivery import Forgetting
 from broker.core.event import Event
@@ -25,7 +27,7 @@ from broker.core.harmless import one_line
 from broker.core.identifiers import AgencyId
 from broker.core.registers import Agency
 from broker.core.words import Words
-from broker.errors import InputError, NotFoundError, RetryError
+from broker.errors import InputError, NotFoundError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
@@ -38,7 +40,6 @@ from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import Outcome, published
 
-_SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds between attempts while Kafka is away
 _NAMES = "\n".join(f"  {name:<17} {one.reads}" for name, one in sorted(CONNECTORS.items()))
 _EPILOG = f"""\b
 Names:
@@ -78,7 +79,8 @@ def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given
             recipient, outbox = _pair(given, "deliver", "outbox")
             if name != "encompass-notice":
                 raise InputError(f"`{name}` only reads: notices out are written by `encompass-notice`")
-            asyncio.run(_until_stopped(write_notices(settings, recipient, Path(outbox), once=once, as_json=as_json)))
+            notices = partial(write_notices, settings, recipient, Path(outbox), once=once, as_json=as_json)
+            asyncio.run(_until_stopped(notices() if once else patiently(notices)))
             return
         if given["forget_last"]:
             if not given["agency"]:
@@ -86,9 +88,9 @@ def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given
             click.echo(_forget_last(settings, name, given["agency"], sure=given["yes"]))
             return
         agency, inbox = _pair(given, "agency", "inbox")
-        work = _Inbox(settings, name, agency, Path(inbox), accept=given["accept_disappearances"], as_json=as_json)
-        asyncio.run(_until_stopped(work.run(once=once)))
-        if once and work.rejected:
+        inbox_ = _Inbox(settings, name, agency, Path(inbox), accept=given["accept_disappearances"], as_json=as_json)
+        asyncio.run(_until_stopped(inbox_.work(once=True) if once else patiently(partial(inbox_.work, once=False))))
+        if once and inbox_.rejected:
             raise click.exceptions.Exit(EXIT_REJECTED)
 
 
@@ -133,7 +135,7 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
 
 class _Inbox:
-    """Works on one inbox, through times when Kafka is away."""
+    """Works on one inbox."""
 
     def __init__(self, settings: Settings, name: str, agency: str, inbox: Path, *, accept: bool, as_json: bool) -> None:  # noqa: PLR0913 - the options of the command, as given
         self._settings = settings
@@ -148,21 +150,7 @@ class _Inbox:
         self._words = Words()
         self.rejected = 0
 
-    async def run(self, *, once: bool) -> None:
-        wait = _SHORTEST_WAIT
-        while True:
-            try:
-                await self._work(once=once)
-            except RetryError as error:
-                if once:
-                    raise
-                click.echo(f"broker: {error}: trying again in {wait:.0f} s", err=True)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, _LONGEST_WAIT)
-            else:
-                return
-
-    async def _work(self, *, once: bool) -> None:
+    async def work(self, *, once: bool) -> None:
         connector = self._registration.make()
         await recognise_kafka(self._settings.kafka, [EVENTS[connector.sector]], self._settings.data)
         book = await released(self._settings.kafka, say_refused)

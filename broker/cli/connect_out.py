@@ -10,16 +10,17 @@ from typing import Any
 
 import click
 
+from broker.cli.patience import say_skipped
 from broker.cli.wording import words_of_book
 from broker.core.words import Words
 from broker.errors import InputError
-from broker.sealing.signatures import Signer
+from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import KafkaProducer, Writer, open_producer
+from broker.stream.clients import KafkaProducer, open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
-from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.receipt import Answer, send_receipts
 from broker.stream.standing import recipient_here
-from broker.stream.subscribe import From, follow
+from broker.stream.subscribe import From, check_log, following
 from connectors.police.encompass_notice import EncompassNotice
 
 _KINDS = {"ALERT": "a new notice", "CORRECTION": "a corrected notice", "RETRACTION": "a notice is taken back"}
@@ -32,14 +33,17 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
     A notice is a whole file on disk before it is remembered, and remembered before it is confirmed: a crash may write the
     same file again, under the same name, and never loses one. Raises InputError when the folder cannot be written.
     """
-    signer, book = await recipient_here(settings, recipient)
+    load_signer(settings.keys, recipient)  # whose key is not here gets no file either
     inbox = Inbox(settings.data / NOTICES, recipient)
+    start = From(until_now=once, remedy=f"if that is meant, remove `{inbox.file}`: notices are then written from the beginning")
     try:
+        await check_log(settings.kafka, inbox, start)
+        signer, book = await recipient_here(settings, recipient)
         desk = _Desk(inbox, signer, outbox, words_of_book(book), as_json=as_json)
         await asyncio.to_thread(outbox.mkdir, parents=True, exist_ok=True)
-        async with open_producer(settings.kafka) as producer:
+        async with open_producer(settings.kafka) as producer, following(settings.kafka, inbox, start, say_skipped) as batches:
             await desk.confirm(producer, inbox.unconfirmed())
-            async for batch in follow(settings.kafka, inbox, From(until_now=once)):
+            async for batch in batches:
                 await desk.confirm(producer, [shown for one in batch.disclosures if (shown := desk.write(one))])
                 inbox.read_up_to(batch.read_up_to)
     except OSError as error:
@@ -88,5 +92,5 @@ class _Desk:
             return
         now = time.time_ns() // 1_000_000
         answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
-        await Writer(producer).write([signed_receipt(self._signer, one) for one in answers])
+        await send_receipts(producer, self._signer, answers)
         self._inbox.mark((one.id for one in shown), "delivered")

@@ -14,9 +14,9 @@ from broker.errors import InputError, NotFoundError
 from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer
 from broker.settings import Settings
-from broker.stream.clients import Writer, open_producer
+from broker.stream.clients import open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
-from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.receipt import Answer, send_receipts
 from broker.stream.releases.registers import released
 from broker.stream.standing import recipient_here
 
@@ -108,7 +108,7 @@ def _found(settings: Settings, recipient: str, disclosure: str) -> tuple[Inbox, 
 
 async def _send(settings: Settings, signer: Signer, answer: Answer) -> None:
     async with open_producer(settings.kafka) as producer:
-        await Writer(producer).write([signed_receipt(signer, answer)])
+        await send_receipts(producer, signer, [answer])
 
 
 commands = {"acknowledge": acknowledge, "act": act, "outcome": outcome}

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,16 +14,17 @@ import click
 
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
+from broker.cli.patience import patiently, say_skipped
 from broker.cli.wording import words_of_book
 from broker.core.tell import heading, tell
 from broker.core.words import Words, instant_in_words
-from broker.sealing.signatures import Signer
+from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import KafkaProducer, Writer, open_producer
+from broker.stream.clients import KafkaProducer, open_producer
 from broker.stream.inbox import Inbox, Shown
-from broker.stream.receipt import Answer, signed_receipt
+from broker.stream.receipt import Answer, send_receipts
 from broker.stream.standing import recipient_here
-from broker.stream.subscribe import BEGINNING, From, follow
+from broker.stream.subscribe import BEGINNING, From, check_log, following
 
 _COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
 
@@ -58,16 +60,19 @@ def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) 
     """Follow what RECIPIENT is told. Each disclosure is shown once, also after a restart.
 
     What was shown is confirmed as delivered with the recipient's own key. Nobody is served whose key is not in the folder of
-    keys here and in the registers in force; who has no topic of its own is served at the broker's own place.
+    keys here and in the registers in force; who has no topic of its own is served at the broker's own place. While Kafka is
+    away it says so and waits; with --until-now it ends with exit status 75 then. It stops when the log is another than the
+    one that was read here before.
 
     Example: broker subscribe oak-dsl --from 2026-11-03T08:00
     """
-    with busy("reading the registers in force"):
-        signer, book = asyncio.run(recipient_here(settings, recipient))
+    signer = load_signer(settings.keys, recipient)
     inbox = Inbox(settings.data, recipient)
-    desk = _Desk(inbox, None if how["no_receipt"] else signer, words_of_book(book), again=how["again"], as_json=as_json)
+    remedy = f"if that is meant, and what was there before may be forgotten: broker subscribe {recipient} --from beginning"
+    start = From(at=how["start"], until_now=how["until_now"], anew=how["start"] is not None, remedy=remedy)
+    desk = _Desk(inbox, None if how["no_receipt"] else signer, again=how["again"], as_json=as_json)
     try:
-        asyncio.run(desk.sit(settings, From(at=how["start"], until_now=how["until_now"])))
+        asyncio.run(desk.sit(settings, start) if start.until_now else patiently(lambda: desk.sit(settings, start)))
     finally:
         inbox.close()
 
@@ -75,23 +80,33 @@ def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) 
 class _Desk:
     """Shows what comes, remembers it, and confirms it, in this order: a crash may show a message again, never lose it."""
 
-    def __init__(self, inbox: Inbox, signer: Signer | None, words: Words, *, again: bool, as_json: bool) -> None:
+    def __init__(self, inbox: Inbox, signer: Signer | None, *, again: bool, as_json: bool) -> None:
         self._inbox = inbox
         self._recipient = inbox.recipient
         self._signer = signer
         self._again = again
         self._as_json = as_json
         self._page = Page()
-        self._words = words
+        self._words = Words()
+        self._began = False
         self._this_run: set[str] = set()
 
     async def sit(self, settings: Settings, start: From) -> None:
-        """Follow until told to stop."""
-        if sys.stdout.isatty() and not (start.until_now or self._as_json):
-            click.echo(f"following what {self._words.name(self._recipient)} is told; Ctrl-C stops it", err=True)
-        async with open_producer(settings.kafka) as producer:
+        """Follow until told to stop; called again after a failure, it goes on in the log where it began."""
+        start = replace(start, anew=start.anew and not self._began)
+        await check_log(settings.kafka, self._inbox, start)
+        with busy("reading the registers in force"):
+            _, book = await recipient_here(settings, self._recipient)
+        self._words = words_of_book(book)
+        async with (
+            open_producer(settings.kafka) as producer,
+            following(settings.kafka, self._inbox, start, say_skipped) as batches,
+        ):
+            self._began = True
+            if sys.stdout.isatty() and not (start.until_now or self._as_json):
+                click.echo(f"following what {self._words.name(self._recipient)} is told; Ctrl-C stops it", err=True)
             await self._confirm(producer, self._inbox.unconfirmed())
-            async for batch in follow(settings.kafka, self._inbox, start):
+            async for batch in batches:
                 await self._confirm(producer, [shown for one in batch.disclosures if (shown := self._show(one))])
                 self._inbox.read_up_to(batch.read_up_to)
         if not self._this_run and not self._as_json:
@@ -119,7 +134,7 @@ class _Desk:
             return
         now = time.time_ns() // 1_000_000
         answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
-        await Writer(producer).write([signed_receipt(self._signer, one) for one in answers])
+        await send_receipts(producer, self._signer, answers)
         self._inbox.mark((one.id for one in shown), "delivered")
 
 

@@ -12,10 +12,10 @@ from broker.core.registers import Registers
 from broker.kafkaaccess import Kafka
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import KafkaProducer, Writer
+from broker.stream.clients import KafkaProducer
 from broker.stream.inbox import Inbox, Shown
-from broker.stream.receipt import Answer, signed_receipt
-from broker.stream.subscribe import BEGINNING, From, follow
+from broker.stream.receipt import Answer, send_receipts
+from broker.stream.subscribe import BEGINNING, From, following
 
 Seen = Callable[[str, dict[str, Any], int], None]  # recipient, disclosure, when it was in hand
 
@@ -31,21 +31,22 @@ class Desk:
 
     async def sit(self, kafka: Kafka) -> None:
         """Follow until told to leave."""
-        async for batch in follow(kafka, self.inbox, From(at=BEGINNING)):
-            now = time.time_ns() // 1_000_000
-            fresh = [one for one in batch.disclosures if not self.inbox.was_shown(one["disclosure_id"])]
-            for one in fresh:
-                self.seen(self.inbox.recipient, one, now)
-                self.inbox.show(Shown(one["disclosure_id"], one["token"], one["event_type"], one["kind"]))
-            await self._confirm([one for one in fresh if one["token"]], now)
-            self.inbox.read_up_to(batch.read_up_to)
+        async with following(kafka, self.inbox, From(at=BEGINNING, anew=True)) as batches:
+            async for batch in batches:
+                now = time.time_ns() // 1_000_000
+                fresh = [one for one in batch.disclosures if not self.inbox.was_shown(one["disclosure_id"])]
+                for one in fresh:
+                    self.seen(self.inbox.recipient, one, now)
+                    self.inbox.show(Shown(one["disclosure_id"], one["token"], one["event_type"], one["kind"]))
+                await self._confirm([one for one in fresh if one["token"]], now)
+                self.inbox.read_up_to(batch.read_up_to)
 
     async def _confirm(self, fresh: list[dict[str, Any]], now: int) -> None:
         answers = [
             Answer(disclosure_id=one["disclosure_id"], token=one["token"], state="DELIVERED", said_at=now) for one in fresh
         ]
         if answers:
-            await Writer(self.kafka_producer).write([signed_receipt(self.signer, one) for one in answers])
+            await send_receipts(self.kafka_producer, self.signer, answers)
             self.inbox.mark((one.disclosure_id for one in answers), "delivered")
 
 

@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS shown (
     id TEXT PRIMARY KEY, token BLOB NOT NULL, event_type TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS read (topic TEXT, partition INTEGER, next_offset INTEGER, PRIMARY KEY (topic, partition));
+CREATE TABLE IF NOT EXISTS log (topic TEXT PRIMARY KEY, id TEXT NOT NULL);
 """
 _SHORTEST = 6  # of an id that a person types
 
@@ -38,7 +39,7 @@ class Inbox:
         """Open or make it in a folder of local state; no two recipients share a file, as no two holders share a key's."""
         file = folder / "inbox" / f"{recipient.replace('_', '%5F').replace(':', '_')}.sqlite"
         file.parent.mkdir(parents=True, exist_ok=True)
-        self.recipient = recipient
+        self.recipient, self.file = recipient, file
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {_TABLES}")
 
@@ -88,3 +89,20 @@ class Inbox:
     def read_up_to(self, places: Iterable[tuple[str, int, int]]) -> None:
         """Remember where reading goes on: topic, partition and next offset."""
         self._database.executemany("INSERT OR REPLACE INTO read VALUES (?, ?, ?)", places)
+
+    def log(self) -> tuple[str, str] | None:
+        """Return the topic that is followed, and Kafka's id of it: one that was made anew has another. None before any was."""
+        row = self._database.execute("SELECT topic, id FROM log").fetchone()
+        return (str(row[0]), str(row[1])) if row else None
+
+    def follow(self, topic: str, topic_id: str) -> None:
+        """Remember which topic is followed."""
+        if self.log() != (topic, topic_id):
+            self._database.execute("BEGIN")
+            self._database.execute("DELETE FROM log")
+            self._database.execute("INSERT INTO log VALUES (?, ?)", (topic, topic_id))
+            self._database.execute("COMMIT")
+
+    def begin_anew(self) -> None:
+        """Forget how far reading has come, and of which topic; what was shown stays known."""
+        self._database.executescript("BEGIN; DELETE FROM log; DELETE FROM read; COMMIT")

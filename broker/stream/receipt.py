@@ -1,14 +1,19 @@
 """A receipt as a recipient sends it, signed with its own key and with the token of the disclosure, and as a line takes it."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from broker import codec
 from broker.core.feedback import Said
 from broker.core.ports import Outgoing
+from broker.errors import SendFailedError
 from broker.sealing.signatures import Signer
+from broker.stream.clients import KafkaProducer, Writer
 from broker.stream.topics import RECEIPTS
 
 STATES = ("DELIVERED", "READ", "ACTED", "OUTCOME")
+_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +45,16 @@ def signed_receipt(signer: Signer, answer: Answer) -> Outgoing:
     value = codec.encode("receipt", {**asdict(answer), "recipient": signer.holder})
     headers = signer.headers(RECEIPTS, value, answer.disclosure_id)
     return Outgoing(RECEIPTS, answer.disclosure_id.encode(), value, headers)
+
+
+async def send_receipts(kafka_producer: KafkaProducer, signer: Signer, answers: Iterable[Answer]) -> None:
+    """Send a recipient's answers; all are acknowledged then.
+
+    Raises SendFailedError when they are not within some seconds: aiokafka alone would wait without a word for as long as
+    Kafka is away. An answer that is sent again says nothing new.
+    """
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await Writer(kafka_producer).write([signed_receipt(signer, one) for one in answers])
+    except TimeoutError as error:
+        raise SendFailedError(f"Kafka did not acknowledge the receipts within {_PATIENCE_S:.0f} s") from error

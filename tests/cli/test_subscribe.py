@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from broker.cli.subscribe import _Desk
-from broker.core.words import Words
 from broker.stream.inbox import Inbox, Shown
 
 OAK = "oak-dsl"
@@ -20,7 +19,7 @@ def a_disclosure(made: str) -> dict[str, Any]:
 def a_run(folder: Path, *made: str, again: bool = False) -> list[bool]:
     """One run of the command: for each message, whether it is to be confirmed as delivered."""
     inbox = Inbox(folder, OAK)
-    desk = _Desk(inbox, None, Words(), again=again, as_json=True)
+    desk = _Desk(inbox, None, again=again, as_json=True)
     try:
         return [desk._show(a_disclosure(one)) is not None for one in made]
     finally:

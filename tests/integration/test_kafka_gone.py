@@ -107,3 +107,17 @@ def test_who_publishes_hears_so_before_anything_is_sent(gone: Area) -> None:
 
     assert [one.returncode for one in said] == [2, 2]
     assert all("another Kafka, or empty" in one.stderr for one in said)
+
+
+def test_who_follows_hears_so_and_begins_anew_when_it_is_meant(gone: Area) -> None:
+    """Also where only the note of the inbox is left; an inbox that begins anew knows the new log from then on."""
+    notes = load_settings(gone.settings_file).data / "kafka.json"
+    kept = notes.read_text()
+    notes.unlink()
+
+    said = [listen(gone), listen(gone, "--from", "beginning"), listen(gone)]
+    notes.write_text(kept)
+
+    assert [one.returncode for one in said] == [2, 0, 0], [one.stderr for one in said]
+    assert "topic `disclosures.dsl-100001.v1` is another than was read here" in said[0].stderr
+    assert f"broker subscribe {LEAD} --from beginning" in said[0].stderr

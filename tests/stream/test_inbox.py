@@ -67,3 +67,26 @@ def test_the_file_holds_nothing_that_was_disclosed(inbox: Inbox, tmp_path: Path)
     columns = inbox._database.execute("SELECT name FROM pragma_table_info('shown')").fetchall()
 
     assert [name for (name,) in columns] == ["id", "token", "event_type", "kind", "state"]
+
+
+def test_the_topic_that_is_followed_is_known_after_a_restart(inbox: Inbox, tmp_path: Path) -> None:
+    assert inbox.log() is None
+    inbox.follow("disclosures.v1", "a")
+    inbox.follow("disclosures.oak.v1", "b")
+    inbox.close()
+
+    again = Inbox(tmp_path, "urn:100001-dsl")
+
+    assert again.log() == ("disclosures.oak.v1", "b")
+    again.close()
+
+
+def test_who_begins_anew_keeps_what_was_shown_and_no_place(inbox: Inbox) -> None:
+    inbox.show(a_shown())
+    inbox.follow("disclosures.v1", "a")
+    inbox.read_up_to([("disclosures.v1", 2, 41)])
+
+    inbox.begin_anew()
+
+    assert (inbox.log(), inbox.next_offset("disclosures.v1", 2)) == (None, None)
+    assert inbox.was_shown("d-abcdefgh")

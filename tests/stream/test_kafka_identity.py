@@ -1,11 +1,14 @@
 """Whoever looks at Kafka compares it with what a worker of the place has kept, and changes nothing of that."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from aiokafka.errors import IncompatibleBrokerVersion, NodeNotReadyError
 
 from broker.errors import DataLossError
-from broker.stream.engine.kafka_identity import KafkaIdentity, check_identity, compare_identity
+from broker.stream.engine.kafka_identity import KafkaIdentity, check_identity, compare_identity, identity_of
 
 KEPT = KafkaIdentity("first", {"events.v1": "a", "facts.v1": "b"})
 
@@ -47,3 +50,23 @@ def test_what_one_keeps_another_of_the_same_place_adds_to(folder: Path) -> None:
     compare_identity(found, ["events.police.v1"], folder)
 
     assert check_identity(found, found.topics, folder) == found
+
+
+def an_admin(error: Exception) -> Any:
+    """A client whose request ends with an error."""
+
+    async def send(node: int, request: object) -> None:
+        raise error
+
+    return SimpleNamespace(_client=SimpleNamespace(get_random_node=lambda: 0, send=send))
+
+
+async def test_a_kafka_that_goes_away_while_it_is_asked_is_not_one_without_ids() -> None:
+    """aiokafka's errors are all RuntimeErrors: whoever took them for `not known here` would go on uncompared."""
+    with pytest.raises(NodeNotReadyError):
+        await identity_of(an_admin(NodeNotReadyError()))
+
+
+@pytest.mark.parametrize("error", [IncompatibleBrokerVersion(), NotImplementedError()])
+async def test_a_kafka_that_does_not_know_ids_is_told_from_one_that_is_away(error: Exception) -> None:
+    assert await identity_of(an_admin(error)) is None

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
@@ -22,6 +24,7 @@ from broker.stream.clients import kafka_errors, open_admin
 
 _FILE = "kafka.json"
 _TEXT = CompactString("utf-8")
+_NO_ID = bytes(16)
 _METADATA = 3  # the number of the request in Kafka's protocol
 _WITH_IDS = 12  # its first version that tells the ids of all topics
 
@@ -97,8 +100,14 @@ class _MetadataRequestStruct(RequestStruct):
 class _MetadataRequest(Request[_MetadataRequestStruct]):
     API_KEY = _METADATA
 
+    def __init__(self, topics: Collection[str] | None) -> None:
+        """Ask about some topics, or all of them."""
+        self._topics: list[tuple[bytes, str, dict[int, bytes]]] | None = None
+        if topics is not None:
+            self._topics = [(_NO_ID, topic, {}) for topic in topics]
+
     def build(self, request_struct_class: type[_MetadataRequestStruct]) -> _MetadataRequestStruct:
-        return request_struct_class(None, False, False, {})  # noqa: FBT003 - Kafka's own order of fields
+        return request_struct_class(self._topics, False, False, {})  # noqa: FBT003 - Kafka's own order of fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +122,19 @@ async def read_identity(kafka: Kafka) -> KafkaIdentity | None:
     """Ask Kafka for its ids; None when it does not know topic ids (the embedded broker). Raises KafkaUnavailableError."""
     async with open_admin(kafka) as admin:
         with kafka_errors(f"ids of `{kafka}`"):
-            client: Any = admin._client  # noqa: SLF001 - aiokafka has no public way to send this request
-            try:
-                answer = await client.send(client.get_random_node(), _MetadataRequest())
-            except RuntimeError:  # aiokafka's way of saying that no version of this request is known to both sides
-                return None
-    ids = {topic: str(UUID(bytes=number)) for _, topic, number, internal, *_ in answer.topics if not internal}
+            return await identity_of(admin)
+
+
+async def identity_of(admin: AIOKafkaAdminClient, topics: Collection[str] | None = None) -> KafkaIdentity | None:
+    """Ask for the ids by a client that is open, of some topics or of all; raises aiokafka's KafkaError."""
+    client: Any = admin._client  # noqa: SLF001 - aiokafka has no public way to send this request
+    try:
+        answer = await client.send(client.get_random_node(), _MetadataRequest(topics))
+    except (IncompatibleBrokerVersion, NotImplementedError):  # no version of this request is known to both sides
+        return None
+    ids = {
+        topic: str(UUID(bytes=number)) for _, topic, number, internal, *_ in answer.topics if not internal and number != _NO_ID
+    }
     return KafkaIdentity(answer.cluster_id, ids)
 
 
