@@ -30,7 +30,7 @@ def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
         facts,
         at=at,
         birth_date=facts.birth_date or loser.birth_date,
-        home_area=facts.home_area or loser.home_area,
+        home_area=_home(facts, loser),
         connections=_union(facts.connections, loser.connections),
         statuses=_union(facts.statuses, loser.statuses),
         protections=_union(facts.protections, loser.protections),
@@ -59,6 +59,20 @@ def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
         concerns=ended,
         ended=ended,
     )
+
+
+def _home(facts: Facts, loser: Facts) -> str | None:
+    """Return whose the child is. Of two councils the one whose record protects it longer, else the one at work on it."""
+    at_home = [one for one in (facts, loser) if one.home_area is not None]
+    return min(at_home, key=_protected_since).home_area if at_home else None
+
+
+def _protected_since(facts: Facts) -> tuple[float, bool]:
+    """Return since when a child's record protects it, and whether its council is at no work on it: the least answers."""
+    since = (one.since for one in facts.protections if one.until is None)
+    council = f"la:{facts.home_area}"
+    works = any(one.organisation == council and one.until is None for one in facts.statuses)
+    return min(since, default=float("inf")), not works
 
 
 def _union(one: Sequence[_Value], other: Sequence[_Value]) -> tuple[_Value, ...]:

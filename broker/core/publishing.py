@@ -15,7 +15,8 @@ from broker.core.registers import Agency, Registers
 
 TOLERANCE_MS = 5 * 60 * 1000  # how far a source's clock may be ahead of Kafka's
 _PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
-_ANY_SECTOR = ("control.", "identity.")
+_ANY_SECTOR = "control."
+_KEEP_NUMBERS = frozenset({Sector.HEALTH, Sector.COUNCILS})  # give out numbers of their own, and say which are one person's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,9 @@ def permits(event_type: str, sector: Sector, agency: Agency | None) -> bool:
     """Tell whether an agency may publish an event type: what its entry in the registers names, else what its sector may."""
     if agency is not None and agency.event_types:
         return event_type in agency.event_types
-    return event_type.startswith((_PREFIXES[sector], *_ANY_SECTOR))
+    if event_type.startswith("identity."):
+        return sector in _KEEP_NUMBERS
+    return event_type.startswith((_PREFIXES[sector], _ANY_SECTOR))
 
 
 def names_nothing_to_take_back(event: Event) -> bool:

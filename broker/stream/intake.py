@@ -21,6 +21,7 @@ from broker.errors import EventIdError, NotPermittedError, RejectError, TimeErro
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
+from broker.stream.identify.said import MERGE
 from broker.stream.identify.trail import bare
 from broker.stream.topics import CANDIDATES, EVENTS, MAX_EVENT_BYTES
 
@@ -171,7 +172,8 @@ def _check_time(record: Record, event: Event) -> None:
 
 def _hubs(registers: Registers, agency: Agency, event: Event) -> list[RecipientId]:
     """Return who is asked when it is not known whose event this is, in turn: never a hub that the publisher excludes (R11)."""
-    area = registers.areas.get(event.header.area or "") or registers.areas.get(agency.area)
+    named = None if event.header.event_type == MERGE else event.header.area  # whose hub may allow a merge is not for it to say
+    area = registers.areas.get(named or "") or registers.areas.get(agency.area)
     found: list[RecipientId] = []
     told = stand_in(area.hub, event.header.excluded, registers) if area else None
     while told is not None:

@@ -7,9 +7,16 @@ from broker.core.event import Action, Body, Control, Event, Header, Sector, Sour
 from broker.core.identifiers import AgencyId, EventId, Millis, event_id
 
 COUNCIL, POLICE, TRUST, SCHOOL = "E10000030", "police:42", "ods:RXX01", "urn:100001"
+OTHER_COUNCIL = "E10000031"
 NHS = ("9434765919", "9434765870", "9434765838", "9434765846")  # sound by their check digits, given to nobody
 UPN = ("H801200001001", "X801200001002")
-_SECTORS = {COUNCIL: Sector.COUNCILS, POLICE: Sector.POLICE, TRUST: Sector.HEALTH, SCHOOL: Sector.SCHOOLS}
+_SECTORS = {
+    COUNCIL: Sector.COUNCILS,
+    OTHER_COUNCIL: Sector.COUNCILS,
+    POLICE: Sector.POLICE,
+    TRUST: Sector.HEALTH,
+    SCHOOL: Sector.SCHOOLS,
+}
 _numbers = count(1)
 
 

@@ -18,7 +18,7 @@ from broker.stream.intake import Intake
 from broker.stream.publish import signed_record
 from broker.stream.topics import CANDIDATES, MAX_EVENT_BYTES
 from tests.stream.identify_runner import SECRETS, FixedRegisters
-from tests.stream.people import COUNCIL, NHS, SCHOOL, an_event, enrolled
+from tests.stream.people import COUNCIL, NHS, POLICE, SCHOOL, TRUST, an_event, enrolled
 
 NOW = 2_000_000
 
@@ -245,6 +245,39 @@ def test_who_stands_in_for_the_hub_travels_along_in_turn(school: Signer) -> None
 
     message = codec.decode("candidate", candidate.value or b"")
     assert (message["hub"], message["stand_ins"]) == ("hub", ["manager"])
+
+
+def a_merge(by: str) -> Event:
+    ending: Any = [{"scheme": "nhs_number", "value": NHS[1], "verified": True}]
+    return an_event("identity.merged", by, control={"kind": "merge", "identifiers": ending}, nhs=NHS[0])
+
+
+@pytest.mark.parametrize("by", [SCHOOL, POLICE, TRUST, COUNCIL])
+def test_only_who_gives_out_numbers_of_its_own_says_that_two_are_one_childs(tmp_path: Path, by: str) -> None:
+    """Of two children that a school or the police take for one, the hub hears otherwise."""
+    merge, signer = a_merge(by), new_key(tmp_path, by)
+    source, sent = registers(signer, id=AgencyId(by), sector=merge.header.sector), record(signed_record(signer, merge))
+    if by in {TRUST, COUNCIL}:
+        assert take(source, sent)
+        return
+
+    with pytest.raises(RejectError, match="may not publish this event type"):
+        take(source, sent)
+
+
+def test_whose_hub_is_the_publishers_is_not_for_a_merge_to_say(tmp_path: Path) -> None:
+    """Else it would name the area of the child that it takes over, and its own hub would be the one that has to allow it."""
+    signer = new_key(tmp_path, COUNCIL)
+    source = registers(signer, id=AgencyId(COUNCIL), sector=Sector.COUNCILS)
+    there = Area(id="E1", name="Elsewhere", hub="hub-there")  # type: ignore[arg-type]  # a recipient's id is a string
+    source.registers = dataclasses.replace(source.registers, areas={**source.registers.areas, "E1": there})
+    asked = []
+    for event in (a_merge(COUNCIL), an_event("council.case.opened", COUNCIL)):
+        named = dataclasses.replace(event, header=dataclasses.replace(event.header, area="E1"))
+        [candidate] = take(source, record(signed_record(signer, named)))
+        asked.append(codec.decode("candidate", candidate.value or b"")["hub"])
+
+    assert asked == ["hub", "hub-there"]
 
 
 def test_an_empty_purpose_is_refused(school: Signer) -> None:

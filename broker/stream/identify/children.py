@@ -11,9 +11,10 @@ from itertools import islice
 from typing import Any
 
 from broker.core.identifiers import EventId
-from broker.core.matching import Description, Match, Matcher, Strength, contradict, resemble
+from broker.core.matching import Description, Match, Matcher, Strength, resemble
 from broker.errors import ReviewClosedError, TooManyReviewsError
 from broker.sealing.reviews import review_id
+from broker.stream.identify.joining import hubs_elsewhere, may_hold, may_join
 from broker.stream.identify.outcome import Ask, Forward, Outcome, Wait
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
@@ -51,7 +52,7 @@ class Line:
         if is_done and isinstance(outcome, Ask):
             self._end(one, "APPLIED", _TOOK_BACK)
         else:
-            if isinstance(outcome, Ask) and outcome.kind == UNIDENTIFIED:
+            if isinstance(outcome, Ask) and (outcome.kind == UNIDENTIFIED or said.merges):
                 check_share(one.producer, (*(w.producer for w in roster.waiting.values() if w.review), *roster.beyond.values()))
             self._carry_out(one, said, outcome)
         if roster.waiting and roster.children_changed:
@@ -183,7 +184,7 @@ class Line:
         if child.forming and one.child is not None and not one.opens:
             return Wait()  # a person named this child, which is still to come about
         if (
-            child.guards
+            child.is_linked_by_people
             and one.child is None
             and (new or not match.by_identifier or not said.description.full_names <= child.names)
         ):
@@ -191,7 +192,7 @@ class Line:
         if refused := [link for link in (links if not child.forming else child.links).values() if link.state == REFUSED]:
             return Ask(CONFLICT, tuple(sorted({ref, *(link.other for link in refused if link.other)})))
         losers = self._losers(ref, said)
-        if losers and not all(self._may_merge(ref, loser, said) for loser in losers):
+        if not all(may_join(one, said, child, self.children[loser]) for loser in losers):
             return Ask(AMBIGUOUS, (ref, *losers))
         new = {i: kind for i, kind in new.items() if not any(i in self.children[loser].links for loser in losers)}
         if new:
@@ -210,25 +211,35 @@ class Line:
             self.roster.drop(one.name)
         elif isinstance(outcome, Wait):
             self._keep(replace(one, child=one.child or outcome.child_ref), said)
-        elif (one.review, one.candidates, one.hub) != (outcome.kind, outcome.candidates, self._asked(one, outcome)):
+        elif (one.review, one.candidates, one.hub) != (outcome.kind, outcome.candidates, hub := self._asked(one, said, outcome)):
             if one.review:
                 self._release(one)
             asked = replace(
                 one,
                 review=outcome.kind,
                 candidates=outcome.candidates,
-                hub=self._asked(one, outcome),
+                hub=hub,
                 opened_at=one.opened_at or self.turn.at,
             )
             self.turn.review(asked, OPEN)
             self._keep(asked, said)
             if said.protects and outcome.kind != UNIDENTIFIED:
-                self._hold(asked)
+                self._hold(asked, said)
 
-    def _asked(self, one: Waiting, outcome: Ask) -> str:
-        """Return who is asked: the first in turn whom no event excludes for a child that it may be about. Asking tells (R11)."""
+    def _asked(self, one: Waiting, said: Said, outcome: Ask) -> str:
+        """Return who is asked: the first in turn whom no event excludes for a child that it may be about. Asking tells (R11).
+
+        Of a merge the hubs of another area than its publisher's, where one of the children is known there: of the one that
+        would end before the one that would stay.
+        """
         excluded = self.excluded_for(outcome.candidates) if outcome.kind != UNIDENTIFIED else frozenset()
-        return next((hub for hub in one.hubs if hub not in excluded), "")
+        hubs = one.hubs
+        if said.merges:
+            excluded |= {word.recipient for word in said.excludes}
+            stays = outcome.candidates if outcome.kind != UNIDENTIFIED else ()
+            refs = dict.fromkeys((*self._losers("", said), *stays))
+            hubs = hubs_elsewhere(one, (self.children[ref] for ref in refs if ref in self.children)) or hubs
+        return next((hub for hub in hubs if hub not in excluded), "")
 
     def excluded_for(self, refs: Iterable[str]) -> frozenset[str]:
         """Return whom events exclude for some children, so far as they are known here."""
@@ -245,8 +256,8 @@ class Line:
             names = names if len(names | said.description.full_names) > _MOST_NAMES else names | said.description.full_names
             places = places if len(places | said.description.places) > _MOST_PLACES else places | said.description.places
         guards, exclusions = said.guards_after(child.guards), said.exclusions_after(child.exclusions)
-        if (names, places, guards, exclusions) != (child.names, child.places, child.guards, child.exclusions):
-            self.children[ref] = replace(child, names=names, places=places, guards=guards, exclusions=exclusions)
+        hubs = said.hubs_after(child.hubs, one.hubs)
+        self.children[ref] = replace(child, names=names, places=places, guards=guards, exclusions=exclusions, hubs=hubs)
 
     def _open(self, one: Waiting, said: Said) -> Outcome:
         """Open a child by a record from a register of people."""
@@ -254,7 +265,8 @@ class Line:
         others = self._holders(said.identifiers)
         links = {i: Link(kind, IGNORED, others[i]) for i, kind in said.identifiers.items() if i in others}
         exclusions = frozenset(said.excludes)
-        child = Child(links, said.description.full_names, said.description.places, exclusions=exclusions, forming=True)
+        words = said.description
+        child = Child(links, words.full_names, words.places, exclusions=exclusions, hubs=one.hubs, forming=True)
         self.children[ref] = child
         self._ask(ref, {i: kind for i, kind in said.identifiers.items() if i not in others})
         self.children[ref] = self.children[ref].formed()
@@ -282,16 +294,6 @@ class Line:
             found.update({i: ref for i in sought if i in links and links[i].state in (ASKED, GRANTED)})
         return found
 
-    def _may_merge(self, ref: str, loser: str, said: Said) -> bool:
-        """Tell whether two children may become one without a person: never a protected one (R16), never unlike ones."""
-        one, other = self.children[ref], self.children[loser]
-        if one.guards or other.guards or one.holds or other.holds or other.forming:
-            return False
-        if one.names and other.names and one.names.isdisjoint(other.names):
-            return False
-        left, right = (_but(child.described(), said.losing) for child in (one, other))
-        return not contradict(left, right)
-
     def _merge(self, ref: str, losers: tuple[str, ...]) -> None:
         for loser in losers:
             ending, child = self.children[loser], self.children[ref]
@@ -304,6 +306,7 @@ class Line:
                 guards=child.guards | ending.guards,
                 holds=child.holds | ending.holds,
                 exclusions=child.exclusions | ending.exclusions,
+                hubs=tuple(dict.fromkeys((*child.hubs, *ending.hubs))),
             )
             self.children[loser] = Child(merged_into=ref)
             self._ask(ref, {i: link.kind for i, link in ending.links.items() if link.state == ASKED})
@@ -359,7 +362,7 @@ class Line:
 
     def _keep(self, one: Waiting, said: Said) -> None:
         roster = self.roster
-        if one.name in roster.waiting or len(roster.waiting) < MOST_WAITING or one.review is None:
+        if one.name in roster.waiting or len(roster.waiting) < MOST_WAITING or one.review is None or said.merges:
             roster.keep(one, said)
         else:
             roster.set_queues(beyond={**roster.beyond, one.name: one.producer})
@@ -367,9 +370,9 @@ class Line:
     def _beyond(self, brought: Waiting | None) -> Waiting | None:
         return brought if brought is not None and brought.name in self.roster.beyond else None
 
-    def _hold(self, one: Waiting) -> None:
+    def _hold(self, one: Waiting, said: Said) -> None:
         for ref in one.candidates:
-            if ref in self.children:
+            if ref in self.children and may_hold(one, said, self.children[ref]):
                 self.children[ref] = replace(self.children[ref], holds=self.children[ref].holds | {one.name})
 
     def _release(self, one: Waiting) -> None:
@@ -388,8 +391,3 @@ def check_share(producer: str, in_review: Iterable[str]) -> None:
     """Check that a publisher may have one more event about nobody known in review; raises TooManyReviewsError."""
     if sum(one == producer for one in in_review) >= MOST_OF_ONE_PUBLISHER:
         raise TooManyReviewsError("too many events of this publisher are in review here: answer those, then redrive this one")
-
-
-def _but(described: Description, kinds_of: Description) -> Description:
-    kept = {kind: values for kind, values in described.identifiers.items() if kind not in kinds_of.identifiers}
-    return Description(kept, described.full_names, described.places)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from broker.core.betrayal import PROTECTS
 from broker.core.corrections import superseded_by, takes_back
-from broker.core.event import Action, Event
+from broker.core.event import Action, Event, Sector
 from broker.core.matching import Description, Key, keys_among, keys_of, names_of, places_of, whole_birth_date
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.state import Exclusion
 
-GUARDS = frozenset({"identity_changed", "protected_person"})  # R16: nothing is linked without a person
 MERGE = "identity.merged"
 
 # Records that tell who a child is now: names, address and school are learned from them and from registrations alone.
@@ -31,6 +31,8 @@ class Said:
     description_identifiers: Mapping[str, str]  # the same without those that a merge ends
     has_birth_date: bool
     merges: bool  # it joins two records of one person
+    ends_own: bool  # what a merge ends is its publisher's own to end
+    ties: bool  # the hub of where it is said has to do with the child from then on
     teaches: bool  # names, address and school are learned from it
     protects: bool  # a child is less safe as long as it waits
     takes_back: bool
@@ -45,6 +47,10 @@ class Said:
         if self.guard is None:
             return guards
         return guards - {self.guard} if self.lifts else guards | {self.guard}
+
+    def hubs_after(self, before: tuple[str, ...], hubs: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the hubs of where a child is known after this event, which came with `hubs`; none is ever forgotten."""
+        return tuple(dict.fromkeys((*before, *hubs))) if self.ties else before
 
     def exclusions_after(self, before: frozenset[Exclusion]) -> frozenset[Exclusion]:
         """Return whom a child's events exclude after this one, as `core.exclusions` says: each event's word by itself.
@@ -70,7 +76,7 @@ def said_by(event: Event, secrets: Secrets) -> Said:
     losing = _NOBODY
     if kind == MERGE:
         losing = Description(_hashed(keys_among(control.get("identifiers") or (), event), secrets), names, described.places)
-    guards = kind == "control.protection" and control.get("kind") in GUARDS
+    guards = kind == "control.protection" and control.get("kind") in PROTECTS
     own = _kinds(described)
     return Said(
         description=described,
@@ -79,6 +85,8 @@ def said_by(event: Event, secrets: Secrets) -> Said:
         description_identifiers=own,
         has_birth_date=birth_date is not None,
         merges=kind == MERGE,
+        ends_own=_ends_own(event, losing),
+        ties=kind in _TELLS or kind.startswith("council.") or guards,
         teaches=kind in _TELLS,
         protects=_protects(event),
         takes_back=takes_back(event),
@@ -88,6 +96,19 @@ def said_by(event: Event, secrets: Secrets) -> Said:
         excludes=_excludes(event),
         undoes=_undoes(event),
     )
+
+
+def issued_by(agency: str, kind: str) -> bool:
+    """Tell whether identifiers of a kind are an agency's own: of itself, or of one of the systems that it names as its own."""
+    issuer = kind.partition("/")[2]
+    return issuer == agency or issuer.startswith(f"{agency}/")
+
+
+def _ends_own(event: Event, losing: Description) -> bool:
+    """Tell whether a merge ends only what its publisher gave out; an NHS number is a health body's word, of its patients."""
+    health = event.header.sector is Sector.HEALTH
+    own = (issued_by(event.header.producer, kind) or (health and kind == "nhs_number") for kind in losing.identifiers)
+    return all(own)
 
 
 def _excludes(event: Event) -> tuple[Exclusion, ...]:

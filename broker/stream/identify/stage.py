@@ -195,7 +195,8 @@ class _IdentifyTask:
         key = signed_by(registers, given.record, resolution["review_id"])
         event = kept.event if kept else given.message["event"]
         excluded |= frozenset(codec.decode_header(event).excluded) if event else frozenset()
-        asked = kept.hub if kept else ""  # nobody could be asked: any hub may answer that the publisher does not exclude
+        asked = kept.hub if kept else ""  # nobody could be asked: any hub may answer that is not excluded, nor the publisher's
+        excluded |= frozenset(kept.hubs) if kept and not asked else frozenset()
         may = [one for one in registers.recipients.values() if (one.id == asked if asked else _HUB in one.roles)]
         hubs = [one for one in may if one.id not in excluded]
         if key.holder not in {name for hub in hubs for name in (hub.id, hub.agency)}:

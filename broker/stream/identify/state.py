@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from broker.core.matching import Description
 
+UNLINKED = frozenset({"identity_changed", "protected_person"})
 ASKED, GRANTED, REFUSED, IGNORED = "asked", "granted", "refused", "ignored"
 
 
@@ -39,8 +40,9 @@ class Exclusion(NamedTuple):
 class Child:
     """A child known under this birth date. `forming` until every identifier is granted: nothing is told of it before.
 
-    `guards` are protections under which nothing is linked without a person (R16), `holds` protecting events in review,
-    `exclusions` whom its events exclude (R11).
+    `guards` are protections, under which nothing is joined without a person (R16), `holds` protecting events in review,
+    `exclusions` whom its events exclude (R11), `hubs` those of where it was registered or protected, or is a council's, the
+    first one first.
     """
 
     links: Mapping[str, Link] = field(default_factory=dict)
@@ -49,8 +51,14 @@ class Child:
     guards: frozenset[str] = frozenset()
     holds: frozenset[str] = frozenset()
     exclusions: frozenset[Exclusion] = frozenset()
+    hubs: tuple[str, ...] = ()
     forming: bool = False
     merged_into: str | None = None
+
+    @property
+    def is_linked_by_people(self) -> bool:
+        """Tell whether a protection stands under which no event is linked by anything new without a person (R16)."""
+        return any(guard.partition("/")[0] in UNLINKED for guard in self.guards)
 
     def formed(self) -> "Child":
         """Return the child as one that came about, once no identifier is asked for or refused any more."""
@@ -148,6 +156,7 @@ def _child(child: Child) -> dict[str, Any]:
         "guards": sorted(child.guards),
         "holds": sorted(child.holds),
         "exclusions": sorted(child.exclusions),
+        "hubs": list(child.hubs),
     }
     made.update({name: values for name, values in sets.items() if values})
     if child.forming:
@@ -165,6 +174,7 @@ def _child_from(found: Mapping[str, Any]) -> Child:
         guards=frozenset(found.get("guards", ())),
         holds=frozenset(found.get("holds", ())),
         exclusions=frozenset(Exclusion(*one) for one in found.get("exclusions", ())),
+        hubs=tuple(found.get("hubs", ())),
         forming=found.get("forming", False),
         merged_into=found.get("merged_into"),
     )

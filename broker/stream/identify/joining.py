@@ -1,0 +1,47 @@
+"""Whether two records may become one child's without a person, and which hubs are asked when they may not.
+
+A merge hands over everything that is known, also who answers for the child: whoever could bring one about alone would take
+any child over (I10, R16).
+INVARIANT: a merge about a child that is known in another area than its publisher's is never for the publisher's hub to allow.
+"""
+
+from collections.abc import Iterable
+
+from broker.core.matching import Description, contradict
+from broker.stream.identify.said import Said, issued_by
+from broker.stream.identify.state import Child, Waiting
+
+
+def may_join(one: Waiting, said: Said, child: Child, other: Child) -> bool:
+    """Tell whether `other` may become part of `child` on the word of a merge alone.
+
+    Never where one is protected, or they are unlike; and only where the publisher ends a record of its own, among children of
+    its own area.
+    """
+    if child.guards or other.guards or child.holds or other.holds or other.forming:
+        return False
+    if hubs_elsewhere(one, (child, other)) or not (said.ends_own and _has_record(one, other)):
+        return False
+    if child.names and other.names and child.names.isdisjoint(other.names):
+        return False
+    left, right = (_but(known.described(), said.losing) for known in (child, other))
+    return not contradict(left, right)
+
+
+def hubs_elsewhere(one: Waiting, children: Iterable[Child]) -> tuple[str, ...]:
+    """Return the hubs of where some children are known, in turn, without those of the event's publisher."""
+    return tuple(dict.fromkeys(hub for child in children for hub in child.hubs if hub not in one.hubs))
+
+
+def may_hold(one: Waiting, said: Said, child: Child) -> bool:
+    """Tell whether a child's later events wait while this one does: a merge by who is nothing to the child silences nobody."""
+    return not said.merges or (_has_record(one, child) and not hubs_elsewhere(one, (child,)))
+
+
+def _has_record(one: Waiting, child: Child) -> bool:
+    return any(issued_by(one.producer, link.kind) for link in child.links.values())
+
+
+def _but(described: Description, kinds_of: Description) -> Description:
+    kept = {kind: values for kind, values in described.identifiers.items() if kind not in kinds_of.identifiers}
+    return Description(kept, described.full_names, described.places)
