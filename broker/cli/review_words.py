@@ -16,6 +16,21 @@ class _Kind:
     answers: tuple[tuple[str, str], ...]
 
 
+PLAIN = (  # what of a review names nobody
+    "review_id",
+    "kind",
+    "state",
+    "for_recipient",
+    "event_id",
+    "event_type",
+    "producer",
+    "why",
+    "opened_at",
+    "accepted_at",
+    "due_at",
+    "clock",
+)
+
 _CHILD = ' --child CHILD_REF --reason "…"'
 _REJECT = 'broker reviews reject {id} --reason "…"'
 KINDS = {

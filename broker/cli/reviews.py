@@ -11,7 +11,7 @@ import click
 from broker.cli import EXIT_TRY_AGAIN
 from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_broker_settings
-from broker.cli.review_words import answers, more, question, source_said, told
+from broker.cli.review_words import PLAIN, answers, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
 from broker.core.event import Event
@@ -44,20 +44,6 @@ _TAKEN_WITHIN_SECONDS = 15.0
 _STILL_OPEN = (
     "the answer is sent and it is still open: no worker has taken it yet (`broker lag`), or the child's line refused it "
     "(`broker dead-letters list`)"
-)
-_PLAIN = (
-    "review_id",
-    "kind",
-    "state",
-    "for_recipient",
-    "event_id",
-    "event_type",
-    "producer",
-    "why",
-    "opened_at",
-    "accepted_at",
-    "due_at",
-    "clock",
 )
 _CUT = "what else the source said is shown to nobody before it is known which child it is about"
 
@@ -256,7 +242,7 @@ def _asks_who(one: Review) -> bool:
 
 
 def _told(one: Review) -> dict[str, Any]:
-    plain = {name: one.message[name] for name in _PLAIN}
+    plain = {name: one.message[name] for name in PLAIN}
     resolution = one.message["resolution"]
     decided = {"decision": resolution["decision"], "by": resolution["by"], "reason": resolution["reason"]} if resolution else {}
     return {**plain, "candidates": list(one.message["candidates"]), **decided}

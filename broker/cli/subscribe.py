@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,16 +15,19 @@ import click
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_settings
 from broker.cli.patience import patiently, say_skipped
+from broker.cli.review_words import PLAIN, question, told
 from broker.cli.wording import words_of_book
 from broker.core.tell import heading, tell
 from broker.core.words import Words, instant_in_words
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import KafkaProducer, open_producer
-from broker.stream.inbox import Inbox, Shown
+from broker.stream.inbox import ASKED, Inbox, Shown
 from broker.stream.receipt import Answer, send_receipts
+from broker.stream.releases.book import ReleaseBook
 from broker.stream.standing import recipient_here
-from broker.stream.subscribe import BEGINNING, From, check_log, following
+from broker.stream.subscribe import BEGINNING, Batch, From, check_log, following
+from broker.stream.watching.asked import Review, follow_questions
 
 _COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
 
@@ -57,7 +60,7 @@ class _Instant(click.ParamType):
 @json_option
 @with_settings
 def subscribe(settings: Settings, *, recipient: str, as_json: bool, **how: Any) -> None:
-    """Follow what RECIPIENT is told. Each disclosure is shown once, also after a restart.
+    """Follow what RECIPIENT is told, and what it is asked at the broker's own place. Each is shown once, also after a restart.
 
     What was shown is confirmed as delivered with the recipient's own key. Nobody is served whose key is not in the folder of
     keys here and in the registers in force; who has no topic of its own is served at the broker's own place. While Kafka is
@@ -106,13 +109,39 @@ class _Desk:
             if sys.stdout.isatty() and not (start.until_now or self._as_json):
                 click.echo(f"following what {self._words.name(self._recipient)} is told; Ctrl-C stops it", err=True)
             await self._confirm(producer, self._inbox.unconfirmed())
-            async for batch in batches:
-                await self._confirm(producer, [shown for one in batch.disclosures if (shown := self._show(one))])
-                self._inbox.read_up_to(batch.read_up_to)
+            await _side_by_side(self._hear(producer, batches), self._be_asked(settings, start, _hubs_of(book, self._recipient)))
         if not self._this_run and not self._as_json:
             click.echo(
                 f"nothing new for {self._words.name(self._recipient)}; --from beginning --again shows what was shown", err=True
             )
+
+    async def _hear(self, producer: KafkaProducer, batches: AsyncIterator[Batch]) -> None:
+        async for batch in batches:
+            await self._confirm(producer, [shown for one in batch.disclosures if (shown := self._show(one))])
+            self._inbox.read_up_to(batch.read_up_to)
+
+    async def _be_asked(self, settings: Settings, start: From, hubs: frozenset[str]) -> None:
+        """Show what this desk has to decide; a duty team also what is about nobody known, as its hub may be closed."""
+
+        def is_asked(review: Review) -> bool:
+            return review["for_recipient"] == self._recipient or (not review["child_ref"] and review["for_recipient"] in hubs)
+
+        places = self._inbox.next_offset if start.at is None else lambda *_: None
+        async for questions in follow_questions(settings.kafka, is_asked, places, until_now=start.until_now):
+            for one in questions.reviews:
+                self._show_question(one)
+            self._inbox.read_up_to(questions.read_up_to)
+
+    def _show_question(self, one: Review) -> None:
+        made = one["review_id"]
+        if made in self._this_run or (self._inbox.was_shown(made) and not self._again):
+            return
+        self._this_run.add(made)
+        if self._as_json:
+            click.echo(json.dumps({name: one[name] for name in PLAIN}))
+        else:
+            print_question(self._page, one, self._words)
+        self._inbox.show(Shown(made, b"", one["event_type"], one["kind"], ASKED))
 
     def _show(self, one: Disclosure) -> Shown | None:
         made = one["disclosure_id"]
@@ -136,6 +165,33 @@ class _Desk:
         answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
         await send_receipts(producer, self._signer, answers)
         self._inbox.mark((one.id for one in shown), "delivered")
+
+
+async def _side_by_side(*work: Coroutine[Any, Any, None]) -> None:
+    """Do several things until all have ended, or one fails: then none goes on."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for one in tasks:
+            one.cancel()
+
+
+def _hubs_of(book: ReleaseBook, recipient: str) -> frozenset[str]:
+    """Return the hubs whose duty team a recipient is."""
+    if not book.latest("registers"):
+        return frozenset()
+    return frozenset(one.hub for one in book.newest().areas.values() if one.out_of_hours == recipient)
+
+
+def print_question(page: Page, one: Review, words: Words) -> None:
+    """Print that a person has to decide something: about what and by when, and nothing that names a child."""
+    with page.together():
+        page.head(question(one), instant_in_words(one["opened_at"]), "bold magenta")
+        for label, text in told(one, words):
+            page.labelled(label, text)
+        page.labelled("then", f"broker reviews show {one['review_id']}", "cyan", whole=True)
+        page.line()
 
 
 def print_disclosure(page: Page, one: Disclosure, words: Words) -> None:

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS shown (
 CREATE TABLE IF NOT EXISTS read (topic TEXT, partition INTEGER, next_offset INTEGER, PRIMARY KEY (topic, partition));
 CREATE TABLE IF NOT EXISTS log (topic TEXT PRIMARY KEY, id TEXT NOT NULL);
 """
+ASKED = "asked"  # the state of a question, to which nothing is said back from here
 _SHORTEST = 6  # of an id that a person types
 
 
@@ -68,7 +69,8 @@ class Inbox:
     def find(self, start: str) -> Shown:
         """Return the disclosure whose id is, or alone begins with, what a person typed; raises NotFoundError."""
         rows = self._database.execute(
-            "SELECT id, token, event_type, kind, state FROM shown WHERE substr(id, 1, ?) = ? LIMIT 2", (len(start), start)
+            "SELECT id, token, event_type, kind, state FROM shown WHERE substr(id, 1, ?) = ? AND state <> ? LIMIT 2",
+            (len(start), start, ASKED),
         ).fetchall()
         if not rows or len(start) < _SHORTEST:
             raise NotFoundError(

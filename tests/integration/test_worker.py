@@ -249,9 +249,14 @@ def test_a_child_nobody_knows_goes_to_people_as_an_event_about_nobody(known: Are
         assert wait_for(lambda: "1 review for people" in broker(known, "lag").stdout), broker(known, "lag").stdout
     equation = json.loads(broker(known, "reconcile", "--json").stdout)
     (review,) = (json.loads(line) for line in broker(known, "reviews", "list", "--json").stdout.splitlines())
+    hears = ("subscribe", review["for_recipient"], "--from", "beginning", "--until-now")
+    seen, again = broker(known, *hears), broker(known, *hears)
     by_event, by_review = (broker(known, "explain", "--event", review[name]) for name in ("event_id", "review_id"))
     unknown = broker(known, "explain", "--event", "no-such-event")
 
+    assert f"broker reviews show {review['review_id']}" in seen.stdout, "the hub need not look into a list to hear of it"
+    assert review["review_id"] not in again.stdout, "it is shown once"
+    assert review["due_at"] == review["accepted_at"] + 3_600_000
     assert by_event.stdout == by_review.stdout
     assert "nothing was decided yet: a person has to first" in by_event.stdout
     assert f"see `broker reviews show {review['review_id']}`" in by_event.stdout

@@ -1,0 +1,77 @@
+"""Follow what a desk is asked, so that a question reaches its screen and not only a list that somebody has to look at.
+
+Questions stand on the broker's own topic of reviews: a desk with a Kafka principal of its own cannot read it, and gets none here.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from broker import codec
+from broker.core.ports import CAUSE, Record
+from broker.errors import RejectError
+from broker.kafkaaccess import Kafka
+from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record
+from broker.stream.log_ends import log_ends
+from broker.stream.topics import REVIEWS
+from broker.stream.watching.places import places_where
+
+_WAIT_MS = 500
+_TOLD = frozenset({"GAP"})  # whoever is asked about a gap has a message of its own about it
+
+Review = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Open questions in the order of the log, and up to where reading has come."""
+
+    reviews: list[Review]
+    read_up_to: list[tuple[str, int, int]]
+
+
+async def follow_questions(
+    kafka: Kafka, is_asked: Callable[[Review], bool], next_offset: Callable[[str, int], int | None], *, until_now: bool
+) -> AsyncIterator[Questions]:
+    """Yield what is asked and still open; what was decided before it could be shown is passed over. Ends with `until_now`.
+
+    `next_offset` says where reading goes on. Raises KafkaUnavailableError.
+    """
+    async with open_admin(kafka) as admin:
+        places = await places_where(admin, {REVIEWS}.__contains__)
+    if not places:
+        return
+    async with open_consumer(kafka) as consumer:
+        with kafka_errors("questions"):
+            consumer.assign(places)
+            ends = await log_ends(consumer, places)
+            for place, first in (await consumer.beginning_offsets(places)).items():
+                consumer.seek(place, max(next_offset(place.topic, place.partition) or 0, first))
+            waiting: dict[str, Review] = {}
+            while True:
+                if waiting and not await _is_behind(consumer, ends):
+                    yield Questions(list(waiting.values()), [(*one, await consumer.position(one)) for one in places])
+                    waiting.clear()
+                if until_now and not await _is_behind(consumer, ends):
+                    return
+                for batch in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
+                    for record in map(to_record, batch):
+                        _take(record, waiting, is_asked)
+
+
+async def _is_behind(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    return any([await consumer.position(place) < end for place, end in ends.items()])
+
+
+def _take(record: Record, waiting: dict[str, Review], is_asked: Callable[[Review], bool]) -> None:
+    if record.value is None or record.header(CAUSE) is None:
+        return  # nothing that a stage of the broker wrote
+    try:
+        review = codec.decode("review", record.value)
+    except RejectError:
+        return  # not one of ours: the reconciler names it
+    waiting.pop(review["review_id"], None)
+    if review["state"] == "OPEN" and review["kind"] not in _TOLD and is_asked(review):
+        waiting[review["review_id"]] = review
