@@ -105,6 +105,18 @@ def test_whom_a_merge_excludes_is_replaced_by_who_stands_in_and_never_by_the_pub
     assert asked(runner) == {"m": ("AMBIGUOUS", HERE[1])}
 
 
+def test_whom_the_child_that_would_end_excludes_is_not_asked_of_a_merge_into_another_that_is_protected(runner: Runner) -> None:
+    """Asking tells (R11), also where it is the child that stays that a person has to look at."""
+    unseen: Any = {"kind": "protected_person", "state": "set"}
+    publish(runner, an_event("control.protection", OTHER_COUNCIL, event_id="p", local="T1", control=unseen))
+    runner.hubs = HERE
+    publish(runner, attended(event_id="d", nhs=NHS[0], excluded=("hub-here",)))
+    runner.hubs = THERE
+    publish(runner, merge({"local": "T1"}, nhs(NHS[0]), family="Reed"))
+
+    assert asked(runner) == {"m": ("AMBIGUOUS", HERE[1])}
+
+
 @pytest.mark.parametrize("holder", [THERE[0], OTHER_COUNCIL])
 def test_where_nobody_is_left_to_ask_the_publishers_own_hub_may_not_answer(runner: Runner, tmp_path: Path, holder: str) -> None:
     publish(runner, merge({"local": "T1"}, nhs(NHS[0]), excluded=HERE))

@@ -232,13 +232,11 @@ class Line:
         Of a merge the hubs of another area than its publisher's, where one of the children is known there: of the one that
         would end before the one that would stay.
         """
-        excluded = self.excluded_for(outcome.candidates) if outcome.kind != UNIDENTIFIED else frozenset()
-        hubs = one.hubs
-        if said.merges:
-            excluded |= {word.recipient for word in said.excludes}
-            stays = outcome.candidates if outcome.kind != UNIDENTIFIED else ()
-            refs = dict.fromkeys((*self._losers("", said), *stays))
-            hubs = hubs_elsewhere(one, (self.children[ref] for ref in refs if ref in self.children)) or hubs
+        candidates = outcome.candidates if outcome.kind != UNIDENTIFIED else ()
+        refs = tuple(dict.fromkeys((*self._losers("", said), *candidates)))
+        excluded = self.excluded_for(refs) | {word.recipient for word in said.excludes}
+        children = (self.children[ref] for ref in refs if ref in self.children)
+        hubs = (said.merges and hubs_elsewhere(one, children)) or one.hubs
         return next((hub for hub in hubs if hub not in excluded), "")
 
     def excluded_for(self, refs: Iterable[str]) -> frozenset[str]:
