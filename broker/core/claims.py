@@ -116,6 +116,23 @@ def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Regi
     return "another council begins work with the child: its own council says whether it may hear of it"
 
 
+def _others_status(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """People stand down when a plan, care or a case is over: whose it is says so, else the child's own council (I10, R26).
+
+    Where that council speaks of what another one holds, its own hub is asked: the other's goes on.
+    """
+    header, spoken = event.header, {*kind.ends, *kind.speaks_of}
+    tie = kind.relation if kind.connection == "ends" else None
+    untold = kind.nobody is not None or header.attributes.get("history") == "yes"
+    if header.sector is not Sector.COUNCILS or untold or kind.begins or not (spoken or tie):
+        return ""
+    held = {one.organisation for one in facts.statuses if one.until is None and one.name in spoken}
+    held |= {one.organisation for one in facts.connections if one.until is None and one.relation == tie}
+    if organisation_of(header.producer) in held or (answers_for(header, facts, registers) and not held):
+        return ""
+    return "a council speaks of what it does not hold, and another may: ask both whether it is so"
+
+
 def _new_place(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
     """Whoever is a protected child's school or practice hears of it (R10): an abuser may work at any of them.
 
@@ -203,5 +220,5 @@ def _lasting_exclusion(header: Header, facts: Facts, registers: Registers) -> st
 
 
 _CHECKS: tuple[Callable[[Event, Facts, EventKind, Registers], str], ...] = (
-    _exclusion, _home, _tie, _second_council, _new_place, _matter, _agreement,
+    _exclusion, _home, _tie, _second_council, _others_status, _new_place, _matter, _agreement,
 )  # fmt: skip

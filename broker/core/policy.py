@@ -154,7 +154,8 @@ class Attribute:
 class EventKind:
     """An event type of the catalogue: what it is and what it changes in what is known about the child.
 
-    `begins` and `ends` are statuses; those in `begins_for` end by themselves after so many months. `connection` says what it does
+    `begins` and `ends` are statuses; those in `begins_for` end by themselves after so many months, and those in `speaks_of` it
+    leaves as they are (`home_area`: only the child's own council speaks of it). `connection` says what it does
     to the tie between the child and an organisation in `relation`, and `for_others` that one organisation may name another in it.
     `control` is what a control event sets. `nobody` says why no rule names anybody. `answered_by` are the roles that answer for a
     referral: whose reading of it acknowledges it, and whose outcome closes it.
@@ -167,6 +168,7 @@ class EventKind:
     begins: tuple[str, ...] = ()
     begins_for: Mapping[str, int] = field(default_factory=dict)
     ends: tuple[str, ...] = ()
+    speaks_of: tuple[str, ...] = ()
     connection: Literal["begins", "ends", "replaces"] | None = None
     relation: str | None = None
     control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "exclusion", "retraction"] | None = (

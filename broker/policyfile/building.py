@@ -140,6 +140,7 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
         begins=shape.begins,
         begins_for={name: int(lasts.partition("_")[0]) for name, lasts in shape.begins_for.items()},
         ends=shape.ends,
+        speaks_of=shape.speaks_of,
         connection=shape.connection,
         relation=shape.relation,
         control=shape.control,

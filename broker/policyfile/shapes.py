@@ -120,6 +120,7 @@ class EventShape(_Shape):
     begins: Names = ()
     begins_for: dict[Text, Months] = {}
     ends: Names = ()
+    speaks_of: Names = ()
     connection: Literal["begins", "ends", "replaces"] | None = None
     relation: Text | None = None
     control: Literal["consent", "service", "told_family", "protection", "finding", "wish", "exclusion", "retraction"] | None = (

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
+from broker.core.claims import HOME_AREA
 from broker.core.clocks import is_clock, span_of
 from broker.core.event import Category
 from broker.policyfile.building import EVERYTHING
@@ -106,9 +107,7 @@ def _event(checked: Checked, at: int, event: EventShape) -> None:
         checked.fault_in("event", at, "its name does not say who publishes it", remedy)
     if (event.connection is None) != (event.relation is None):
         checked.fault_in("event", at, "`connection` and `relation` belong together", "say both or neither")
-    for name in event.ends:
-        if name not in checked.statuses:
-            checked.fault_in("event", at, f"it ends `{name}`, which nothing begins", nearest(name, checked.statuses), "ends")
+    _statuses(checked, at, event)
     if event.connection == "ends" and event.relation not in checked.relations:
         remedy = nearest(event.relation or "", checked.relations)
         checked.fault_in("event", at, f"it ends the relation `{event.relation}`, which nothing begins", remedy, "relation")
@@ -117,6 +116,17 @@ def _event(checked: Checked, at: int, event: EventShape) -> None:
     for number, one in enumerate(event.attributes):
         if one.name in common or one.name in [other.name for other in event.attributes[:number]]:
             checked.fault_in("event", at, f"a second attribute `{one.name}`", "rename or take out one of them", "attributes")
+
+
+def _statuses(checked: Checked, at: int, event: EventShape) -> None:
+    """What an event type ends or speaks of is something that happens."""
+    for key, does, names, known in (
+        ("ends", "ends", event.ends, checked.statuses),
+        ("speaks_of", "speaks of", event.speaks_of, checked.statuses | {HOME_AREA}),
+    ):
+        for name in names:
+            if name not in known:
+                checked.fault_in("event", at, f"it {does} `{name}`, which nothing begins", nearest(name, known), key)
 
 
 def _silence(checked: Checked, kind: str, at: int, attributes: Iterable[AttributeShape]) -> None:

@@ -24,3 +24,12 @@ def test_a_status_for_so_many_months_needs_a_length_that_can_be_counted(folder: 
     (fault,) = check(folder, TODAY).faults
     assert (fault.file, fault.entry) == ("catalogue.toml", "council.cp_plan.ended")
     assert "N_months" in fault.remedy
+
+
+def test_an_event_type_speaks_of_something_that_happens(folder: Path) -> None:
+    catalogue = folder / "catalogue.toml"
+    catalogue.write_text(catalogue.read_text().replace('speaks_of = ["looked_after"]', 'speaks_of = ["loked_after"]', 1))
+
+    (fault,) = check(folder, TODAY).faults
+    assert (fault.file, fault.entry) == ("catalogue.toml", "council.placement.changed")
+    assert "looked_after" in fault.remedy
