@@ -153,32 +153,41 @@ def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -
     return "only the council that answers for the child says what came of a referral: ask both"
 
 
-def _agreement(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
-    """A no stands until the agency that heard it says otherwise: another's yes is a question (R13)."""
-    if kind.control not in ("consent", "service") or (event.control or {}).get("state") != "given":
+def _agreement(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """A no stands until the agency that heard it says otherwise: another's yes is a question (R13).
+
+    A no counts at once, from whoever has to do with the child and for what its publisher itself said. By a stranger's no,
+    help that the family agreed to elsewhere would stop without a word, and who was told would be told to forget.
+    """
+    if kind.control not in ("consent", "service"):
         return ""
-    itself = event.header.producer
+    itself, yes = event.header.producer, (event.control or {}).get("state") == "given"
+    if not yes and is_tied(event.header, facts, registers):
+        return ""
     heard: dict[str, list[Agreement]] = {}
     for one in facts.agreements:
         if one.kind == kind.control:
             heard.setdefault(facts.voices.get(one.event_id, itself), []).append(one)
-    said_no = any(_says_no(words) for by, words in heard.items() if by != itself)
-    return "another agency heard a no: ask both, and the child or family again" if said_no else ""
+    if not any(_stands(words, yes=not yes) for by, words in heard.items() if by != itself):
+        return ""
+    if yes:
+        return "another agency heard a no: ask both, and the child or family again"
+    return "another agency heard a yes, and this one is nothing to the child: ask both, and the child or family again"
 
 
-def _says_no(words: Sequence[Agreement]) -> bool:
-    """Tell whether a no stands among an agency's own words: a later yes ends it that reaches as far."""
+def _stands(words: Sequence[Agreement], *, yes: bool) -> bool:
+    """Tell whether a yes, or a no, stands among an agency's own words: a later word against it ends it that reaches as far."""
     standing: list[Agreement] = []
     for word in sorted(words, key=lambda one: one.since):
-        if word.state == "given":
-            standing = [no for no in standing if not _reaches(word, no)]
-        else:
+        if (word.state == "given") == yes:
             standing.append(word)
+        else:
+            standing = [one for one in standing if not _reaches(word, one)]
     return bool(standing)
 
 
-def _reaches(yes: Agreement, no: Agreement) -> bool:
-    scopes = ((yes.recipients, no.recipients), (yes.categories, no.categories))
+def _reaches(later: Agreement, earlier: Agreement) -> bool:
+    scopes = ((later.recipients, earlier.recipients), (later.categories, earlier.categories))
     return all(not wide or (narrow and wide >= narrow) for wide, narrow in scopes)
 
 

@@ -5,9 +5,12 @@ import pytest
 from tests.stream.lines import ALine
 from tests.stream.test_claims import (
     AWAY,
+    CONCERN,
     DSL,
     HOME,
     HUB,
+    OTHER_SCHOOL,
+    SCHOOL,
     TEAM,
     a_child,
     a_pupil,
@@ -81,3 +84,50 @@ def test_what_another_council_says_of_a_plan_goes_once_the_hub_has_said_that_it_
     line.resolve(asked)
 
     assert {DSL, TEAM} & told(line, "council.cp_plan.ended")
+
+
+KINDS = ("control.service_agreement", "control.consent")
+LOW = {"level": "low"}
+
+
+@pytest.mark.parametrize("no", ["withdrawn", "refused"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("by", [AWAY, OTHER_SCHOOL])
+def test_by_a_strangers_no_nothing_stops_that_a_family_agreed_to_elsewhere(by: str, kind: str, no: str) -> None:
+    """R4, R13: help would stop without a word. The hub is asked, and no alert waits for the answer."""
+    line = a_child(says(HOME, kind, {"state": "given"}), says(by, kind, {"state": no}))
+
+    assert [one.state for one in line.facts().agreements] == ["given"]
+    assert holds(line) == [HUB]
+    line.take(says(SCHOOL, CONCERN))
+    assert HUB in told(line, CONCERN)
+
+    line.resolve(next(one for one in line.reviews() if one["kind"] == "HOLD"))
+    assert [one.state for one in line.facts().agreements] == ["given", no], "the hub says that it is so"
+
+
+def test_a_low_need_goes_on_to_the_help_that_the_family_agreed_to_while_a_strangers_no_is_in_question() -> None:
+    yes, low = says(HOME, "control.service_agreement", {"state": "given"}), says(SCHOOL, CONCERN, attributes=LOW)
+    agreed, stranger = a_child(yes, low), a_child(yes, says(AWAY, "control.service_agreement", {"state": "withdrawn"}), low)
+
+    assert told(stranger, CONCERN) == told(agreed, CONCERN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_no_counts_at_once_from_who_has_to_do_with_the_child_and_against_its_publishers_own_word(kind: str) -> None:
+    """A withdrawal counts from its place in the order."""
+    yes = says(HOME, kind, {"state": "given"})
+    tied = a_child(yes, says(SCHOOL, kind, {"state": "withdrawn"}))
+    own = a_child(says(AWAY, kind, {"state": "given"}), says(AWAY, kind, {"state": "withdrawn"}))
+    ended = a_child(yes, says(HOME, kind, {"state": "withdrawn"}), says(AWAY, kind, {"state": "refused"}))
+    both = a_child(yes, says(AWAY, kind, {"state": "given"}), says(AWAY, kind, {"state": "withdrawn"}))
+
+    assert [holds(one) for one in (tied, own, ended)] == [[], [], []]
+    assert [one.facts().agreements[-1].state for one in (tied, own, ended)] == ["withdrawn", "withdrawn", "refused"]
+    assert holds(both) == [HUB], "to have said yes first lets nobody end what another heard"
+
+
+def test_a_yes_that_is_ended_for_one_role_only_stands_against_a_strangers_no() -> None:
+    yes, less = says(HOME, KINDS[1], {"state": "given"}), says(HOME, KINDS[1], {"state": "withdrawn", "recipients": ["gp"]})
+
+    assert holds(a_child(yes, less, says(AWAY, KINDS[1], {"state": "withdrawn"}))) == [HUB]
