@@ -67,6 +67,6 @@ async def test_a_kafka_that_goes_away_while_it_is_asked_is_not_one_without_ids()
         await identity_of(an_admin(NodeNotReadyError()))
 
 
-@pytest.mark.parametrize("error", [IncompatibleBrokerVersion(), NotImplementedError()])
+@pytest.mark.parametrize("error", [IncompatibleBrokerVersion(), RuntimeError()])
 async def test_a_kafka_that_does_not_know_ids_is_told_from_one_that_is_away(error: Exception) -> None:
     assert await identity_of(an_admin(error)) is None

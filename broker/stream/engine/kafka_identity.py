@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import IncompatibleBrokerVersion
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
@@ -130,7 +130,11 @@ async def identity_of(admin: AIOKafkaAdminClient, topics: Collection[str] | None
     client: Any = admin._client  # noqa: SLF001 - aiokafka has no public way to send this request
     try:
         answer = await client.send(client.get_random_node(), _MetadataRequest(topics))
-    except (IncompatibleBrokerVersion, NotImplementedError):  # no version of this request is known to both sides
+    except IncompatibleBrokerVersion:
+        return None
+    except KafkaError:  # which is a RuntimeError too: a Kafka that is away is not one without ids
+        raise
+    except RuntimeError:  # aiokafka's way of saying that no version of this request is known to both sides
         return None
     ids = {
         topic: str(UUID(bytes=number)) for _, topic, number, internal, *_ in answer.topics if not internal and number != _NO_ID
