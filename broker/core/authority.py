@@ -6,7 +6,7 @@ What is not, is no dead letter: it may have been meant to protect a child, so a 
 from collections.abc import Callable, Collection, Mapping
 
 from broker.core.betrayal import FORGOTTEN, PROTECTS
-from broker.core.claims import doubtful_claim
+from broker.core.claims import doubtful_claim, sets_protection
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of
 from broker.core.event import Control, Event, Sector, ToldFamily
@@ -48,7 +48,7 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
 
 def protects(event: Event, policy: Policy) -> bool:
     """Tell whether an event sets a protection: it can only keep something back, so no open question may delay it."""
-    return _sets(event, policy) == "protection" and not takes_back(event) and (event.control or {}).get("state") == "set"
+    return sets_protection(event, policy.events.get(event.header.event_type)) and not takes_back(event)
 
 
 def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Registers) -> bool:

@@ -194,24 +194,34 @@ def _reaches(later: Agreement, earlier: Agreement) -> bool:
 def _exclusion(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> str:
     """An exclusion silences (R11): it must mean somebody, come from somebody who knows the child, and leave somebody to act."""
     header = event.header
-    if not header.excluded:
+    if not header.excluded or sets_protection(event, kind):
         return ""
-    unknown = [one for one in header.excluded if one not in registers.recipients]
-    if unknown:
-        return f"`excluded` names {len(unknown)} whom the registers do not hold: ask its publisher whom it means"
-    return "" if _is_told(header, kind) else _lasting_exclusion(header, facts, registers)
+    return _unknown(header, registers) or ("" if _is_told(header, kind) else _lasting_exclusion(header, facts, registers))
 
 
 def exclusion_apart(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> Event | None:
-    """Return what an alert says of whom it excludes as an event of its own, where a person has to see that first.
+    """Return what an alert or a protection says of whom it excludes as an event of its own, where a person has to see that first.
 
-    The alert itself is not to wait, and whom it excludes hears nothing of it. But by one alert nobody silences all later ones.
+    Itself it is not to wait, and whom it excludes hears nothing of it. But by one alert nobody silences all later ones, and to
+    name whom to keep out makes no protection weaker.
     """
-    header = event.header
-    if not header.excluded or not _is_told(header, kind) or not _lasting_exclusion(header, facts, registers):
+    header, hides = event.header, sets_protection(event, kind)
+    if not header.excluded or not (hides or _is_told(header, kind)):
+        return None
+    if not _lasting_exclusion(header, facts, registers) and not (hides and _unknown(header, registers)):
         return None
     name = EventId(f"{header.event_id}/excluded")
     return Event(replace(header, event_id=name, event_type=EXCLUSION, action=Action.NEW, supersedes=None, attributes={}))
+
+
+def sets_protection(event: Event, kind: EventKind | None) -> bool:
+    """Tell whether an event says that something about the child is protected."""
+    return kind is not None and kind.control == "protection" and (event.control or {}).get("state") == "set"
+
+
+def _unknown(header: Header, registers: Registers) -> str:
+    unknown = [one for one in header.excluded if one not in registers.recipients]
+    return f"`excluded` names {len(unknown)} whom the registers do not hold: ask its publisher whom it means" if unknown else ""
 
 
 def _is_told(header: Header, kind: EventKind | None) -> bool:

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from broker.core.event import Action, Body, Sector
+import pytest
+
+from broker.core.event import Action, Body, Control, Sector
 from broker.core.facts import Exclusion
 from broker.core.identifiers import AgencyId, RecipientId
 from broker.core.registers import Registers
@@ -27,6 +29,7 @@ from tests.stream.lines import (
     on_roll,
     some_registers,
 )  # fmt: skip
+from tests.stream.test_shown import seen
 
 DEPUTY = RecipientId("oak-deputy")
 LOW: Body = {"concern": {"grade": "low"}}
@@ -171,3 +174,55 @@ def test_who_knows_the_child_excludes_a_desk_for_what_others_say_too_as_long_as_
 
     assert claims.told(own, claims.NOTICE) == {"dsl-alternate.school"}
     assert {claims.HUB, claims.DUTY} <= claims.told(hub, claims.POLICE_PROTECTION)
+
+
+REFUGE: Control = {"kind": "safe_address", "state": "set"}
+AT_THE_HUB = (claims.HUB, "hub-alternate.home", claims.DUTY)
+
+
+@pytest.mark.parametrize(
+    ("by", "excluded"),
+    [
+        (claims.AWAY, (claims.HUB, claims.DUTY, claims.TEAM)),
+        (claims.AWAY, AT_THE_HUB),
+        (claims.FORCE, AT_THE_HUB),
+        (claims.FORCE, ("nobody.known",)),
+    ],
+    ids=["a refuge's council", "everybody at the hub", "by who knows the child", "nobody whom the registers hold"],
+)
+def test_whom_a_protection_excludes_does_not_make_the_protection_wait(by: str, excluded: tuple[str, ...]) -> None:
+    """R10: what hides where a child is counts at once. Whom it keeps out of all that others say is a question of its own."""
+    named = tuple(map(RecipientId, excluded))
+    line = claims.a_child(claims.says(by, "control.protection", REFUGE, excluded=named))
+
+    assert [one.kind for one in line.facts().protections] == ["safe_address"]
+    (asked,) = line.reviews()
+    assert (asked["kind"], asked["event_type"]) == ("HOLD", "control.exclusion")
+    assert line.facts().exclusions == ()
+    assert line.facts().holds == frozenset(), "nothing else waits for it"
+
+
+def test_whom_a_protection_excludes_is_kept_out_once_the_hub_has_said_so_and_until_the_event_is_taken_back() -> None:
+    named = tuple(map(RecipientId, AT_THE_HUB))
+    hides = claims.says(claims.AWAY, "control.protection", REFUGE, excluded=named)
+    line = claims.a_child(hides)
+    line.resolve(line.reviews()[0])
+    assert {one.recipient for one in line.facts().exclusions} == set(named)
+
+    line.take(claims.says(claims.AWAY, "control.protection", action=Action.RETRACT, supersedes=hides.header.event_id))
+    assert line.facts().exclusions == ()
+
+
+def test_a_place_is_hidden_from_the_hub_at_once_that_a_refuges_council_excludes() -> None:
+    """The hub is asked about the refuge council's enquiry, and reads no place in it."""
+    excluded = (RecipientId(claims.HUB), RecipientId(claims.DUTY))
+    hides = claims.says(claims.AWAY, "control.protection", REFUGE, excluded=excluded)
+    enquiry = claims.says(claims.AWAY, "council.s47.started")
+    enquiry = replace(enquiry, body={**enquiry.body, "location": {"postcode": "TM1 2AB", "location_ref": "refuge-7"}})
+    line = claims.a_child(hides, enquiry)
+
+    assert [(one["event_type"], one["for_recipient"]) for one in line.reviews()] == [
+        ("control.exclusion", "hub-alternate.home"),
+        ("council.s47.started", claims.HUB),
+    ]
+    assert "TM1 2AB" not in repr(seen(line, "HOLD"))
