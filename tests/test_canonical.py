@@ -95,6 +95,8 @@ def test_an_id_in_upper_case_is_taken_in_the_one_form_that_ids_have() -> None:
         (changed(sector="POLICE"), "field `header.sector`: agency `urn:100001` is of the sector SCHOOLS"),
         (changed(purpose=" "), "field `header.purpose`: is empty"),
         (changed(recorded_at="2100-01-01T00:00:00Z"), "field `header.recorded_at`: is in the future"),
+        (changed(occurred_at="2099-01-01"), "field `header.occurred_at`: is in the future"),
+        (changed(occurred_at="2099"), "field `header.occurred_at`: is in the future"),
         (changed(recorded_at=10**30), "field `header.recorded_at`: input should be less than"),
         (changed(sequence=10**30), "field `header.sequence`: input should be less than"),
         (changed(expires_at="2026-11-20T09:00:00Z"), "field `header.expires_at`: is not after `recorded_at`"),

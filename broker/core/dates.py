@@ -18,6 +18,13 @@ def instant_of(text: str | None) -> Millis | None:
     return Millis(round((stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
+def first_of(text: str | None) -> Millis | None:
+    """Return the first instant that an ISO date of any precision may mean; None when it is none."""
+    if not text:
+        return None
+    return instant_of(text if len(text) >= _DAY else f"{text}-01-01"[:_DAY])
+
+
 def months_after(day: date, count: int) -> date:
     """Return the same day of a later month, or the last day of a shorter one."""
     year, month = divmod(day.year * 12 + day.month - 1 + count, 12)

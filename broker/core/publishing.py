@@ -7,13 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from broker.core.corrections import superseded_by, takes_back
-from broker.core.dates import instant_of
+from broker.core.dates import first_of, instant_of
 from broker.core.event import Event, Sector
 from broker.core.identifiers import Millis
 from broker.core.policy import EventKind
 from broker.core.registers import Agency, Registers
 
 TOLERANCE_MS = 5 * 60 * 1000  # how far a source's clock may be ahead of Kafka's
+_AHEAD_MS = 24 * 3600 * 1000  # a day of another time zone may have begun there
+# Rolls and registers say beforehand from when somebody is on them, and what a control event says may hold from a later day.
+_SAID_BEFOREHAND = (
+    *("control.", "identity."),
+    *("school.pupil.", "health.patient.", "health.gp.", "health.visitor."),
+    *("council.person.", "council.case.", "council.youth_justice."),
+)
 _PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
 _ANY_SECTOR = "control."
 _KEEP_NUMBERS = frozenset({Sector.HEALTH, Sector.COUNCILS})  # give out numbers of their own, and say which are one person's
@@ -44,6 +51,13 @@ def names_nothing_to_take_back(event: Event) -> bool:
     return takes_back(event) and superseded_by(event) is None
 
 
+def cannot_have_happened(event: Event, now: Millis) -> bool:
+    """Tell whether an event says that something happened on a day that has not come: the year alone may say so, too."""
+    first = first_of(event.header.occurred_at)
+    said_beforehand = event.header.event_type.startswith(_SAID_BEFOREHAND) or takes_back(event)
+    return first is not None and not said_beforehand and first > now + _AHEAD_MS
+
+
 def faults_of(event: Event, known: InForce) -> Iterator[str]:
     """Say what the broker would refuse of an event, or take and then do nothing with; one line per field."""
     header = event.header
@@ -66,6 +80,8 @@ def _times(event: Event, now: Millis) -> Iterator[str]:
     header = event.header
     if header.recorded_at > now + TOLERANCE_MS:
         yield "field `header.recorded_at`: is in the future: correct the clock of the source"
+    if cannot_have_happened(event, now):
+        yield "field `header.occurred_at`: is in the future: say when it happened, or leave the field out"
     if header.expires_at is not None and header.expires_at <= header.recorded_at:
         yield "field `header.expires_at`: is not after `recorded_at`: nobody would ever hear of it"
     born = instant_of(event.body.get("identity", {}).get("birth_date"))

@@ -11,10 +11,10 @@ from typing import Protocol
 from broker import codec
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event, Sector
-from broker.core.identifiers import RecipientId, is_event_id
+from broker.core.identifiers import Millis, RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
-from broker.core.publishing import TOLERANCE_MS, names_nothing_to_take_back, permits
+from broker.core.publishing import TOLERANCE_MS, cannot_have_happened, names_nothing_to_take_back, permits
 from broker.core.registers import Agency, Registers
 from broker.core.roles import stand_in
 from broker.errors import EventIdError, NotPermittedError, RejectError, TimeError, TooLargeError, UnreadableRecordError
@@ -168,6 +168,8 @@ def _check_time(record: Record, event: Event) -> None:
     ahead = event.header.recorded_at - record.timestamp
     if ahead > TOLERANCE_MS:
         raise TimeError(f"field `recorded_at` is {ahead // 1000} s ahead of Kafka's clock: correct the clock of the source")
+    if cannot_have_happened(event, Millis(record.timestamp)):
+        raise TimeError("field `occurred_at` is in the future: publish it again with when it happened, or without the field")
 
 
 def _hubs(registers: Registers, agency: Agency, event: Event) -> list[RecipientId]:

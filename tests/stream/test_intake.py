@@ -143,6 +143,37 @@ def test_what_was_recorded_in_the_future_is_refused(school: Signer, ahead: int, 
     assert found.value.reason == "time_in_future"
 
 
+@pytest.mark.parametrize(
+    ("event_type", "occurred_at", "taken"),
+    [
+        ("school.concern.raised", "1970", True),
+        ("school.concern.raised", "1970-01-02", True),  # it is tomorrow there already
+        ("school.concern.raised", "1970-01-03", False),
+        ("school.concern.raised", "2099", False),
+        ("school.concern.raised", "2099-06", False),
+        ("school.pupil.registered", "1970-09-01", True),
+        ("school.pupil.left", "1970-09-01", True),
+    ],
+)
+def test_what_says_that_it_happened_on_a_day_to_come_is_refused(
+    school: Signer, event_type: str, occurred_at: str, taken: bool
+) -> None:
+    """A roll says beforehand from when a child is on it, and a retraction of anything is always taken."""
+    event = an_event(event_type, SCHOOL, given="Alfie")
+    ahead = dataclasses.replace(event, header=dataclasses.replace(event.header, occurred_at=occurred_at))
+    gone = dataclasses.replace(ahead.header, action=Action.RETRACT, supersedes=event.header.event_id)
+
+    assert take(registers(school), record(signed_record(school, dataclasses.replace(ahead, header=gone))))
+    sent = record(signed_record(school, ahead))
+    if taken:
+        assert take(registers(school), sent)
+        return
+    with pytest.raises(RejectError) as found:
+        take(registers(school), sent)
+    assert found.value.reason == "time_in_future"
+    assert occurred_at not in str(found.value)
+
+
 def test_a_time_is_taken_in_any_spelling_of_the_same_instant(school: Signer) -> None:
     sent = record(signed_record(school, enrolled()))
 
