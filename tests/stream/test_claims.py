@@ -1,243 +1,32 @@
 """Who may say what of a child (I8, I10), on the shipped rules: who would hear more, silence an alert or speak for another."""
 
-from dataclasses import replace
-from functools import cache
-from typing import Any
-
 import pytest
 
-from broker.core.event import Control, Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId
-from broker.core.policy import Policy
-from broker.core.registers import Registers
-from broker.policyfile import load_policy
-from broker.policyfile.world import registers_for
-from tests.stream.lines import CHILD, NOW, ALine, its_key
-
-SCHOOL, OTHER_SCHOOL, PRACTICE, TRUST = "urn:100001", "urn:100002", "ods:A00001", "ods:RX001"
-HOME, AWAY, FORCE = "E10000001", "E10000002", "police:1"
-SECTORS = {"urn": Sector.SCHOOLS, "ods": Sector.HEALTH, "police": Sector.POLICE}
-HUB, DUTY, DSL, TEAM, PRACTICE_DESK = "hub.home", "duty_team.home", "dsl.school", "social_worker.home", "gp.practice"
-POLICE_PROTECTION, NOTICE, CONCERN = "police.protection.used", "police.encompass.notified", "school.concern.raised"
-AT_AWAY = ("hub.away", "social_worker.away")
-
-
-@cache
-def england() -> tuple[Policy, Registers]:
-    """The shipped rules with their small world; its desks get names that can be topics."""
-    policy = load_policy()
-    world = registers_for(policy)
-    desk = {one: RecipientId(one.replace("@", ".")) for one in world.recipients}
-    recipients = {
-        desk[one]: replace(entry, id=desk[one], alternate=entry.alternate and desk[entry.alternate])
-        for one, entry in world.recipients.items()
-    }
-    areas = {
-        name: replace(area, hub=desk[area.hub], out_of_hours=area.out_of_hours and desk[area.out_of_hours])
-        for name, area in world.areas.items()
-    }
-    key = its_key(HUB)
-    return policy, replace(world, recipients=recipients, areas=areas, keys={key.id: key})
-
-
-def says(who: str, event_type: str, control: Control | None = None, **header: Any) -> Event:
-    """An event of an agency about the child."""
-    fields: dict[str, Any] = {
-        "event_id": EventId(f"{who}/{event_type}/{sorted((control or {}).items())}/{sorted(header.items())}"),
-        "sector": SECTORS.get(who.partition(":")[0], Sector.COUNCILS),
-        "recorded_at": Millis(NOW),
-        "occurred_at": "2026-09-20",
-        "area": who if who.startswith("E") else HOME,
-        "source": Source("s", "f", "1", "", ""),
-        **header,
-    }
-    identity = {"names": [{"given": "Ada", "family": "Wexwick", "kind": "usual"}], "birth_date": "2017-01-15"}
-    return Event(Header(event_type=event_type, producer=AgencyId(who), **fields), {"identity": identity}, control)  # type: ignore[typeddict-item] # of a test
-
-
-def tie(role: str, organisation: str, state: str = "begun") -> Control:
-    return {"role": role, "organisation": organisation, "state": state}
-
-
-def a_child(*events: Event) -> ALine:
-    """A child on roll whose own council holds it, after some events."""
-    policy, registers = england()
-    line = ALine(policy, registers=registers)
-    home = says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}"))
-    return line.take(home, says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), *events)
-
-
-def a_pupil(*events: Event) -> ALine:
-    """A child of whom no council said yet that it is its own: only its school knows it."""
-    policy, registers = england()
-    return ALine(policy, registers=registers).take(says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), *events)
-
-
-def told(line: ALine, event_type: str) -> set[str]:
-    return {one["recipient"] for one in line.disclosures() if one["event_type"] == event_type}
-
-
-def questions(line: ALine) -> list[tuple[str, str]]:
-    return [(one["kind"], one["for_recipient"]) for one in line.reviews()]
-
-
-SAFE = says(HOME, "control.protection", {"kind": "safe_address", "state": "set"})
-
-
-@pytest.mark.parametrize(
-    "claim",
-    [
-        says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}")),
-        says(AWAY, "council.case.opened"),
-        says(AWAY, "control.wish", {"kind": "advocate", "state": "wanted", **tie("home_area", f"la:{AWAY}")}),
-        says(AWAY, "council.person.registered", tie("home_area", f"la:{AWAY}")),
-        says(AWAY, "council.cp_plan.started"),
-    ],
-    ids=["case", "case of itself", "home by a wish", "home by a register", "plan"],
+from broker.core.event import Control, Event
+from broker.core.identifiers import EventId, RecipientId
+from tests.stream.england import (
+    AWAY,
+    CONCERN,
+    DETRIMENT,
+    DSL,
+    DUTY,
+    FORCE,
+    HOME,
+    HUB,
+    NOTICE,
+    OTHER_SCHOOL,
+    POLICE_PROTECTION,
+    PRACTICE,
+    SCHOOL,
+    TEAM,
+    TRUST,
+    a_child,
+    questions,
+    says,
+    tie,
+    told,
 )
-def test_no_other_council_makes_itself_one_that_hears_of_a_protected_child(claim: Event) -> None:
-    """A council that employs an abuser has a key, too (R10): its own council says whether it may hear."""
-    line = a_child(SAFE, claim, says(SCHOOL, CONCERN))
-
-    assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
-    assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
-    assert HUB in told(line, CONCERN), "the child's own hub hears of it all the same"
-
-
-DETRIMENT: Control = {
-    "kind": "detriment",
-    "state": "made",
-    "reason": "known",
-    "until": "2027-06-01",
-    "recipients": ["hub", "duty_team"],
-}
-
-
-@pytest.mark.parametrize(
-    "claim",
-    [
-        says(AWAY, "council.person.registered", tie("home_area", f"la:{AWAY}")),
-        says(AWAY, "council.case.opened"),
-        says(AWAY, "control.finding", {**DETRIMENT, "by_role": "social_worker"}),
-        says("police:2", "control.protection", {"kind": "protected_person", "state": "set"}, area=AWAY),
-    ],
-    ids=["home", "case", "detriment", "unseen"],
-)
-def test_of_a_child_that_no_council_registered_those_speak_who_are_of_where_it_is_known(claim: Event) -> None:
-    """Most children are known to a school or a hospital only: that makes none of them anybody's to take over or to silence."""
-    line = a_pupil(says(FORCE, "control.protection", {"kind": "safe_address", "state": "set"}), claim)
-    line.take(says(SCHOOL, CONCERN), says(FORCE, "police.missing.reported"))
-
-    assert {kind for kind, who in questions(line) if who in {HUB, "hub-alternate.home"}} >= {"HOLD"}
-    assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
-    if claim.header.event_type != "control.protection":  # what may protect the child is decided first
-        assert HUB in told(line, CONCERN)
-        assert HUB in told(line, "police.missing.reported")
-
-
-@pytest.mark.parametrize("named", [(HUB, DUTY), ("hub", "duty_team"), (HUB, "duty_team", DSL)])
-def test_no_finding_leaves_nobody_to_hear_before_somebody_else_has_looked(named: tuple[str, ...]) -> None:
-    """R3: the council may employ the abuser. What a statute says must reach somebody who acts."""
-    judged: Control = {**DETRIMENT, "by_role": "social_worker"}
-    line = a_child(says(HOME, "control.finding", {**judged, "recipients": list(named)}), says(SCHOOL, CONCERN))
-    some = a_child(says(HOME, "control.finding", {**judged, "recipients": [HUB]}), says(FORCE, POLICE_PROTECTION))
-
-    assert line.facts().findings == ()
-    assert "HOLD" in {kind for kind, _ in questions(line)}
-    assert {kind for kind, _ in questions(some)} <= {"ASK"}
-    assert told(some, POLICE_PROTECTION) & {HUB, DUTY} == {DUTY}
-
-
-def test_a_council_of_where_a_child_is_known_makes_it_its_own() -> None:
-    line = a_pupil(says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}")))
-
-    assert line.facts().home_area == HOME
-    assert questions(line) == []
-
-
-def test_whom_an_event_excludes_is_asked_without_seeing_it_where_nobody_else_is_there() -> None:
-    """R11: asking tells. The hub learns that a council has to be asked, and nothing of the child or of a place."""
-    hidden = says(
-        AWAY,
-        "control.protection",
-        {"kind": "safe_address", "state": "set"},
-        excluded=tuple(one for one in england()[1].recipients if one.endswith(".home")),
-    )
-    line = a_child(hidden)
-
-    [asked] = line.reviews()
-    assert (asked["kind"], asked["for_recipient"], asked["sealed_event"]) == ("HOLD", HUB, None)
-
-
-CASE_AT_AWAY = says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}"))
-TEAM_AT_AWAY = "social_worker.away"
-
-
-def with_a_case_at_away(*later: Event) -> ALine:
-    """A child on whom another council works too, as its own council's hub said it may."""
-    line = a_child(CASE_AT_AWAY)
-    [asked] = line.reviews()
-    line.resolve(asked)
-    return line.take(*later)
-
-
-def reads_school(line: ALine, recipient: str) -> bool:
-    """Whether a recipient reads which school the child goes to, in anything that it was told."""
-    return any(SCHOOL in repr(one) for one in line.disclosures(recipient))
-
-
-@pytest.mark.parametrize(
-    "by_away",
-    [(), (says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}),)],
-    ids=["a case of old", "a case of old, and a protection of its own"],
-)
-def test_a_former_council_reads_nothing_that_betrays_where_a_protected_child_went(by_away: tuple[Event, ...]) -> None:
-    """R10: an abuser at the council that the child fled from has a team that is in the case and in the protection's words."""
-    line = with_a_case_at_away(SAFE, *by_away, says(SCHOOL, "school.suspension"), says(SCHOOL, CONCERN))
-
-    assert TEAM_AT_AWAY in told(line, "school.suspension"), "its case is open, so it hears what happened"
-    assert not reads_school(line, TEAM_AT_AWAY)
-    assert reads_school(line, HUB), "the child's own hub must know whom to ask"
-
-
-def test_the_childs_own_team_reads_whom_to_ask_and_so_does_the_council_that_first_protected_it() -> None:
-    own_case = says(HOME, "council.case.opened", tie("social_care", f"la:{HOME}"))
-    line = a_child(own_case, SAFE, says(SCHOOL, "school.suspension"))
-    refuge = with_a_case_at_away(says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}), SAFE)
-    refuge.take(says(SCHOOL, "school.suspension"))
-
-    assert reads_school(line, TEAM)
-    assert reads_school(refuge, TEAM_AT_AWAY)
-
-
-def test_a_former_council_is_told_to_forget_what_it_holds_of_where_a_child_is_when_the_child_is_protected() -> None:
-    line = with_a_case_at_away(says(HOME, "council.case.opened"), says(SCHOOL, "school.suspension"), SAFE)
-
-    forgets = {one["recipient"]: " ".join(one["because"]) for one in line.disclosures() if one["replaces"]}
-    assert "who said it" in forgets[TEAM_AT_AWAY]
-    assert "who said it" not in forgets.get(TEAM, "")
-
-
-def test_no_other_council_takes_up_a_child_before_the_childs_own_said_that_it_may() -> None:
-    """R26: flight comes before the protection is entered."""
-    line = a_child(CASE_AT_AWAY, says(FORCE, "police.missing.reported"), says(SCHOOL, CONCERN))
-
-    assert questions(line)[0] == ("HOLD", HUB)
-    assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
-    assert HUB in told(line, "police.missing.reported")
-
-
-def test_no_second_school_takes_up_a_protected_child_before_its_hub_has_looked() -> None:
-    """R10: an abuser may work at any school. One that comes after the last has let go is told what a statute says."""
-    roll = says(OTHER_SCHOOL, "school.pupil.registered", tie("school", OTHER_SCHOOL))
-    second = a_child(SAFE, roll, says(FORCE, NOTICE))
-    next_one = a_child(SAFE, says(SCHOOL, "school.pupil.left", tie("school", SCHOOL, "ended")), roll, says(FORCE, NOTICE))
-    unprotected = a_child(roll, says(FORCE, NOTICE))
-
-    assert ("HOLD", HUB) in questions(second)
-    assert told(second, NOTICE) & {DSL, "dsl.other_school"} == {DSL}
-    assert "dsl.other_school" in told(next_one, NOTICE)
-    assert "dsl.other_school" in told(unprotected, NOTICE)
+from tests.stream.lines import CHILD
 
 
 @pytest.mark.parametrize(

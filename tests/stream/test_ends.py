@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.stream.lines import ALine
-from tests.stream.test_claims import (
+from tests.stream.england import (
     AWAY,
     CONCERN,
     DSL,
@@ -18,6 +17,7 @@ from tests.stream.test_claims import (
     tie,
     told,
 )  # fmt: skip
+from tests.stream.lines import ALine
 
 
 def holds(line: ALine) -> list[str]:

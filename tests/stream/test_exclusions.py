@@ -9,7 +9,7 @@ from broker.core.event import Action, Body, Control, Sector
 from broker.core.facts import Exclusion
 from broker.core.identifiers import AgencyId, RecipientId
 from broker.core.registers import Registers
-from tests.stream import test_claims as claims
+from tests.stream import england as claims
 from tests.stream.lines import (
     CHILD,
     GP,
@@ -151,7 +151,7 @@ def test_by_one_alert_nobody_silences_everybody_who_protects_the_child() -> None
     alert = claims.says(claims.OTHER_SCHOOL, claims.CONCERN, excluded=everybody)
     line = claims.a_child(alert, claims.says(claims.FORCE, claims.POLICE_PROTECTION), claims.says(claims.FORCE, claims.NOTICE))
 
-    assert claims.told(line, claims.CONCERN) == set(), "of its own word it claims.says itself who hears"
+    assert claims.told(line, claims.CONCERN) == set(), "of its own word it says itself who hears"
     assert {claims.HUB, claims.DUTY} <= claims.told(line, claims.POLICE_PROTECTION)
     assert claims.DSL in claims.told(line, claims.NOTICE)
     (asked,) = [one for one in line.reviews() if one["kind"] == "HOLD"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.stream.england import CONCERN, DSL, FORCE, HOME, HUB, NOTICE, OTHER_SCHOOL, SCHOOL, TRUST, a_child, says
 from tests.stream.lines import NOW, ALine
-from tests.stream.test_claims import CONCERN, DSL, FORCE, HOME, HUB, NOTICE, OTHER_SCHOOL, SCHOOL, TRUST, a_child, says
 
 INJURY, RECEIVED, OUTCOME = "health.injury.suspected", "council.referral.received", "council.referral.outcome"
 HOSPITAL = "hospital.trust"

@@ -10,8 +10,8 @@ from broker.core.identifiers import KeyId, RecipientId
 from broker.errors import NotPermittedError
 from broker.stream.decide.facts_record import request_from_bytes
 from broker.stream.decide.replay import findings_read
+from tests.stream.england import DSL, FORCE, HOME, HUB, NOTICE, SCHOOL, TEAM, england, says, tie
 from tests.stream.lines import CHILD, SECRETS, ALine, its_key
-from tests.stream.test_claims import DSL, FORCE, HOME, HUB, NOTICE, SCHOOL, TEAM, england, says, tie
 
 REVIEWED = "2026-10-01"
 REVIEW_AT = instant_of(REVIEWED) or 0

@@ -1,6 +1,6 @@
 """What the shipped rules do on a child's line, where a rule alone does not show it."""
 
-from tests.stream.test_claims import DSL, FORCE, HOME, HUB, POLICE_PROTECTION, SCHOOL, TEAM, TRUST, a_child, says, told
+from tests.stream.england import DSL, FORCE, HOME, HUB, POLICE_PROTECTION, SCHOOL, TEAM, TRUST, a_child, says, told
 
 VISIT, CONCERN = "health.ed.attended", "school.concern.raised"
 

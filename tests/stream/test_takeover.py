@@ -12,6 +12,7 @@ from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.identify import children
+from tests.stream.england import AWAY, CONCERN, HOME, HUB, SAFE, england, says, tie, told
 from tests.stream.identify_runner import FixedRegisters, Runner
 from tests.stream.lines import CHILD, ALine
 from tests.stream.people import (
@@ -28,7 +29,6 @@ from tests.stream.people import (
     notified,
     registered,
 )
-from tests.stream.test_claims import AWAY, CONCERN, HOME, HUB, SAFE, england, says, tie, told
 
 HERE, THERE = ("hub-here", "hub-here-too"), ("hub-there",)
 ALFIE = {"given": "Alfie", "family": "Marsh", "postcode": "ES1 2AB"}

@@ -1,0 +1,96 @@
+"""A small England for tests: the shipped rules, a home council and another, and a child about whom agencies speak."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from broker.core.event import Control, Event, Header, Sector, Source
+from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId
+from broker.core.policy import Policy
+from broker.core.registers import Registers
+from broker.policyfile import load_policy
+from broker.policyfile.world import registers_for
+from tests.stream.lines import NOW, ALine, its_key
+
+SCHOOL, OTHER_SCHOOL, PRACTICE, TRUST = "urn:100001", "urn:100002", "ods:A00001", "ods:RX001"
+HOME, AWAY, FORCE = "E10000001", "E10000002", "police:1"
+SECTORS = {"urn": Sector.SCHOOLS, "ods": Sector.HEALTH, "police": Sector.POLICE}
+HUB, DUTY, DSL, TEAM, PRACTICE_DESK = "hub.home", "duty_team.home", "dsl.school", "social_worker.home", "gp.practice"
+POLICE_PROTECTION, NOTICE, CONCERN = "police.protection.used", "police.encompass.notified", "school.concern.raised"
+AT_AWAY = ("hub.away", "social_worker.away")
+
+
+@cache
+def england() -> tuple[Policy, Registers]:
+    """The shipped rules with their small world; its desks get names that can be topics."""
+    policy = load_policy()
+    world = registers_for(policy)
+    desk = {one: RecipientId(one.replace("@", ".")) for one in world.recipients}
+    recipients = {
+        desk[one]: replace(entry, id=desk[one], alternate=entry.alternate and desk[entry.alternate])
+        for one, entry in world.recipients.items()
+    }
+    areas = {
+        name: replace(area, hub=desk[area.hub], out_of_hours=area.out_of_hours and desk[area.out_of_hours])
+        for name, area in world.areas.items()
+    }
+    key = its_key(HUB)
+    return policy, replace(world, recipients=recipients, areas=areas, keys={key.id: key})
+
+
+def says(who: str, event_type: str, control: Control | None = None, **header: Any) -> Event:
+    """An event of an agency about the child."""
+    fields: dict[str, Any] = {
+        "event_id": EventId(f"{who}/{event_type}/{sorted((control or {}).items())}/{sorted(header.items())}"),
+        "sector": SECTORS.get(who.partition(":")[0], Sector.COUNCILS),
+        "recorded_at": Millis(NOW),
+        "occurred_at": "2026-09-20",
+        "area": who if who.startswith("E") else HOME,
+        "source": Source("s", "f", "1", "", ""),
+        **header,
+    }
+    identity = {"names": [{"given": "Ada", "family": "Wexwick", "kind": "usual"}], "birth_date": "2017-01-15"}
+    return Event(Header(event_type=event_type, producer=AgencyId(who), **fields), {"identity": identity}, control)  # type: ignore[typeddict-item] # of a test
+
+
+def tie(role: str, organisation: str, state: str = "begun") -> Control:
+    return {"role": role, "organisation": organisation, "state": state}
+
+
+def a_child(*events: Event) -> ALine:
+    """A child on roll whose own council holds it, after some events."""
+    policy, registers = england()
+    line = ALine(policy, registers=registers)
+    home = says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}"))
+    return line.take(home, says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), *events)
+
+
+def a_pupil(*events: Event) -> ALine:
+    """A child of whom no council said yet that it is its own: only its school knows it."""
+    policy, registers = england()
+    return ALine(policy, registers=registers).take(says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), *events)
+
+
+def told(line: ALine, event_type: str) -> set[str]:
+    return {one["recipient"] for one in line.disclosures() if one["event_type"] == event_type}
+
+
+def questions(line: ALine) -> list[tuple[str, str]]:
+    return [(one["kind"], one["for_recipient"]) for one in line.reviews()]
+
+
+SAFE = says(HOME, "control.protection", {"kind": "safe_address", "state": "set"})
+
+
+DETRIMENT: Control = {
+    "kind": "detriment",
+    "state": "made",
+    "reason": "known",
+    "until": "2027-06-01",
+    "recipients": ["hub", "duty_team"],
+}
+
+
+def reads_school(line: ALine, recipient: str) -> bool:
+    """Whether a recipient reads which school the child goes to, in anything that it was told."""
+    return any(SCHOOL in repr(one) for one in line.disclosures(recipient))
