@@ -4,6 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A clone's tests are the same whenever and wherever they run; `make test-deep` looks further each time.
+settings.register_profile("same", derandomize=True, deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let property tests try the same examples in every ordinary run."""
+    if config.option.markexpr != "deep":
+        settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
