@@ -113,7 +113,7 @@ def without_held(facts: Facts, overtaken: Sequence[Event]) -> Facts:
     for one in overtaken:
         earlier = corrections.superseded_by(one)
         if earlier is not None and corrections.is_of(facts, one) and not corrections.takes_back(one):
-            facts = with_link(facts, one.header.event_id, earlier)
+            facts = _overtaken(with_link(facts, one.header.event_id, earlier), one)  # also where it is in another record
     return facts
 
 

@@ -252,6 +252,7 @@ FOUND: tuple[tuple[tuple[str, int], ...], ...] = (
     (("new", 1), ("foreign", 1), ("update", 1), ("update", 1), ("retract", 3)),  # held there, taken back here
     (("new", 1), ("foreign", 1), ("update", 1), ("update", 3)),  # held there, changed here
     (("new", 1), ("update", 1), ("foreign", 1), ("late", 1), ("retract", 4)),  # held, by a link that was told before
+    (("new", 1), ("foreign", 1), ("new", 3), ("new", 1), ("late", 1), ("answer", 3)),  # let go past one held, of one there
 )
 
 
