@@ -70,20 +70,6 @@ async def test_kafka_away_killed_and_back_empty(tmp_path: Path) -> None:
         node.stop()
 
 
-async def test_a_worker_waits_for_its_topics_and_leaves_at_once_when_told_meanwhile(kafka: str, tmp_path: Path) -> None:
-    run = Run(kafka, tmp_path)
-    worker = run.start()
-    try:
-        await asyncio.sleep(within(3))
-        worker.terminate()
-        status, said = await ended(worker, within(5))
-    finally:
-        run.end()
-
-    assert status == 0
-    assert "are not there yet: run `broker topics apply`" in said
-
-
 async def until_it_minds_sigterm(pid: int) -> None:
     """Wait until a process has taken SIGTERM into its own hands: before that it dies of it, as any would."""
     for _ in range(int(LONG / 0.1)):
@@ -92,6 +78,21 @@ async def until_it_minds_sigterm(pid: int) -> None:
         if int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1):
             return
         await asyncio.sleep(0.1)
+
+
+async def test_a_worker_waits_for_its_topics_and_leaves_at_once_when_told_meanwhile(kafka: str, tmp_path: Path) -> None:
+    run = Run(kafka, tmp_path)
+    worker = run.start()
+    try:
+        await until_it_minds_sigterm(worker.pid)
+        await asyncio.sleep(within(3))
+        worker.terminate()
+        status, said = await ended(worker, within(5))
+    finally:
+        run.end()
+
+    assert status == 0
+    assert "are not there yet: run `broker topics apply`" in said
 
 
 async def test_a_worker_that_cannot_reach_kafka_leaves_at_once_when_told(tmp_path: Path) -> None:
