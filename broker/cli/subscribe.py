@@ -169,12 +169,24 @@ class _Desk:
 
 async def _side_by_side(*work: Coroutine[Any, Any, None]) -> None:
     """Do several things until all have ended, or one fails: then none goes on."""
-    tasks = [asyncio.ensure_future(one) for one in work]
+    tasks = [asyncio.ensure_future(_to_its_end(one)) for one in work]
     try:
-        await asyncio.gather(*tasks)
+        for one in asyncio.as_completed(tasks):
+            if (end := await one) is not None:
+                raise end
     finally:
         for one in tasks:
             one.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> SystemExit | None:
+    """Do something; return that the program has to end (a reader closed the pipe): raised in a task, it breaks the loop."""
+    try:
+        await work
+    except SystemExit as end:
+        return end
+    return None
 
 
 def _hubs_of(book: ReleaseBook, recipient: str) -> frozenset[str]:
