@@ -69,14 +69,16 @@ def test_who_follows_waits_for_kafka_in_words(node: KafkaNode, tmp_path: Path) -
     area.write()
     child = area.child(0)
     first, second = Feed(area, [child], Ledger("ES/wait"), run="wait").make(2)
+    node.start()
+    asyncio.run(create_topics(area))
+    asyncio.run(prepare(area, [child]))
+    node.kill()
     once = subprocess.run(_command(area, "--until-now"), capture_output=True, text=True, timeout=60, check=False)
     assert once.returncode == 75, "who asks what is there now is told to ask again"
 
     with following(area) as (shown, said):
         assert wait_for(lambda: "trying again in 2 s" in said.read_text(), 20), "away at the start"
         node.start()
-        asyncio.run(create_topics(area))
-        asyncio.run(prepare(area, [child]))
         with workers(area, 1):
             asyncio.run(_write(area, first))
             assert wait_for(lambda: shown.read_text().count("\n") == 1, 60), said.read_text()
