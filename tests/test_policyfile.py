@@ -1,7 +1,6 @@
 """Policy files: what is shipped is fit, every kind of fault is found with file, line and remedy, and a release is the same."""
 
 import shutil
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,8 @@ from broker.policyfile.case_shapes import read_cases
 from broker.policyfile.cases import run_cases
 from broker.policyfile.checks import check
 from broker.policyfile.reading import Fault
+from tests.policyfile.local_rule import CASE, RULE, TODAY
 
-TODAY = date(2026, 11, 22)
-
-RULE = """
-[[rule]]
-id = "local-rule"
-effect = "disclose"
-because = "A local reason."
-to = ["gp"]
-share = ["existence", "identity"]
-basis = "PUBLIC_TASK"
-owner = "somebody"
-source = "a statute"
-verified = true
-in_force_from = 2024-01-01
-review_by = 2027-01-01
-[rule.when]
-event = ["school.suspension"]
-"""
 WITHHOLD = """
 [[rule]]
 id = "local-rule"
@@ -44,13 +26,6 @@ verified = true
 in_force_from = 2024-01-01
 [rule.when]
 event = ["school.suspension"]
-"""
-CASE = """
-[[case]]
-name = "a local case"
-why = "It is local."
-event = "school.suspension"
-told = [{ who = "gp@practice", gets = ["existence", "identity"], because = ["local-rule"] }]
 """
 
 

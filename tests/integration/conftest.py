@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker.stream.node.kafka_node import EMBEDDED, GivenNode, KafkaNode, why_no_apache_kafka
+from broker.stream.node.kafka_node import EMBEDDED, GivenNode, KafkaNode
 from tests.area import Area, create_topics
+from tests.integration.apache_kafka import need_apache_kafka
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +18,8 @@ def kafka() -> Iterator[str]:
     Where Java and Maven are, a Kafka that does not come up fails the tests; it never skips them.
     """
     given = os.environ.get("KAFKA")
-    reason = why_no_apache_kafka()
-    if (not given or given == EMBEDDED) and reason is not None:
-        pytest.skip(f"no Apache Kafka here: {reason}")
+    if not given or given == EMBEDDED:
+        need_apache_kafka()
     node = GivenNode(given) if given and given != EMBEDDED else KafkaNode()
     yield node.start()
     node.stop()
@@ -28,9 +28,7 @@ def kafka() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def area(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Area]:
     """A small area with its topics on a Kafka of its own: topic names are fixed, so what other tests wrote must not be in it."""
-    reason = why_no_apache_kafka()
-    if reason is not None:
-        pytest.skip(f"no Apache Kafka here: {reason}")
+    need_apache_kafka()
     node = KafkaNode()
     made = Area(tmp_path_factory.mktemp("area"), node.start())
     made.write()

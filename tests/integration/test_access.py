@@ -29,9 +29,9 @@ from broker.stream.access_admin import change_access, look_at_access
 from broker.stream.access_lists import AccessDifference, Entry, Kind, Operation, declare
 from broker.stream.client_options import client_options
 from broker.stream.node.kafka_embedded import EmbeddedNode
-from broker.stream.node.kafka_node import why_no_apache_kafka
 from tests.area import POLICE, Area, on_roll
 from tests.guarded import ROOT_USER, GuardedKafka
+from tests.integration.apache_kafka import need_apache_kafka
 from tests.worker import Worker, wait_for
 
 pytestmark = pytest.mark.kafka
@@ -77,9 +77,7 @@ def broker(settings: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A guarded Kafka with nothing in it, and an area whose agencies and leads have principals."""
-    reason = why_no_apache_kafka()
-    if reason is not None:
-        pytest.skip(f"no Apache Kafka here: {reason}")
+    need_apache_kafka()
     node = GuardedKafka(tmp_path_factory.mktemp("guarded"), [*PRINCIPALS.values(), *OWN.values()])
     area = Area(tmp_path_factory.mktemp("area"), node.by_password)
     area.write()

@@ -12,10 +12,11 @@ import pytest
 from broker.core.ports import Outgoing
 from broker.settings import load_settings
 from broker.stream.clients import Writer, open_producer
-from broker.stream.node.kafka_node import KafkaNode, why_no_apache_kafka
+from broker.stream.node.kafka_node import KafkaNode
 from broker.stream.node.kafka_probe import free_port
 from tests.area import COUNCIL, Area, create_topics
 from tests.feed import Feed, Ledger, prepare
+from tests.integration.apache_kafka import need_apache_kafka
 from tests.worker import wait_for, workers
 
 pytestmark = pytest.mark.kafka
@@ -44,9 +45,7 @@ def empty(area: Area, folder: Path) -> KafkaNode:
 @pytest.fixture(scope="module")
 def gone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Area]:
     """An area where a worker worked and a lead was told something, before its Kafka came back empty."""
-    reason = why_no_apache_kafka()
-    if reason is not None:
-        pytest.skip(f"no Apache Kafka here: {reason}")
+    need_apache_kafka()
     folder = tmp_path_factory.mktemp("node") / "kafka"
     node = KafkaNode(folder, port=free_port())
     area = Area(tmp_path_factory.mktemp("area"), node.start())

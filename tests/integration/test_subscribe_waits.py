@@ -12,11 +12,12 @@ from aiokafka.admin import RecordsToDelete
 
 from broker.core.ports import Outgoing
 from broker.stream.clients import Writer, open_admin, open_producer
-from broker.stream.node.kafka_node import KafkaNode, why_no_apache_kafka
+from broker.stream.node.kafka_node import KafkaNode
 from broker.stream.node.kafka_probe import free_port
 from broker.stream.watching.places import places_of
 from tests.area import Area, create_topics
 from tests.feed import Feed, Ledger, prepare
+from tests.integration.apache_kafka import need_apache_kafka
 from tests.worker import wait_for, workers
 
 pytestmark = pytest.mark.kafka
@@ -56,9 +57,7 @@ def following(area: Area) -> Iterator[tuple[Path, Path]]:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[KafkaNode]:
-    reason = why_no_apache_kafka()
-    if reason is not None:
-        pytest.skip(f"no Apache Kafka here: {reason}")
+    need_apache_kafka()
     made = KafkaNode(tmp_path / "kafka", port=free_port())
     yield made
     made.stop()

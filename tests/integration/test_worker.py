@@ -16,11 +16,12 @@ from broker.core.registers import ADMINISTRATOR
 from broker.registerfile import load_content
 from broker.sealing.signatures import new_key
 from broker.stream.clients import Writer, open_producer
-from broker.stream.node.kafka_node import KafkaNode, why_no_apache_kafka
+from broker.stream.node.kafka_node import KafkaNode
 from broker.stream.node.kafka_probe import free_port
 from broker.stream.releases.follow import release
 from tests.area import POLICE, Area, create_topics, encompass
 from tests.feed import Feed, Ledger, Subscribers, prepare
+from tests.integration.apache_kafka import need_apache_kafka
 from tests.patience import LONG, within
 from tests.raw_batch import a_batch, patched, produce
 from tests.worker import LEAVE_SECONDS, Worker, fetch, wait_for, workers
@@ -154,9 +155,7 @@ async def watch(area: Area, ledger: Ledger) -> bool:
 @pytest.fixture
 def own_node(tmp_path: Path) -> Iterator[tuple[KafkaNode, Area]]:
     """A Kafka whose plug a test may pull, and an area on it."""
-    reason = why_no_apache_kafka()
-    if reason is not None:
-        pytest.skip(f"no Apache Kafka here: {reason}")
+    need_apache_kafka()
     node = KafkaNode(tmp_path / "kafka", port=free_port())
     area = Area(tmp_path / "area", node.address)
     area.write()

@@ -1,7 +1,6 @@
 """Whatever a folder of policy files holds, it is told with file, line and remedy, and nothing is thrown at its reader."""
 
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,10 @@ from broker.cli import cli
 from broker.errors import PolicyError
 from broker.policyfile.checks import check
 from broker.policyfile.reading import Fault
+from tests.policyfile.local_rule import CASE, RULE, TODAY
 
-TODAY = date(2026, 11, 22)
 Change = Callable[[Path], object]
 
-RULE = """
-[[rule]]
-id = "local-rule"
-effect = "disclose"
-because = "A local reason."
-to = ["gp"]
-share = ["existence", "identity"]
-basis = "PUBLIC_TASK"
-owner = "somebody"
-source = "a statute"
-verified = true
-in_force_from = 2024-01-01
-review_by = 2027-01-01
-[rule.when]
-event = ["school.suspension"]
-"""
-CASE = """
-[[case]]
-name = "a local case"
-why = "It is local."
-event = "school.suspension"
-told = [{ who = "gp@practice", gets = ["existence", "identity"], because = ["local-rule"] }]
-"""
 MISSPELT = '"police.encompass.notified"\nattributes = { threshhold = "met" }'
 
 
