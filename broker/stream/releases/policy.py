@@ -4,12 +4,9 @@ from broker.core.policy import Policy
 from broker.errors import PolicyError
 from broker.kafkaaccess import Kafka
 from broker.sealing.signatures import Signer
-from broker.stream.clients import open_producer
 from broker.stream.releases.belief import check_administrator
 from broker.stream.releases.book import Release
-from broker.stream.releases.follow import release
-from broker.stream.releases.registers import confirm, made_at, released
-from broker.stream.topics import SUBJECTS
+from broker.stream.releases.registers import release_after, released
 
 
 async def release_policy(kafka: Kafka, policy: Policy, content: bytes, signer: Signer) -> Release:
@@ -26,13 +23,4 @@ async def release_policy(kafka: Kafka, policy: Policy, content: bytes, signer: S
                 f"policy version `{policy.version}` was released before with other rules: "
                 f"give it a new version in `[policy]` of `policy.toml`"
             )
-    async with open_producer(kafka, topics=[SUBJECTS]) as kafka_producer:
-        return await release(
-            kafka_producer,
-            "policy",
-            policy.version,
-            content,
-            signer,
-            after=made_at(book, "policy"),
-            confirm=lambda made: confirm(kafka, made),
-        )
+    return await release_after(kafka, book, "policy", policy.version, content=content, signer=signer)

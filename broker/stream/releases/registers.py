@@ -45,25 +45,22 @@ async def release_registers(kafka: Kafka, registers: Registers, content: bytes, 
                 f"registers version `{registers.version}` was released before with other entries: give it a new version"
             )
     await apply(kafka, recipient_topics(registers))
+    return await release_after(kafka, book, "registers", registers.version, content=content, signer=signer)
+
+
+async def release_after(  # noqa: PLR0913 - where, after what, and what is released by whom
+    kafka: Kafka, book: ReleaseBook, of: Kind, version: str, *, content: bytes, signer: Signer
+) -> Release:
+    """Release a version after the one in force, than which it has to be made later, and check that it is believed."""
+    latest = book.latest(of)
+    after = latest.released_at if latest else 0
     async with open_producer(kafka, topics=[SUBJECTS]) as kafka_producer:
         return await release(
-            kafka_producer,
-            "registers",
-            registers.version,
-            content,
-            signer,
-            after=made_at(book, "registers"),
-            confirm=lambda made: confirm(kafka, made),
+            kafka_producer, of, version, content, signer, after=after, confirm=lambda made: _confirm(kafka, made)
         )
 
 
-def made_at(book: ReleaseBook, of: Kind) -> int:
-    """Return when the version in force was made: the next one has to be later."""
-    latest = book.latest(of)
-    return latest.released_at if latest else 0
-
-
-async def confirm(kafka: Kafka, made: Release) -> None:
+async def _confirm(kafka: Kafka, made: Release) -> None:
     """Check that a release that was written is believed; raises ReleaseRefusedError."""
     book = await released(kafka)
     if book.refuses(made.of, made.digest):
