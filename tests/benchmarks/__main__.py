@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from inspect import signature
@@ -28,13 +29,24 @@ def main() -> int:
     place = Place(os.environ.get("KAFKA"))
     quiet_clients()
     try:
-        for name in names:
-            print(f"measuring {name}", file=sys.stderr, flush=True)
-            for line in lines_of(measures[name], place):
-                print(line, flush=True)
+        failed = [name for name in names if not _printed(name, measures[name], place)]
     finally:
         place.stop()
-    return 0
+    if failed:
+        print(f"not measured: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _printed(name: str, measure: Callable[..., Any], place: Place) -> bool:
+    """Print one benchmark's figures; one that fails says so and leaves the others to be measured."""
+    print(f"measuring {name}", file=sys.stderr, flush=True)
+    try:
+        for line in lines_of(measure, place):
+            print(line, flush=True)
+    except Exception:  # noqa: BLE001 - whatever went wrong, the other figures are wanted
+        traceback.print_exc()
+        return False
+    return True
 
 
 def lines_of(measure: Callable[..., Any], place: Place) -> Iterator[str]:

@@ -4,7 +4,7 @@ Everything that our side has to find out (who fills a role, how old the child is
 are in force) is given to Cedar ready made in the request's context.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.core.conditions import Known
@@ -23,7 +23,7 @@ _SETS = {
 
 def cedar_text(policy: Policy, at: Millis) -> str:
     """Return every rule in force as a Cedar policy, in the order of `rules_in_force`."""
-    return "\n".join(_policy(rule) for rule in rules_in_force(policy, at))
+    return "\n".join(_policy(rule, policy.events) for rule in rules_in_force(policy, at))
 
 
 def rules_in_force(policy: Policy, at: Millis) -> list[Rule]:
@@ -54,19 +54,19 @@ def context_of(kind: EventKind, known: Known, decision: Decision) -> dict[str, A
     return context
 
 
-def _policy(rule: Rule) -> str:
+def _policy(rule: Rule, events: Mapping[str, EventKind]) -> str:
     actions = ", ".join(f'Action::"{one}"' for one in sorted(rule.categories))
     parts = [_set_test("roles", sorted(rule.to))] if rule.to else []
-    parts += [_test(one, unknown=rule.effect is Effect.WITHHOLD) for one in rule.when]
+    parts += [_test(one, events, unknown=rule.effect is Effect.WITHHOLD) for one in rule.when]
     if rule.spare:
         parts.append(f"!({_set_test('roles', sorted(rule.spare))})")
-    parts += [f"!({' && '.join(_test(one, unknown=False) for one in block)})" for block in rule.unless]
+    parts += [f"!({' && '.join(_test(one, events, unknown=False) for one in block)})" for block in rule.unless]
     verb = "permit" if rule.effect is Effect.DISCLOSE else "forbid"
     body = " && ".join(parts) or "true"
     return f'@id("{rule.id}")\n{verb} (principal, action in [{actions}], resource) when {{ {body} }};'
 
 
-def _test(condition: Condition, *, unknown: bool) -> str:
+def _test(condition: Condition, events: Mapping[str, EventKind], *, unknown: bool) -> str:
     about = condition.about
     if about is Question.EVENT:
         return f"{_list(sorted(condition.values))}.contains(context.event)"
@@ -78,7 +78,11 @@ def _test(condition: Condition, *, unknown: bool) -> str:
         known = " && ".join(_bounds(condition))
         return _if_known("age", known, unknown=unknown)
     name = f"{about.value}_{condition.name}"
-    return _if_known(name, f"{_list(sorted(condition.values))}.contains(context.{name})", unknown=unknown)
+    test = _if_known(name, f"{_list(sorted(condition.values))}.contains(context.{name})", unknown=unknown)
+    if about is not Question.ATTRIBUTE:
+        return test
+    sayable = sorted(kind for kind, one in events.items() if condition.name in one.attributes)
+    return f"({_list(sayable)}.contains(context.event) && {test})"
 
 
 def _bounds(condition: Condition) -> Iterator[str]:

@@ -38,11 +38,11 @@ def measure() -> list[Figure]:
     """Return both figures, each the median of five runs of CPU time, and how the cost grows with what does not concern it."""
     policy = load_policy()
     registers = registers_for(policy)
-    work = _work()
+    work = some_work()
     policies = cedarpy.PolicySet.from_str(cedar_text(policy, AT))
     entities = cedarpy.Entities.from_json_str("[]")
-    asked = _questions(work)
-    _agree(asked, policies, entities)
+    asked = questions(work)
+    check_agreement(asked, policies, entities)
 
     def ours() -> float:
         start, decisions = time.process_time(), 0
@@ -79,7 +79,7 @@ def measure() -> list[Figure]:
     ]
 
 
-def _work() -> list[Work]:
+def some_work() -> list[Work]:
     """Every event type that tells anybody, about children who differ in age, ties, statuses, protections and agreements."""
     chance = random.Random(20261110)
     types = sorted({name for rule in load_policy().rules for name in rule.event_types})
@@ -109,7 +109,7 @@ def _child(number: int, chance: random.Random) -> Facts:
     )
 
 
-def _questions(work: list[Work]) -> list[tuple[dict[str, object], Decision]]:
+def questions(work: list[Work]) -> list[tuple[dict[str, object], Decision]]:
     """Return Cedar's context for each of our decisions, with the decision."""
     policy = load_policy()
     registers = registers_for(policy)
@@ -121,7 +121,9 @@ def _questions(work: list[Work]) -> list[tuple[dict[str, object], Decision]]:
     return found
 
 
-def _agree(asked: list[tuple[dict[str, object], Decision]], policies: cedarpy.PolicySet, entities: cedarpy.Entities) -> None:
+def check_agreement(
+    asked: list[tuple[dict[str, object], Decision]], policies: cedarpy.PolicySet, entities: cedarpy.Entities
+) -> None:
     """Check that Cedar grants the same categories; without existence nothing goes."""
     for context, decision in random.Random(1).sample(asked, min(400, len(asked))):
         allowed = {one for one in Category if cedarpy.is_authorized(_request(context, one), policies, entities).allowed}

@@ -12,8 +12,8 @@ from broker.stream.decide.facts_record import facts_to_bytes
 from broker.stream.decide.journal import Journal
 from broker.stream.engine.table import StateTable
 from broker.stream.topics import FACTS
+from tests.stream.decide.test_facts_record import FACTS as SOME_FACTS
 from tests.stream.lines import CHILD, SCHOOL, ALine, a_retraction, an_event, on_roll
-from tests.stream.test_facts_record import FACTS as SOME_FACTS
 
 KEY = CHILD.encode()
 MANY = 60

@@ -7,8 +7,8 @@ import pytest
 from broker.core.event import Body, Event
 from tests.connectors.contract import MemoryInHand
 from tests.connectors.health.messages import message, pid, read
+from tests.stream.decide.test_betrayal import a_protecting_policy
 from tests.stream.lines import GP, SCHOOL, ALine, an_event, at_practice, on_roll
-from tests.stream.test_betrayal import a_protecting_policy
 
 SECRET = "ZZ9 9ZZ"
 PLACE: Body = {"location": {"postcode": SECRET, "place": "by the mill"}, "concern": {"grade": "high"}}

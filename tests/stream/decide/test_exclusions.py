@@ -10,6 +10,7 @@ from broker.core.facts import Exclusion
 from broker.core.identifiers import AgencyId, RecipientId
 from broker.core.registers import Registers
 from tests.stream import england as claims
+from tests.stream.decide.test_shown import seen
 from tests.stream.lines import (
     CHILD,
     GP,
@@ -29,7 +30,6 @@ from tests.stream.lines import (
     on_roll,
     some_registers,
 )  # fmt: skip
-from tests.stream.test_shown import seen
 
 DEPUTY = RecipientId("oak-deputy")
 LOW: Body = {"concern": {"grade": "low"}}

@@ -25,6 +25,7 @@ from broker.stream.identify.roster import Roster, words_of
 from broker.stream.identify.said import said_by
 from broker.stream.identify.state import Child, Exclusion, Link, Waiting, child_to_bytes
 from broker.stream.identify.turn import Turn
+from tests.stream.identify.test_identify_orders import CHILDREN, STORY, groups, run_with_deaths
 from tests.stream.identify_runner import HUB, SECRETS, FixedRegisters, Runner
 from tests.stream.people import (
     COUNCIL,
@@ -39,7 +40,6 @@ from tests.stream.people import (
     notified,
     registered,
 )
-from tests.stream.test_identify_orders import CHILDREN, STORY, groups, run_with_deaths
 
 _PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 HUB_KEY = SigningKey(id=KeyId("hub/1"), holder=HUB, public_key=_PRIVATE.public_key().public_bytes_raw())

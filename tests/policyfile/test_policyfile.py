@@ -1,6 +1,5 @@
 """Policy files: what is shipped is fit, every kind of fault is found with file, line and remedy, and a release is the same."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,6 @@ in_force_from = 2024-01-01
 [rule.when]
 event = ["school.suspension"]
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The shipped policy, to be changed."""
-    copy = tmp_path / "policies"
-    shutil.copytree(POLICIES, copy)
-    return copy
 
 
 def with_rule(folder: Path, rule: str = RULE, case: str = CASE) -> list[Fault]:

@@ -1,0 +1,1 @@
+"""Tests of the deciding stage, told as a child's line."""

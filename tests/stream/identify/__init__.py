@@ -1,0 +1,1 @@
+"""Tests of the stage that says whom an event is about."""
