@@ -3,6 +3,7 @@
 import hashlib
 import re
 import uuid
+from operator import mul
 from typing import NewType
 
 AgencyId = NewType("AgencyId", str)  # as in the registers, for example "E10000030" or "urn:100001"
@@ -74,4 +75,4 @@ def upn_is_valid(upn: str) -> bool:
     if not (last in "0123456789" or last in _UPN_LETTERS):
         return False
     values = [int(digit) for digit in upn[1:12]] + [int(last) if last.isdigit() else _UPN_LETTERS.index(last)]
-    return _UPN_LETTERS[sum(value * weight for value, weight in zip(values, range(2, 14), strict=True)) % 23] == upn[0]
+    return _UPN_LETTERS[sum(map(mul, values, range(2, 14))) % 23] == upn[0]

@@ -4,10 +4,11 @@ It holds nothing itself; what lasts is in the connector's memory, under `roll/`,
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from broker.core.delivery import Delivery, Finding, Memory
 from broker.core.event import Action, Assertion, Body, Control, Event, Header, QualityFinding, Source, SubjectRole
@@ -48,12 +49,12 @@ class Snapshot:
     def known(self, key: str) -> dict[str, Any]:
         """Return what is remembered under a key, empty when nothing is."""
         before = self._memory.get(key)
-        return dict(json.loads(before)) if before else {}
+        return dict(msgspec.json.decode(before)) if before else {}
 
     def end(self, key: str, known: dict[str, Any], last: str) -> None:
         """Remember that what was said is over, and the id of what said so: the same words later are news again."""
         over = {"id": last, "said": "", "seen": self._count, "term": known["term"], "place": known["place"], "gone": True}
-        self._memory.put(key, json.dumps(over).encode())
+        self._memory.put(key, msgspec.json.encode(over))
 
     def seen(self, known: dict[str, Any]) -> bool:
         """Tell whether what is remembered was said in this very delivery."""
@@ -76,7 +77,7 @@ class Snapshot:
         previous = known.get("id")
         identity = EventId(str(previous)) if again else event_id(self._system, draft.record, f"{said}/{previous or ''}")
         remembered = {"id": identity, "said": said, "seen": self._count, "term": self.term, "place": draft.place}
-        self._memory.put(key, json.dumps(remembered | draft.kept).encode())
+        self._memory.put(key, msgspec.json.encode(remembered | draft.kept))
         if not again:
             draft.quality = tuple(quality)
             correction = previous if not known.get("gone") else None
@@ -84,7 +85,7 @@ class Snapshot:
 
     def keep(self, key: str, known: dict[str, Any]) -> None:
         """Remember that what is known stands, though it could not be read whole in this delivery."""
-        self._memory.put(key, json.dumps(known | {"seen": self._count}).encode())
+        self._memory.put(key, msgspec.json.encode(known | {"seen": self._count}))
 
     def follow(self, old: str, new: str) -> None:
         """Carry over what is remembered of a pupil whose number was corrected."""
@@ -100,7 +101,7 @@ class Snapshot:
         """Return what a pupil's suspension of another day was, when one of its kind and roll stands and is not shown now."""
         alike = ("roll", "type", "category")
         for key, value in self._memory.items(f"excluded/{stem}/"):
-            known = json.loads(value)
+            known = msgspec.json.decode(value)
             if key not in shown and self._of_term(known) and all(known.get(one) == draft.kept[one] for one in alike):
                 return key, known
         return None
@@ -134,7 +135,7 @@ class Snapshot:
         While the table is not `complete`, as rows of it could not be read, no word makes anybody a leaver.
         """
         for key, value in self._memory.items(f"roll/{native}/"):
-            known = json.loads(value)
+            known = msgspec.json.decode(value)
             if known.get("gone") or self.seen(known) or self.newer(known):
                 continue
             if not complete or not self._delivery.accept_disappearances:
@@ -162,7 +163,7 @@ class Snapshot:
         """
         prefix, of_term, gone, kept = f"excluded/{native}/", 0, 0, 0
         for key, value in self._memory.items(prefix):
-            known = json.loads(value)
+            known = msgspec.json.decode(value)
             of_term += self._of_term(known)
             if self._of_term(known) and not self.seen(known):
                 rolls = self._rolls_of(key)
@@ -187,7 +188,7 @@ class Snapshot:
             )
             return
         for key, value in self._memory.items(prefix) if gone else ():
-            known = json.loads(value)
+            known = msgspec.json.decode(value)
             if self._of_term(known) and not self.seen(known) and self._is_gone(known, self._rolls_of(key), whole):
                 event = self._retraction(key, known)
                 self.end(key, known, event.header.event_id)
@@ -198,7 +199,7 @@ class Snapshot:
         stem = "/".join(key.split("/")[1:3])
         on_roll = self.known(f"roll/{stem}")
         rolls = {"onroll"} if self.seen(on_roll) and not on_roll.get("gone") else set()
-        left = any(self.seen(json.loads(value)) for _, value in self._memory.items(f"left/{stem}/"))
+        left = any(self.seen(msgspec.json.decode(value)) for _, value in self._memory.items(f"left/{stem}/"))
         return rolls | {"offroll"} if left else rolls
 
     def _is_gone(self, known: dict[str, Any], rolls: set[str], whole: set[str]) -> bool:

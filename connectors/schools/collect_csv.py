@@ -3,7 +3,6 @@
 It knows tables, columns and keys, and nothing of what they mean: that is `school_census.py`.
 """
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,8 @@ from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from pathlib import PurePath
+
+import msgspec
 
 from broker.core.delimited import BadRow, rows_of
 from broker.core.delivery import Delivery, Finding, Piece, open_text
@@ -194,7 +195,7 @@ class Index:
         self._memory: dict[str, list[list[object]]] = {}
         self._count = 0
         self._disk: sqlite3.Connection | None = None
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: list[tuple[str, bytes]] = []
         self._taken: dict[str, list[tuple[int]]] = {}
 
     def add(self, key: str, row: list[object]) -> None:
@@ -203,7 +204,7 @@ class Index:
             self._memory.setdefault(key, []).append(row)
             self._count += 1
             return
-        self._waiting.append((key, json.dumps(row)))
+        self._waiting.append((key, msgspec.json.encode(row)))
         if len(self._waiting) >= _BATCH:
             self._write()
 
@@ -211,7 +212,7 @@ class Index:
         if self._disk is None:
             self._disk = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file that nobody else sees
             self._disk.executescript(
-                "PRAGMA journal_mode=OFF; PRAGMA cache_size=-8192; CREATE TABLE kept (key TEXT, value TEXT);"
+                "PRAGMA journal_mode=OFF; PRAGMA cache_size=-8192; CREATE TABLE kept (key TEXT, value BLOB);"
             )
         self._disk.execute("BEGIN")
         self._disk.executemany("INSERT INTO kept VALUES (?, ?)", self._waiting)
@@ -230,7 +231,7 @@ class Index:
         rows = self._memory.pop(key, [])
         if self._disk is not None and key not in self._taken:
             found = self._disk.execute("SELECT rowid, value FROM kept WHERE key = ? ORDER BY rowid", (key,)).fetchall()
-            rows.extend(json.loads(value) for _, value in found)
+            rows.extend(msgspec.json.decode(value) for _, value in found)
             self._taken[key] = [(place,) for place, _ in found]
             if len(self._taken) >= _BATCH:
                 self._forget_taken()
@@ -250,7 +251,7 @@ class Index:
             yield from rows
         if self._disk is not None:
             for (value,) in self._disk.execute("SELECT value FROM kept ORDER BY rowid"):
-                yield json.loads(value)
+                yield msgspec.json.decode(value)
 
     def close(self) -> None:
         """Give the temporary file back."""

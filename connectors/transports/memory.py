@@ -1,6 +1,7 @@
 """What a connector remembers, kept in one SQLite file: it lasts only when it is committed, after publication."""
 
 import sqlite3
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class SqliteMemory:
     def __init__(self, file: Path) -> None:
         """Open or make the file; raises StopError when another process holds it or it is no such file."""
         self._waiting: dict[str, bytes | None] = {}
+        self._order: list[str] = []  # the keys of what waits, in order
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._database = sqlite3.connect(file, isolation_level=None, timeout=1)
@@ -43,7 +45,7 @@ class SqliteMemory:
 
     def rollback(self) -> None:
         """Drop what was not committed."""
-        self._waiting.clear()
+        self._forget_waiting()
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
 
@@ -85,22 +87,34 @@ class SqliteMemory:
         """Yield all keys that start with a prefix, in their order; what was yielded may be changed meanwhile."""
         query = "SELECT key, value FROM kept WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
         after = prefix
-        self._write()
+        self._write_what_begins(prefix)
         while page := self._database.execute(query, (after, prefix + _LAST, _PAGE)).fetchall():
             for key, value in page:
                 yield str(key), bytes(value)
             after = f"{page[-1][0]}\x00"
-            self._write()
+            self._write_what_begins(prefix)
 
     def _wait(self, key: str, value: bytes | None) -> None:
         """Keep a change until there are many: written in the order of keys, they cost a third."""
+        if key not in self._waiting:
+            insort(self._order, key)
         self._waiting[key] = value
         if len(self._waiting) >= _AT_ONCE:
             self._write()
 
+    def _write_what_begins(self, prefix: str) -> None:
+        """Write what waits, if any of it begins so: else a look at one pupil would write a few rows each time."""
+        place = bisect_left(self._order, prefix)
+        if place < len(self._order) and self._order[place].startswith(prefix):
+            self._write()
+
     def _write(self) -> None:
-        changes = sorted(self._waiting.items())
-        self._waiting.clear()
+        changes = [(key, self._waiting[key]) for key in self._order]
+        self._forget_waiting()
         kept = [(key, value) for key, value in changes if value is not None]
         self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", kept)
         self._database.executemany("DELETE FROM kept WHERE key = ?", [(key,) for key, value in changes if value is None])
+
+    def _forget_waiting(self) -> None:
+        self._waiting.clear()
+        self._order.clear()
