@@ -16,17 +16,15 @@ _AT_ONCE = 500
 
 
 def measure(place: Place) -> list[Figure]:
-    """Have more and more children on roll, and each time take alerts about children from all over the area."""
-    costs: dict[int, list[float]] = {}
+    """Have children on roll in three areas, and take alerts about children from all over each, turn and turn about."""
+    costs: dict[int, list[float]] = {size: [] for size in SIZES}
     with tempfile.TemporaryDirectory() as folder:
-        line, known = BareLine(Path(folder)), 0
         look_for_garbage_less()
-        for size in SIZES:
-            for at in range(known, size, _AT_ONCE):
-                line.run(on_roll(line.area.child(one)) for one in range(at, min(at + _AT_ONCE, size)))
-            known = size
-            children = random.Random(size).sample(range(size), EVENTS * RUNS)
-            costs[size] = [_micros_per_event(line, children[run * EVENTS :][:EVENTS], size) for run in range(RUNS)]
+        lines = {size: _line_of(size, Path(folder) / str(size)) for size in SIZES}
+        children = {size: random.Random(size).sample(range(size), EVENTS * RUNS) for size in SIZES}
+        for run in range(RUNS):
+            for size, line in lines.items():
+                costs[size].append(_micros_per_event(line, children[size][run * EVENTS :][:EVENTS], size))
     medians = {size: round(statistics.median(runs), 1) for size, runs in costs.items()}
     detail = {
         "us_per_event": medians,
@@ -37,6 +35,15 @@ def measure(place: Place) -> list[Figure]:
     }
     ratio = round(medians[SIZES[-1]] / medians[SIZES[0]], 3)
     return [Figure("growth", ratio, "CPU per event, 100,000 children to 1,000", detail=detail)]
+
+
+def _line_of(size: int, folder: Path) -> BareLine:
+    """Return a line that knows so many children."""
+    folder.mkdir()
+    line = BareLine(folder)
+    for at in range(0, size, _AT_ONCE):
+        line.run(on_roll(line.area.child(one)) for one in range(at, at + _AT_ONCE))
+    return line
 
 
 def _micros_per_event(line: BareLine, children: list[int], known: int) -> float:
