@@ -1,15 +1,49 @@
-"""Who may answer what a child's line asks: whoever was asked, or the hub of the child's own area, and not everything."""
+"""A person's answer to what a child's line asks: who may give it, and what it does.
+
+Whoever was asked answers, or the hub of the child's own area, and not everything.
+"""
+
+from dataclasses import replace
+from typing import Any
 
 from broker import codec
+from broker.core import judgements, line
+from broker.core.event import Category, Header
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts
-from broker.core.line import hub_for
-from broker.core.questions import ASK, HOLD
+from broker.core.identifiers import EventId, RecipientId
+from broker.core.line import Turn, hub_for
+from broker.core.ports import ORIGIN, Outgoing
+from broker.core.questions import ASK, GAP, HOLD
 from broker.core.registers import Registers
-from broker.errors import NotPermittedError
-from broker.stream.decide.shelf import Waiting
+from broker.core.rules import Rules
+from broker.errors import NotPermittedError, UnknownDisclosureError
+from broker.sealing.signatures import signed_by
+from broker.stream.decide.draft import Draft
+from broker.stream.decide.enforce import Cause, Decided, closed_review
+from broker.stream.decide.shelf import RELEASE, Waiting
+from broker.stream.decide.waiting import follow, freed_since, go_on
 
 LINK = "LINK"
+_REJECTED = "a person decided that this does not go on"
+_SETTLED = "the hub has seen to it that somebody in this role hears"
+
+Message = dict[str, Any]
+
+
+def take_answer(draft: Draft, resolution: Message) -> None:
+    """Do what a person decided about a question of this line; raises RejectError when there is none, or it is not theirs."""
+    asked = next((one for one in draft.shelf if one.kind != RELEASE and one.review_id == resolution["review_id"]), None)
+    if asked is None:
+        raise UnknownDisclosureError("no question with this id waits on the child's line")
+    rules = draft.begin()
+    key = signed_by(rules.registers, draft.record, asked.review_id)
+    check_answer(key.holder, resolution["decision"], asked, draft.facts, rules.registers)
+    draft.decided = Decided(key.holder, key.id, resolution["reason"])
+    if asked.kind == HOLD:
+        _let_go(draft, asked, resolution, rules)
+    else:
+        _answer(draft, asked, resolution, rules)
 
 
 def check_answer(holder: str, decision: str, asked: Waiting, facts: Facts, registers: Registers) -> None:
@@ -30,3 +64,39 @@ def check_answer(holder: str, decision: str, asked: Waiting, facts: Facts, regis
         raise NotPermittedError("nobody decides that its own event in question goes on: it can only be rejected, or taken back")
     if asked.kind == ASK and facts.holds and hub not in {None, holder}:
         raise NotPermittedError("something that protects this child is in question: until that is answered its hub decides")
+
+
+def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> None:
+    event, cause = draft.again("resolution", asked)
+    cause = replace(cause, record_id=asked.review_id, origin=draft.record.header(ORIGIN))
+    draft.shelf = tuple(one for one in draft.shelf if one is not asked)
+    if asked.is_about_finding:
+        turn = judgements.judged(draft.facts, event, holds=resolution["decision"] == LINK)
+    elif asked.kind == GAP:
+        turn = Turn(outcome=line.APPLIED, facts=draft.facts, others=_SETTLED)
+    elif resolution["decision"] == LINK:
+        allowed = tuple(Category(one) for one in asked.asks)
+        turn = line.answer_ask(draft.facts, event, RecipientId(asked.about), allowed, rules)
+    else:
+        turn = Turn(outcome=line.APPLIED, facts=draft.facts, others=_REJECTED)
+    draft.put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
+    draft.outputs.append(closed_review(asked, event.header, draft.facts, resolution, cause))
+
+
+def _let_go(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> None:
+    """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
+    before = draft.facts
+    draft.shelf = tuple(one for one in draft.shelf if one is not asked)
+    draft.facts = replace(before, holds=before.holds - {EventId(asked.about)})
+    event, cause = draft.again("event", asked)
+
+    def closed(one: Waiting, header: Header, facts: Facts, cause: Cause) -> Outgoing:
+        return closed_review(one, header, facts, resolution, cause)
+
+    if resolution["decision"] == LINK:
+        draft.facts = line.spoken_for(draft.facts, event)
+        go_on(draft, [asked, *freed_since(draft, before, rules)], rules, closed)
+    else:
+        draft.put(Turn(outcome=line.APPLIED, facts=draft.facts, others=_REJECTED), cause, rules)
+        draft.outputs.append(closed(asked, event.header, draft.facts, cause))
+    follow(draft, before, rules, closed)

@@ -18,6 +18,7 @@ from broker.core.rules import Rules
 from broker.errors import NothingInForceError, RejectError, ReleaseRefusedError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first
+from broker.stream.decide.draft import Draft
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes, epochs_to_bytes, in_force, with_epoch
 from broker.stream.decide.journal import Journal
 from broker.stream.decide.shelf import Waiting, shelf_from_bytes, shelf_key, shelf_to_bytes
@@ -87,17 +88,16 @@ class Line:
         place = _place(record)
         if stored.lanes.get(place.lane, -1) >= place.order:
             return  # taken before: what it made was acknowledged before this state was
-        work = Work(
+        draft = Draft(
             secrets=self._stage.secrets,
             rules=self._rules(record),
             record=record,
-            message=message,
             place=place,
             facts=_now(stored, place, record.timestamp),
             shelf=self._shelf(key),
         )
-        work.take()
-        self._write(key, work, effects)
+        Work(draft, message).take()
+        self._write(key, draft, effects)
 
     def due(self, now: int) -> Iterable[Outgoing]:
         """Return the bells of clocks that fell due."""
@@ -123,15 +123,15 @@ class Line:
         child_ref = ChildRef(key.decode())
         return shelf_from_bytes(self._facts.get(shelf_key(child_ref)), self._stage.secrets, child_ref)
 
-    def _write(self, key: bytes, work: Work, effects: Effects) -> None:
+    def _write(self, key: bytes, draft: Draft, effects: Effects) -> None:
         """Write what a record made: everything else is acknowledged before the facts that say it was taken."""
-        effects.audit.extend(work.audit)
-        effects.outputs.extend(work.outputs)
-        child_ref = work.facts.child_ref
-        if work.shelf != self._shelf(key):
-            put_first(self._facts, shelf_key(child_ref), shelf_to_bytes(work.shelf, self._stage.secrets, child_ref), effects)
-        self._agenda.change(key, work.started, work.stopped(self._agenda.of(key)), effects)
-        self._journal.put(key, work.facts, effects)
+        effects.audit.extend(draft.audit)
+        effects.outputs.extend(draft.outputs)
+        child_ref = draft.facts.child_ref
+        if draft.shelf != self._shelf(key):
+            put_first(self._facts, shelf_key(child_ref), shelf_to_bytes(draft.shelf, self._stage.secrets, child_ref), effects)
+        self._agenda.change(key, draft.started, draft.stopped(self._agenda.of(key)), effects)
+        self._journal.put(key, draft.facts, effects)
 
 
 def _now(stored: Facts, place: Position, timestamp: int) -> Facts:

@@ -1,0 +1,130 @@
+"""What one record of a child's line makes, as a draft: all of it is collected before anything of it is written.
+
+It carries turns out, and it decides nothing: what a record means is for `work`, what becomes of what waits for `waiting`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from broker import codec
+from broker.core import judgements, line
+from broker.core.clocks import Clock, still_open
+from broker.core.event import Event
+from broker.core.facts import Facts
+from broker.core.identifiers import DisclosureId, Millis
+from broker.core.line import Turn
+from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.core.questions import Question
+from broker.core.rules import Rules
+from broker.sealing.secrets import Secrets
+from broker.stream.decide.enforce import Cause, Decided, Enforcer, shelved
+from broker.stream.decide.shelf import RELEASE, Waiting
+from broker.stream.topics import SUBJECTS
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """The facts and the shelf of a child as one record finds them, and everything that it makes of them.
+
+    `rules` gives what is in force at the record's place, or raises that nothing is. `received` is what a receipt says of a
+    disclosure, `rung` the clock that fell due, `decided` who decided where a person did.
+    """
+
+    secrets: Secrets
+    rules: Callable[[], Rules]
+    record: Record
+    place: Position
+    facts: Facts
+    shelf: tuple[Waiting, ...]
+    audit: list[Outgoing] = field(default_factory=list)
+    outputs: list[Outgoing] = field(default_factory=list)
+    started: list[Clock] = field(default_factory=list)
+    received: tuple[DisclosureId, str] | None = None
+    rung: str = ""
+    decided: Decided | None = None
+    _ended: set[DisclosureId] = field(default_factory=set)
+    _asked: tuple[Waiting, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._asked = self.shelf
+
+    def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:
+        """Return which of the child's clocks this record stops: also those of questions that nobody is asked any more."""
+        if self.facts.merged_into is None:  # else its questions go on elsewhere, and their bells follow them
+            asked = {one.review_id for one in self.shelf}
+            self._ended.update(DisclosureId(one.review_id) for one in self._asked if one.review_id not in asked)
+        if not self.received and not self._ended and not self.rung:
+            return frozenset()
+        running = tuple(clocks)
+        left = still_open(running, *self.received) if self.received else running
+        kept = {one.clock_id for one in left if one.disclosure_id not in self._ended and one.clock_id != self.rung}
+        return frozenset(one.clock_id for one in running if one.clock_id not in kept)
+
+    def begin(self) -> Rules:
+        """Take note of what is in force here."""
+        rules = self.rules()
+        policy, registers = rules.policy.digest, rules.registers.digest
+        if (self.facts.policy, self.facts.registers) != (policy, registers):
+            self.facts = replace(self.facts, policy=policy, registers=registers)
+        return rules
+
+    def skip(self) -> None:
+        """Count a record that changes nothing of what is known."""
+        self.facts = replace(self.facts, version=self.facts.version + 1)
+
+    def put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
+        """Carry a turn out: its audit entry, what that allows, and the facts that come of it."""
+        turn = line.with_dues(turn, rules, min(cause.accepted_at, self.facts.at)) if rules else turn
+        registers = rules.registers if rules else None
+        made = Enforcer(self.secrets).carry_out(turn, self.facts, cause, registers)
+        if rules is not None:
+            self.started.extend(judgements.review_clocks(self.facts, made.facts, rules.policy))
+        self.facts = made.facts
+        self.audit.append(made.audit)
+        self.outputs.extend(made.outputs)
+        self.started.extend(made.clocks)
+        self._ended.update(turn.ended)
+        if cause.event is not None:
+            self._keep_waiting(turn, cause)
+        if turn.apart is not None and rules is not None:
+            apart = line.take_event(self.facts, turn.apart, rules, self.facts.at)
+            self.put(apart, replace(self.cause("event", turn.apart, codec.encode_event(turn.apart)), origin=None), rules)
+
+    def _keep_waiting(self, turn: Turn, cause: Cause) -> None:
+        waits = (shelved(one, cause, self.facts.at) for one in turn.questions)
+        there = {one.review_id for one in self.shelf}
+        self.shelf = (*self.shelf, *(one for one in waits if one.review_id not in there))
+        if turn.awaits:
+            kept = Question(kind=RELEASE, for_recipient="", about=cause.record_id, why="")
+            self.shelf = (*self.shelf, shelved(kept, cause, self.facts.at))
+
+    def send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
+        """Put a record into another child's line, with its headers; its position names this record."""
+        place = Position(f"{self.record.topic}/{self.record.partition}", self.record.offset, len(self.outputs))
+        kept = tuple(one for one in headers if one[0] != CAUSE)
+        self.outputs.append(Outgoing(SUBJECTS, child_ref.encode(), value, (*kept, (CAUSE, bytes(place)))))
+
+    def cause(self, subject: str, event: Event, value: bytes) -> Cause:
+        """Return an event as the cause of a turn."""
+        header = event.header
+        about = self.about(subject, header.event_id, header.event_type)
+        return replace(about, producer=header.producer, event=value)
+
+    def about(self, subject: str, record_id: str, event_type: str) -> Cause:
+        """Return this record as the cause of a turn, where it is about no event of its own."""
+        return Cause(
+            subject=subject,
+            record_id=record_id,
+            event_type=event_type,
+            producer="",
+            place=self.place,
+            origin=self.record.header(ORIGIN),
+            accepted_at=Millis(self.record.accepted_at),
+            decided=self.decided,
+        )
+
+    def again(self, subject: str, one: Waiting) -> tuple[Event, Cause]:
+        """Return an event that waited, and its own record of the log as the cause of what becomes of it now."""
+        event = codec.decode_event(one.event)
+        cause = self.cause(subject, event, one.event)
+        return event, replace(cause, origin=one.origin, accepted_at=Millis(one.since or cause.accepted_at))

@@ -1,0 +1,137 @@
+"""What becomes of what waits about a child when something else is taken: it goes on, is over, is filled, or asked of another."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from broker import codec
+from broker.core import judgements, line, questions
+from broker.core.event import Header
+from broker.core.exclusions import excluded_for
+from broker.core.facts import Facts
+from broker.core.identifiers import Millis
+from broker.core.ports import Outgoing
+from broker.core.questions import GAP, HOLD
+from broker.core.rules import Rules
+from broker.stream.decide.draft import Draft
+from broker.stream.decide.enforce import Cause, Enforcer, filled_review, freed_review, late_review, overtaken_review
+from broker.stream.decide.overtaken import events_of, over_elsewhere, overtaken_by, without_overtaken
+from broker.stream.decide.shelf import RELEASE, Waiting
+
+Closing = Callable[[Waiting, Header, Facts, Cause], Outgoing]  # makes the record that closes a review
+
+
+def after_event(draft: Draft, before: Facts, rules: Rules, over: Sequence[Waiting], cause: Cause) -> None:
+    """Do with what waits what follows from an event that was taken; `over` is what it takes back or changes."""
+    if not draft.shelf:
+        return
+    take_off(draft, over, cause)
+    follow(draft, before, rules, freed_review)
+    if _involved(before) != _involved(draft.facts):
+        _fill_gaps(draft, rules)
+
+
+def follow(draft: Draft, before: Facts, rules: Rules, closed: Closing) -> None:
+    """Let go on what nothing holds any more, ask anew where somebody is excluded by now, and tell what was released."""
+    free(draft, before, rules, closed)
+    _readdress(draft, before, rules)
+    _tell_released(draft, before, rules)
+
+
+def after_merge(draft: Draft, before: Facts, here: Sequence[Waiting], loser: Facts, rules: Rules, cause: Cause) -> None:
+    """Do with what waits what follows from a merge; `here` waited in this record, all else came with the other one's facts.
+
+    Nobody is asked or told any more of what either knows to be over; who came to the child in one hears of the other's gaps.
+    """
+    joined, there = draft.facts, [one for one in draft.shelf if one not in here]
+    over, draft.facts = over_elsewhere(here, before, loser, joined)
+    also, draft.facts = over_elsewhere(there, loser, before, draft.facts)
+    go_on(draft, [one for one in (*over, *also) if one.kind == HOLD], rules, overtaken_review)
+    take_off(draft, [one for one in (*over, *also) if one.kind != HOLD], cause)
+    free(draft, joined, rules, freed_review)
+    for known in (before, loser):
+        _readdress(draft, known, rules)
+        _tell_released(draft, known, rules)
+    _fill_gaps(draft, rules)
+
+
+def take_off(draft: Draft, over: Sequence[Waiting], cause: Cause) -> None:
+    """Take off what is over, and gaps that nobody filled in time."""
+    late = [one for one in draft.shelf if one not in over and 0 < one.until <= draft.facts.at]
+    for gone, close in ((over, overtaken_review), (late, late_review)):
+        for one in (one for one in gone if one.kind != RELEASE):
+            if one.kind == HOLD:
+                _end_held(draft, one)
+            draft.outputs.append(close(one, codec.decode_header(one.event), draft.facts, cause))
+    draft.shelf = tuple(one for one in draft.shelf if one not in over and one not in late)
+
+
+def free(draft: Draft, before: Facts, rules: Rules, closed: Closing) -> None:
+    """Let everything go on that was held, once nothing holds the line any more."""
+    if freed := freed_since(draft, before, rules):
+        go_on(draft, freed, rules, closed)
+
+
+def freed_since(draft: Draft, before: Facts, rules: Rules) -> list[Waiting]:
+    """Return what was held by nothing but the line, when it was held before and is so no more; in the order it came."""
+    if not before.holds or draft.facts.holds:
+        return []
+    held = ((one, codec.decode_event(one.event)) for one in draft.shelf if one.kind == HOLD)
+    return [one for one, event in held if not line.doubt_about(draft.facts, event, rules)]
+
+
+def go_on(draft: Draft, released: Sequence[Waiting], rules: Rules, closed: Closing) -> None:
+    """Decide what was held, one after the other; what another of them takes back or changes never goes."""
+    draft.shelf = tuple(one for one in draft.shelf if one not in released)
+    draft.facts = without_overtaken(draft.facts, released)
+    for one in released:
+        event, cause = draft.again("event", one)
+        waits = overtaken_by(event, draft.shelf, draft.facts)
+        turn = line.decide_released(line.without_held(draft.facts, events_of(waits)), event, rules)
+        take_off(draft, waits, cause)
+        draft.put(turn, cause, rules)
+        draft.outputs.append(closed(one, event.header, draft.facts, cause))
+
+
+def _end_held(draft: Draft, one: Waiting) -> None:
+    """End a held event as its own record of the log: it was accepted, and nobody decides about it any more."""
+    event, cause = draft.again("event", one)
+    draft.put(line.end_held(draft.facts, event), replace(cause, event=None), None)
+
+
+def _readdress(draft: Draft, before: Facts, rules: Rules) -> None:
+    """Ask whoever stands in instead of whom somebody excludes by now (R11): asking tells."""
+    excluded = excluded_for(draft.facts) - excluded_for(before)
+    for one in [one for one in draft.shelf if one.for_recipient in excluded]:
+        event, cause = draft.again("event", one)
+        put_to_another = judgements.put_to_another if one.is_about_finding else questions.put_to_another
+        question = put_to_another(one.question(), event, draft.facts, rules)
+        again = replace(one, for_recipient=question.for_recipient)
+        draft.shelf = tuple(again if other is one else other for other in draft.shelf)
+        draft.outputs.append(Enforcer(draft.secrets).review(question, draft.facts, cause))
+
+
+def _tell_released(draft: Draft, before: Facts, rules: Rules) -> None:
+    """Decide again what an originator has released, or releases no longer."""
+    if before.findings == draft.facts.findings and not (before.holds and not draft.facts.holds):
+        return
+    for one in [one for one in draft.shelf if one.kind == RELEASE]:
+        event, cause = draft.again("event", one)
+        turn = line.tell_released(before, draft.facts, event, rules)
+        if turn is not None:  # it may go since the release came: its clocks run from there
+            draft.put(turn, replace(cause, accepted_at=Millis(draft.record.accepted_at)), rules)
+
+
+def _fill_gaps(draft: Draft, rules: Rules) -> None:
+    """Try again to tell whom nobody could be told for: another organisation has come to the child."""
+    for one in [one for one in draft.shelf if one.kind == GAP]:
+        event, cause = draft.again("event", one)
+        turn = line.fill_gap(draft.facts, event, one.about, rules)
+        if turn is not None:
+            draft.shelf = tuple(other for other in draft.shelf if other is not one)
+            draft.put(turn, cause, rules)
+            draft.outputs.append(filled_review(one, event.header, draft.facts, cause))
+
+
+def _involved(facts: Facts) -> tuple[object, ...]:
+    """Return what says who fills which role for a child."""
+    return facts.connections, facts.statuses, facts.home_area
