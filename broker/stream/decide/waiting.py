@@ -37,12 +37,13 @@ def follow(draft: Draft, before: Facts, rules: Rules, closed: Closing) -> None:
     _tell_released(draft, before, rules)
 
 
-def after_merge(draft: Draft, before: Facts, here: Sequence[Waiting], loser: Facts, rules: Rules, cause: Cause) -> None:
+def after_merge(draft: Draft, before: Facts, here: Sequence[Waiting], loser: Facts, cause: Cause) -> None:
     """Do with what waits what follows from a merge; `here` waited in this record, all else came with the other one's facts.
 
     Nobody is asked or told any more of what either knows to be over; who came to the child in one hears of the other's gaps.
     """
-    joined, there = draft.facts, [one for one in draft.shelf if one not in here]
+    rules, joined = draft.begin(), draft.facts
+    there = [one for one in draft.shelf if one not in here]
     over, draft.facts = over_elsewhere(here, before, loser, joined)
     also, draft.facts = over_elsewhere(there, loser, before, draft.facts)
     go_on(draft, [one for one in (*over, *also) if one.kind == HOLD], rules, overtaken_review)

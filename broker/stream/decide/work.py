@@ -136,7 +136,7 @@ class Work:
         joined = replace(turn.facts, policy=draft.facts.policy, registers=draft.facts.registers)
         draft.put(replace(turn, facts=joined), cause, rules)
         if rules is not None and draft.shelf:
-            after_merge(draft, before, here, loser, rules, cause)
+            after_merge(draft, before, here, loser, cause)
 
     def _resolution(self) -> None:
         take_answer(self.draft, _there(self.message["resolution"]))
