@@ -6,10 +6,9 @@ Every answer is the reason why a person has to look first, or empty. What only k
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from broker.core.corrections import superseded_by
 from broker.core.event import Action, Event, Header, Sector
 from broker.core.facts import Agreement, Facts
-from broker.core.identifiers import AgencyId, EventId, RecipientId
+from broker.core.identifiers import AgencyId, EventId
 from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
@@ -29,30 +28,6 @@ def doubtful_claim(event: Event, facts: Facts, kind: EventKind | None, registers
     if kind is None:
         return _exclusion(event, facts, None, registers)
     return next((why for check in _CHECKS if (why := check(event, facts, kind, registers))), "")
-
-
-def asked_about(event: Event, facts: Facts, registers: Registers) -> str:
-    """Return who is asked about an event that waits: the hub, else the publisher, never nobody.
-
-    Whom an agency that is nothing to the child would exclude is asked all the same: its word does not count yet. Where no
-    council said yet that the child is its own, it is the hub of the agency whose record an event would change, or of those who
-    know the child; never one that the event names.
-    """
-    header = event.header
-    spoke = facts.voices.get(superseded_by(event) or EventId(""), header.producer)
-    if facts.home_area is None and spoke != header.producer:
-        header = replace(header, producer=AgencyId(spoke), area=None)
-    elif facts.home_area is None and not is_tied(header, facts, registers):
-        header = replace(header, area=min(homes(facts, registers)))
-    unbound = header if is_tied(header, facts, registers) else replace(header, excluded=())
-    header = replace(header, excluded=(*header.excluded, *_named(event)))
-    return hub_of(header, facts, registers) or hub_of(unbound, facts, registers) or event.header.producer
-
-
-def _named(event: Event) -> tuple[RecipientId, ...]:
-    """Return whom a finding would keep alerts from: somebody else is asked about it, where anybody else is there."""
-    named = (event.control or {}).get("recipients") or ()
-    return tuple(RecipientId(one) for one in named) if (event.control or {}).get("by_role") else ()
 
 
 def own_home(event: Event, kind: EventKind) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from broker.core.answer import NOBODY, answer, kept_back
+from broker.core.asking import hub_asked
 from broker.core.conditions import Known, know
 from broker.core.event import Action, Category, Event
 from broker.core.exclusions import excluded_here
@@ -17,7 +18,7 @@ from broker.core.identifiers import Millis, RecipientId, RoleName
 from broker.core.matters import meant
 from broker.core.policy import HUB, Policy, Role
 from broker.core.registers import Registers
-from broker.core.roles import Seats, home_of, hub_of, seats
+from broker.core.roles import Seats, home_of, seats
 from broker.core.standing import trusted
 from broker.core.tables import Plan, Values, plan_for
 from broker.core.verdict import Decision, Gap, Outcome, Request, Seat, Verdict
@@ -49,7 +50,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     return Verdict(
         request=Request(event.header, tuple(sorted(known.parties)), facts),
         decisions=tuple(decisions),
-        gaps=_gaps(question, found, lambda: _hub(question, found, hub_of(event.header, facts, registers))),
+        gaps=_gaps(question, found, lambda: _hub(question, found, hub_asked(event.header, facts, registers))),
         others=plan.others,
         alarms=plan.alarms,
         used=plan.used(question.values),

@@ -1,6 +1,7 @@
 """Whom publishers exclude for a child because of a conflict (R11): they hear nothing more about it, whoever speaks.
 
 An exclusion holds from the event that says so until its agency takes that event back, or says no more of it in a later version.
+One that a person has to look at first is in question until then: it keeps nobody from hearing, and from being asked anything new.
 """
 
 from dataclasses import replace
@@ -20,12 +21,18 @@ def excluded_for(facts: Facts) -> frozenset[RecipientId]:
     return frozenset([one.recipient for one in facts.exclusions])
 
 
+def doubted_for(facts: Facts) -> frozenset[RecipientId]:
+    """Return of whom it is in question whether they are excluded."""
+    return frozenset([one.recipient for one in facts.doubted])
+
+
+def said_in(header: Header, at: Millis) -> tuple[Exclusion, ...]:
+    """Return whom an event excludes, each once."""
+    named = dict.fromkeys(header.excluded)
+    return tuple(Exclusion(recipient=one, by=header.producer, since=at, event_id=header.event_id) for one in named)
+
+
 def with_exclusions(facts: Facts, event: Event, at: Millis) -> Facts:
     """Keep whom an event excludes, each event's word by itself: when one is taken back, the others still hold."""
-    header = event.header
-    if not header.excluded:
-        return facts
-    said = (
-        Exclusion(recipient=one, by=header.producer, since=at, event_id=header.event_id) for one in dict.fromkeys(header.excluded)
-    )
-    return replace(facts, exclusions=(*facts.exclusions, *said))
+    said = said_in(event.header, at)
+    return replace(facts, exclusions=(*facts.exclusions, *said)) if said else facts

@@ -174,3 +174,4 @@ class Facts:
     roots: Mapping[EventId, EventId] = field(default_factory=dict)  # later version -> the first event of its chain
     contents: Mapping[EventId, str] = field(default_factory=dict)  # event id -> short digest of what it said
     allowed: Mapping[RecipientId, Sequence[str]] = field(default_factory=dict)  # while an answer is decided: what it granted
+    doubted: Sequence[Exclusion] = ()  # exclusions that wait for a person, as the child's shelf has them

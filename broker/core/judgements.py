@@ -7,16 +7,17 @@ with it in the facts, and so in every audit entry that read them.
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from broker.core.asking import hub_asked
 from broker.core.clocks import Clock, clock_id
 from broker.core.event import Control, Event, Header, Sector, Source
-from broker.core.exclusions import excluded_for
+from broker.core.exclusions import doubted_for, excluded_for
 from broker.core.facts import Facts, Finding
 from broker.core.identifiers import AgencyId, DisclosureId, Millis, RecipientId, RoleName
 from broker.core.line import APPLIED, Turn
 from broker.core.policy import Policy
 from broker.core.questions import Question
 from broker.core.registers import Registers
-from broker.core.roles import hub_of, organisation_of, stand_in
+from broker.core.roles import organisation_of, stand_in
 from broker.core.rules import Rules
 
 REVIEW = "finding_review"
@@ -102,11 +103,11 @@ def _renewed(finding: Finding, at: Millis) -> Finding:
 def _asked(finding: Finding, facts: Facts, registers: Registers) -> RecipientId:
     """Find who is asked: that role at its agency, else the child's hub, else the agency; never who may not hear of the child."""
     agency = AgencyId(finding.producer)
-    excluded = excluded_for(facts)
+    passed = excluded_for(facts) | doubted_for(facts)
     desks = registers.filling(RoleName(finding.by_role), organisation_of(agency)) if agency else ()
-    hub = hub_of(event_of(finding, registers).header, facts, registers)
-    in_turn = [told for one in desks if (told := stand_in(one, excluded, registers))]
-    in_turn += [hub] if hub and finding.recipients.isdisjoint({hub, "hub"}) else []
+    hub = hub_asked(event_of(finding, registers).header, facts, registers)
+    in_turn = [told for one in desks if (told := stand_in(one, passed, registers))]
+    in_turn += [hub] if hub and hub not in passed and finding.recipients.isdisjoint({hub, "hub"}) else []
     meant = (one for one in in_turn if one not in finding.recipients)
     return next(meant, RecipientId(agency))
 

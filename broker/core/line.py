@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from broker.core import corrections, ledger, questions
 from broker.core.apply import apply_event, claimed, noted
+from broker.core.asking import hub_asked
 from broker.core.authority import binds_the_line, protects, unfit
 from broker.core.betrayal import would_go, would_stay
 from broker.core.claims import exclusion_apart
@@ -23,7 +24,6 @@ from broker.core.notice import Notice
 from broker.core.questions import Question
 from broker.core.registers import Registers
 from broker.core.release import awaits_release, is_meant, released_no_more, releases
-from broker.core.roles import hub_of
 from broker.core.rules import Rules
 from broker.core.undoing import linked, unclaimed, undone, with_link
 from broker.core.verdict import Decision, Gap, Outcome, Verdict
@@ -261,7 +261,7 @@ def with_dues(turn: Turn, rules: Rules, since: Millis) -> Turn:
 
 def hub_for(facts: Facts, event: Event, registers: Registers) -> RecipientId | None:
     """Return the hub that hears what nobody else can decide."""
-    return hub_of(event.header, facts, registers)
+    return hub_asked(event.header, facts, registers)
 
 
 def _own(facts: Facts, event: Event) -> Facts:

@@ -7,17 +7,16 @@ is asked (I11). Never an open queue: somebody named is asked.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from broker.core.claims import asked_about
+from broker.core.asking import asked_about, hub_asked
 from broker.core.clocks import due_for, stages
 from broker.core.decide import heard_by
 from broker.core.disclose import shown_of
 from broker.core.event import Category, Event
-from broker.core.exclusions import excluded_here
+from broker.core.exclusions import doubted_for, excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis
 from broker.core.policy import HOLDER, SHAREABLE
 from broker.core.registers import Registers
-from broker.core.roles import hub_of
 from broker.core.rules import Rules
 from broker.core.verdict import Decision, Gap, Verdict
 
@@ -105,8 +104,8 @@ def gap(event: Event, found: Gap, facts: Facts) -> Question:
 
 def put_to_another(question: Question, event: Event, facts: Facts, rules: Rules) -> Question:
     """Put a question to whoever decides now, with what that one may see of the event; else to its publisher."""
-    hub = hub_of(event.header, facts, rules.registers)
-    asked = hub or event.header.producer
+    hub = hub_asked(event.header, facts, rules.registers)
+    asked = asked_about(event, facts, rules.registers) if question.kind == HOLD else hub or event.header.producer
     if question.kind == GAP:
         hears = heard_by(event, facts, hub or "", rules.policy, rules.registers)
         shown = shown_of(event, hears, facts) if hears else None
@@ -133,9 +132,9 @@ def _clocks(decisions: Iterable[Decision]) -> tuple[_Wanted, ...]:
 
 
 def _who_decides(event: Event, asked: Decision, decisions: Sequence[Decision], facts: Facts, registers: Registers) -> str:
-    """Find the named role that is asked: the holder by default. Asking tells, so never whom somebody excludes (R11)."""
+    """Find the named role that is asked: the holder by default. Asking tells, so never whom somebody excludes, or may (R11)."""
     if asked.asked_of in {None, HOLDER}:
         return event.header.producer
-    excluded = excluded_here(event.header, facts)
-    seated = (one.recipient for one in decisions if asked.asked_of in one.roles and one.recipient not in excluded)
-    return next(seated, None) or hub_of(event.header, facts, registers) or event.header.producer
+    passed = excluded_here(event.header, facts) | doubted_for(facts)
+    seated = (one.recipient for one in decisions if asked.asked_of in one.roles and one.recipient not in passed)
+    return next(seated, None) or hub_asked(event.header, facts, registers) or event.header.producer

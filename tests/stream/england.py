@@ -16,6 +16,7 @@ SCHOOL, OTHER_SCHOOL, PRACTICE, TRUST = "urn:100001", "urn:100002", "ods:A00001"
 HOME, AWAY, FORCE = "E10000001", "E10000002", "police:1"
 SECTORS = {"urn": Sector.SCHOOLS, "ods": Sector.HEALTH, "police": Sector.POLICE}
 HUB, DUTY, DSL, TEAM, PRACTICE_DESK = "hub.home", "duty_team.home", "dsl.school", "social_worker.home", "gp.practice"
+JUDGE = "lado.home"  # of a conflict of the whole hub
 POLICE_PROTECTION, NOTICE, CONCERN = "police.protection.used", "police.encompass.notified", "school.concern.raised"
 AT_AWAY = ("hub.away", "social_worker.away")
 
@@ -34,8 +35,8 @@ def england() -> tuple[Policy, Registers]:
         name: replace(area, hub=desk[area.hub], out_of_hours=area.out_of_hours and desk[area.out_of_hours])
         for name, area in world.areas.items()
     }
-    key = its_key(HUB)
-    return policy, replace(world, recipients=recipients, areas=areas, keys={key.id: key})
+    keys = {key.id: key for key in map(its_key, (HUB, JUDGE))}
+    return policy, replace(world, recipients=recipients, areas=areas, keys=keys)
 
 
 def says(who: str, event_type: str, control: Control | None = None, **header: Any) -> Event:

@@ -69,7 +69,7 @@ def check_answer(holder: str, decision: str, asked: Waiting, facts: Facts, regis
 def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> None:
     event, cause = draft.again("resolution", asked)
     cause = replace(cause, record_id=asked.review_id, origin=draft.record.header(ORIGIN))
-    draft.shelf = tuple(one for one in draft.shelf if one is not asked)
+    draft.shelve(one for one in draft.shelf if one is not asked)
     if asked.is_about_finding:
         turn = judgements.judged(draft.facts, event, holds=resolution["decision"] == LINK)
     elif asked.kind == GAP:
@@ -86,7 +86,7 @@ def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> 
 def _let_go(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> None:
     """Decide what was held. When the last that held the line is resolved, everything goes on in the order it came."""
     before = draft.facts
-    draft.shelf = tuple(one for one in draft.shelf if one is not asked)
+    draft.shelve(one for one in draft.shelf if one is not asked)
     draft.facts = replace(before, holds=before.holds - {EventId(asked.about)})
     event, cause = draft.again("event", asked)
 

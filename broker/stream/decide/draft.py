@@ -3,7 +3,7 @@
 It carries turns out, and it decides nothing: what a record means is for `work`, what becomes of what waits for `waiting`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from broker import codec
@@ -18,7 +18,7 @@ from broker.core.questions import Question
 from broker.core.rules import Rules
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.enforce import Cause, Decided, Enforcer, shelved
-from broker.stream.decide.shelf import RELEASE, Waiting
+from broker.stream.decide.shelf import RELEASE, Waiting, doubts
 from broker.stream.topics import SUBJECTS
 
 
@@ -47,6 +47,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         self._asked = self.shelf
+        self.shelve(self.shelf)
 
     def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:
         """Return which of the child's clocks this record stops: also those of questions that nobody is asked any more."""
@@ -72,6 +73,13 @@ class Draft:
         """Count a record that changes nothing of what is known."""
         self.facts = replace(self.facts, version=self.facts.version + 1)
 
+    def shelve(self, waiting: Iterable[Waiting]) -> None:
+        """Keep what waits from here on. INVARIANT: whose exclusion is in question is in the facts as it is on the shelf."""
+        self.shelf = tuple(waiting)
+        doubted = doubts(self.shelf)
+        if self.facts.doubted != doubted:
+            self.facts = replace(self.facts, doubted=doubted)
+
     def put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
         """Carry a turn out: its audit entry, what that allows, and the facts that come of it."""
         turn = line.with_dues(turn, rules, min(cause.accepted_at, self.facts.at)) if rules else turn
@@ -84,19 +92,20 @@ class Draft:
         self.outputs.extend(made.outputs)
         self.started.extend(made.clocks)
         self._ended.update(turn.ended)
-        if cause.event is not None:
-            self._keep_waiting(turn, cause)
+        self.shelve(self.shelf if cause.event is None else self._with_questions(turn, cause))
         if turn.apart is not None and rules is not None:
             apart = line.take_event(self.facts, turn.apart, rules, self.facts.at)
             self.put(apart, replace(self.cause("event", turn.apart, codec.encode_event(turn.apart)), origin=None), rules)
 
-    def _keep_waiting(self, turn: Turn, cause: Cause) -> None:
-        waits = (shelved(one, cause, self.facts.at) for one in turn.questions)
+    def _with_questions(self, turn: Turn, cause: Cause) -> Iterator[Waiting]:
+        """Yield what waits, and behind it what a turn asks about its event, or keeps it for."""
+        yield from self.shelf
         there = {one.review_id for one in self.shelf}
-        self.shelf = (*self.shelf, *(one for one in waits if one.review_id not in there))
+        for one in (shelved(asked, cause, self.facts.at) for asked in turn.questions):
+            if one.review_id not in there:
+                yield one
         if turn.awaits:
-            kept = Question(kind=RELEASE, for_recipient="", about=cause.record_id, why="")
-            self.shelf = (*self.shelf, shelved(kept, cause, self.facts.at))
+            yield shelved(Question(kind=RELEASE, for_recipient="", about=cause.record_id, why=""), cause, self.facts.at)
 
     def send_on(self, child_ref: str, value: bytes, headers: Headers) -> None:
         """Put a record into another child's line, with its headers; its position names this record."""

@@ -37,6 +37,7 @@ _ROWS: Mapping[str, type] = {
     "agreements": Agreement,
     "ledger": Sent,
     "exclusions": Exclusion,
+    "doubted": Exclusion,
     "statements": Statement,
 }
 _SETS: Mapping[type, tuple[str, ...]] = {

@@ -5,7 +5,7 @@ Nothing else of an event is ever kept; what is resolved is taken off, and a gap 
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,12 @@ from broker.codec import decode_event, decode_header
 from broker.core.bells import Asked, Bell
 from broker.core.clocks import question_clock_id
 from broker.core.event import Category
+from broker.core.exclusions import said_in
+from broker.core.facts import Exclusion
 from broker.core.identifiers import ChildRef, Millis
 from broker.core.judgements import is_judgement
 from broker.core.policy import SHAREABLE
-from broker.core.questions import ASK, GAP, GAP_STAYS, Question
+from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, Question
 from broker.sealing.secrets import Secrets
 
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
@@ -75,6 +77,12 @@ class Waiting:
     def asked(self) -> Asked:
         """Return the question as its clock sees it."""
         return Asked(self.review_id, self.for_recipient, decode_event(self.event))
+
+
+def doubts(waiting: Iterable[Waiting]) -> tuple[Exclusion, ...]:
+    """Return whom something that waits for a person would exclude: until it is answered nothing new is asked of them (R11)."""
+    held = ((one, decode_header(one.event)) for one in waiting if one.kind == HOLD)
+    return tuple(said for one, header in held for said in said_in(header, Millis(one.since)))
 
 
 def shelf_key(child_ref: str) -> bytes:

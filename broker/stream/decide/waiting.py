@@ -63,7 +63,7 @@ def take_off(draft: Draft, over: Sequence[Waiting], cause: Cause) -> None:
             if one.kind == HOLD:
                 _end_held(draft, one)
             draft.outputs.append(close(one, codec.decode_header(one.event), draft.facts, cause))
-    draft.shelf = tuple(one for one in draft.shelf if one not in over and one not in late)
+    draft.shelve(one for one in draft.shelf if one not in over and one not in late)
 
 
 def free(draft: Draft, before: Facts, rules: Rules, closed: Closing) -> None:
@@ -82,7 +82,7 @@ def freed_since(draft: Draft, before: Facts, rules: Rules) -> list[Waiting]:
 
 def go_on(draft: Draft, released: Sequence[Waiting], rules: Rules, closed: Closing) -> None:
     """Decide what was held, one after the other; what another of them takes back or changes never goes."""
-    draft.shelf = tuple(one for one in draft.shelf if one not in released)
+    draft.shelve(one for one in draft.shelf if one not in released)
     draft.facts = without_overtaken(draft.facts, released)
     for one in released:
         event, cause = draft.again("event", one)
@@ -107,7 +107,7 @@ def _readdress(draft: Draft, before: Facts, rules: Rules) -> None:
         put_to_another = judgements.put_to_another if one.is_about_finding else questions.put_to_another
         question = put_to_another(one.question(), event, draft.facts, rules)
         again = replace(one, for_recipient=question.for_recipient)
-        draft.shelf = tuple(again if other is one else other for other in draft.shelf)
+        draft.shelve([again if other is one else other for other in draft.shelf])
         draft.outputs.append(Enforcer(draft.secrets).review(question, draft.facts, cause))
 
 
@@ -128,7 +128,7 @@ def _fill_gaps(draft: Draft, rules: Rules) -> None:
         event, cause = draft.again("event", one)
         turn = line.fill_gap(draft.facts, event, one.about, rules)
         if turn is not None:
-            draft.shelf = tuple(other for other in draft.shelf if other is not one)
+            draft.shelve([other for other in draft.shelf if other is not one])
             draft.put(turn, cause, rules)
             draft.outputs.append(filled_review(one, event.header, draft.facts, cause))
 

@@ -122,7 +122,7 @@ class Work:
             return
         waiting = shelf_to_bytes(draft.shelf, draft.secrets, winner)
         draft.send_on(winner, _message("HANDOVER", winner, handover=facts_to_bytes(draft.facts), waiting=waiting), ())
-        draft.shelf = ()
+        draft.shelve(())
         draft.facts = replace(draft.facts, merged_into=winner)
         draft.skip()
 
@@ -130,7 +130,7 @@ class Work:
         """Take over facts, ledger and what waits of another reference."""
         draft, before, here = self.draft, self.draft.facts, self.draft.shelf
         known = {one.review_id for one in here}
-        draft.shelf = (*here, *(one for one in waiting if one.review_id not in known))
+        draft.shelve((*here, *(one for one in waiting if one.review_id not in known)))
         rules = draft.begin() if loser.ledger or loser.findings or before.ledger or draft.shelf else None
         turn = merge(draft.facts, loser, Millis(max(before.at, loser.at)), rules)
         joined = replace(turn.facts, policy=draft.facts.policy, registers=draft.facts.registers)

@@ -13,6 +13,7 @@ from tests.stream.england import (
     FORCE,
     HOME,
     HUB,
+    JUDGE,
     NOTICE,
     OTHER_SCHOOL,
     POLICE_PROTECTION,
@@ -71,7 +72,7 @@ def test_an_agency_that_is_nothing_to_the_child_silences_nobody(by: str) -> None
 
     line = a_child(claim, says(FORCE, POLICE_PROTECTION))
 
-    assert ("HOLD", HUB) in questions(line)
+    assert ("HOLD", JUDGE) in questions(line), "who is apart from the hub says whether all of it is in conflict"
     assert {HUB, DUTY} <= told(line, POLICE_PROTECTION) | {one for _, one in questions(line)}
     assert not [one for kind, one in questions(line) if not one], "every question has somebody who can answer it"
 

@@ -155,7 +155,7 @@ def test_by_one_alert_nobody_silences_everybody_who_protects_the_child() -> None
     assert {claims.HUB, claims.DUTY} <= claims.told(line, claims.POLICE_PROTECTION)
     assert claims.DSL in claims.told(line, claims.NOTICE)
     (asked,) = [one for one in line.reviews() if one["kind"] == "HOLD"]
-    assert (asked["for_recipient"], asked["event_type"]) == (claims.HUB, "control.exclusion")
+    assert (asked["for_recipient"], asked["event_type"]) == (claims.JUDGE, "control.exclusion")
 
     line.resolve(asked, "LINK")
     assert {one.recipient for one in line.facts().exclusions} == set(everybody), "a person may say that it holds"
@@ -202,7 +202,7 @@ def test_whom_a_protection_excludes_does_not_make_the_protection_wait(by: str, e
     assert line.facts().holds == frozenset(), "nothing else waits for it"
 
 
-def test_whom_a_protection_excludes_is_kept_out_once_the_hub_has_said_so_and_until_the_event_is_taken_back() -> None:
+def test_whom_a_protection_excludes_is_kept_out_once_a_person_has_said_so_and_until_the_event_is_taken_back() -> None:
     named = tuple(map(RecipientId, AT_THE_HUB))
     hides = claims.says(claims.AWAY, "control.protection", REFUGE, excluded=named)
     line = claims.a_child(hides)
@@ -214,7 +214,7 @@ def test_whom_a_protection_excludes_is_kept_out_once_the_hub_has_said_so_and_unt
 
 
 def test_a_place_is_hidden_from_the_hub_at_once_that_a_refuges_council_excludes() -> None:
-    """The hub is asked about the refuge council's enquiry, and reads no place in it."""
+    """Whoever stands in for it is asked about the refuge council's enquiry, and reads no place in it."""
     excluded = (RecipientId(claims.HUB), RecipientId(claims.DUTY))
     hides = claims.says(claims.AWAY, "control.protection", REFUGE, excluded=excluded)
     enquiry = claims.says(claims.AWAY, "council.s47.started")
@@ -223,6 +223,6 @@ def test_a_place_is_hidden_from_the_hub_at_once_that_a_refuges_council_excludes(
 
     assert [(one["event_type"], one["for_recipient"]) for one in line.reviews()] == [
         ("control.exclusion", "hub-alternate.home"),
-        ("council.s47.started", claims.HUB),
+        ("council.s47.started", "hub-alternate.home"),
     ]
     assert "TM1 2AB" not in repr(seen(line, "HOLD"))

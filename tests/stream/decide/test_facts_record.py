@@ -51,6 +51,7 @@ FACTS = st.builds(
     holds=st.frozensets(WORDS, max_size=2),
     lanes=st.dictionaries(WORDS, INSTANTS, max_size=2),
     exclusions=rows(Exclusion),
+    doubted=rows(Exclusion),
     statements=rows(Statement),
     roots=st.dictionaries(WORDS, WORDS, max_size=2),
     contents=st.dictionaries(WORDS, WORDS, max_size=2),
@@ -80,7 +81,7 @@ def test_a_request_keeps_what_a_decision_reads_and_no_bookkeeping(facts: Facts) 
     assert (request.header, request.parties) == (asked.header, asked.parties)
     assert (read.ledger, dict(read.seen), dict(read.lanes), read.statements, dict(read.roots)) == ((), {}, {}, (), {})
     assert (read.protections, read.findings, read.agreements) == (facts.protections, facts.findings, facts.agreements)
-    assert read.exclusions == facts.exclusions
+    assert (read.exclusions, read.doubted) == (facts.exclusions, facts.doubted)
 
 
 @given(st.lists(st.builds(Clock), max_size=3).map(tuple))
@@ -110,4 +111,4 @@ def test_state_of_a_known_child_is_small() -> None:
         protections=(Protection(kind="safe_address", since=1, by="E10000030", event_id=EventId("e" * 36)),),
     )
 
-    assert len(facts_to_bytes(facts)) < 200
+    assert len(facts_to_bytes(facts)) < 210
