@@ -156,6 +156,22 @@ def test_what_intake_would_refuse_by_the_registers_is_told_before_it_is_sent() -
 
 
 @pytest.mark.parametrize(
+    ("until", "told"), [("2126-01-01", True), ("2027-12-01", True), ("2027-11-01", False), (None, False)], ids=str
+)
+def test_a_finding_that_would_hold_for_longer_than_its_kind_may_is_told_before_it_is_signed(
+    until: str | None, told: bool
+) -> None:
+    control = {"kind": "detriment", "state": "made", "by_role": "dsl", "reason": "known", "recipients": ["gp"], "until": until}
+    line = {"header": {**GOOD["header"], "event_type": "control.finding"}, "identity": GOOD["identity"], "control": control}
+    known = replace(KNOWN, findings=load_policy().findings)
+    (one,) = read_lines([json.dumps(line).encode()], SCHOOL, known)
+
+    said = one.faults if isinstance(one, BadLine) else ()
+    start = "field `control.until`: is more than 12 months ahead, the longest for `detriment`"
+    assert [fault.startswith(start) for fault in said] == [True] * told
+
+
+@pytest.mark.parametrize(
     ("said", "fields"),
     [
         ({"identity": {**GOOD["identity"], "names": [{"given": "Al\x1b[2J", "family": "M"}]}}, ["identity.names.given"]),

@@ -85,7 +85,8 @@ async def _publish(settings: Settings, signer: Signer, events: Iterator[Event]) 
 
 def _shipped(agency: str) -> InForce:
     """Return what can be known without Kafka: the catalogue that comes with the program."""
-    return InForce(events=load_policy().events, now=_now(), sector=sector_of(AgencyId(agency)))
+    policy = load_policy()
+    return InForce(events=policy.events, findings=policy.findings, now=_now(), sector=sector_of(AgencyId(agency)))
 
 
 async def _in_force(settings: Settings, signer: Signer) -> InForce:
@@ -97,7 +98,7 @@ async def _in_force(settings: Settings, signer: Signer) -> InForce:
     await recognise_kafka(settings.kafka, [EVENTS[known.sector]] if known.sector else [], settings.data)
     book = await released(settings.kafka, say_refused)
     if book.latest("policy"):
-        known = replace(known, events=book.newest_policy().events)
+        known = replace(known, events=book.newest_policy().events, findings=book.newest_policy().findings)
     if not book.latest("registers"):
         return known
     registers = book.newest()

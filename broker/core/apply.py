@@ -53,7 +53,7 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, exclu
     changes: _Changes = {}
     for change in (_person, _statuses, _connections, _told, _matter):
         changes.update(change(facts, event, at, kind))
-    changes.update(control_changes(facts, event, at, kind))
+    changes.update(control_changes(facts, event, at, kind, policy))
     return replace(facts, **changes, statements=with_statements(facts, event, changes)) if changes else facts
 
 

@@ -7,21 +7,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from broker.core.dates import instant_of
+from broker.core.dates import instant_of, months_later
 from broker.core.event import Control, Event
 from broker.core.facts import Agreement, Facts, Finding, Protection
 from broker.core.identifiers import EventId, Millis
-from broker.core.policy import EventKind
+from broker.core.policy import EventKind, FindingKind, Policy
 
 _MOST = 4  # words on one agreement that are kept: enough to go back to what stands when the last is taken back
 
 _Changes = dict[str, Any]
 
 
-def control_changes(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:
+def control_changes(facts: Facts, event: Event, at: Millis, kind: EventKind, policy: Policy) -> _Changes:
     """Return what a control event changes in the facts; nothing for every other event."""
+    if kind.control == "finding" and event.control is not None:
+        return _finding(facts, event, at, policy.findings.get(event.control.get("kind") or ""))
     change = _CHANGES.get(kind.control or "")
     return change(facts, event, at) if change and event.control is not None else {}
+
+
+def bounded(kind: FindingKind | None, until: Millis | None, at: Millis) -> Millis | None:
+    """Return until when a finding holds that is made, or renewed, at an instant: never longer than its kind may (R3).
+
+    One that says no date holds as long as that: whoever makes a finding keeps nothing back for ever.
+    """
+    last = months_later(at, kind.longest) if kind is not None and kind.longest is not None else until
+    return last if until is None or last is None else min(until, last)
 
 
 def _agreement(facts: Facts, event: Event, at: Millis, kind: str) -> _Changes:
@@ -72,7 +83,7 @@ def _protection(facts: Facts, event: Event, at: Millis) -> _Changes:
     return {"protections": (*facts.protections, *new)}
 
 
-def _finding(facts: Facts, event: Event, at: Millis) -> _Changes:
+def _finding(facts: Facts, event: Event, at: Millis, found: FindingKind | None) -> _Changes:
     """A finding is made, lapses (and is in question again), or is withdrawn by the role and agency that made it."""
     control = cast("Control", event.control)
     kind, by_role, state = control.get("kind") or "", control.get("by_role") or "", control.get("state")
@@ -87,7 +98,7 @@ def _finding(facts: Facts, event: Event, at: Millis) -> _Changes:
         kind=kind,
         by_role=by_role,
         since=at,
-        until=instant_of(control.get("until")),
+        until=bounded(found, instant_of(control.get("until")), at),
         recipients=frozenset(control.get("recipients") or ()),
         event_id=event.header.event_id,
         producer=event.header.producer,
@@ -107,6 +118,5 @@ _CHANGES: Mapping[str, Callable[[Facts, Event, Millis], _Changes]] = {
     "service": _service,
     "told_family": _told_family,
     "protection": _protection,
-    "finding": _finding,
     "wish": _wish,
 }

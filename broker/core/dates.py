@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from broker.core.identifiers import Millis
 
+LAST = Millis(253_370_764_800_000)  # the first instant of 9999: no later date is counted with
 _DAY = len("2026-11-10")
 
 
@@ -30,6 +31,14 @@ def months_after(day: date, count: int) -> date:
     year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
     last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
     return date(year, month + 1, min(day.day, last))
+
+
+def months_later(at: Millis, count: int) -> Millis:
+    """Return the same time of day so many months later, in UTC; at most the last date that there is."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    if moment.year * 12 + moment.month + count >= 9999 * 12:
+        return LAST
+    return Millis(round(datetime.combine(months_after(moment.date(), count), moment.timetz()).timestamp() * 1000))
 
 
 def age_span(birth: str | None, observed: str | None) -> tuple[int, int] | None:

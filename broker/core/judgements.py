@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from broker.core.asking import hub_asked
 from broker.core.clocks import Clock, clock_id
+from broker.core.controls import bounded
+from broker.core.dates import LAST
 from broker.core.event import Control, Event, Header, Sector, Source
 from broker.core.exclusions import doubted_for, excluded_for
 from broker.core.facts import Facts, Finding
@@ -23,7 +25,7 @@ from broker.core.rules import Rules
 REVIEW = "finding_review"
 FINDING_TYPE = "control.finding"
 _SOURCE = Source(system="safeguarding-broker", format="finding", format_version="1", native_digest="", location="")
-_DAY, _LAST = 24 * 3600 * 1000, 253_370_764_800_000  # the shortest that one is renewed for, and the last date that there is
+_DAY = 24 * 3600 * 1000  # the shortest that one is renewed for
 _GONE = "the finding was withdrawn or reviewed before"
 _WHY = "the review date of a finding has passed: does it still hold? Until you answer, what it keeps back stays back"
 
@@ -55,13 +57,13 @@ def is_judgement(header: Header, about: str) -> bool:
     return header.event_type == FINDING_TYPE and about.startswith(f"{header.event_id}/")
 
 
-def judged(facts: Facts, event: Event, *, holds: bool) -> Turn:
-    """Let a finding hold for as long again, or no more, as who made it says now."""
+def judged(facts: Facts, event: Event, policy: Policy, *, holds: bool) -> Turn:
+    """Let a finding hold for as long again as its kind may, or no more, as who made it says now."""
     name = event.header.event_id
     if all(one.event_id != name for one in facts.findings):
         return Turn(outcome=APPLIED, facts=facts, others=_GONE, concerns=(name,))
     if holds:
-        findings = tuple(_renewed(one, facts.at) if one.event_id == name else one for one in facts.findings)
+        findings = tuple(_renewed(one, facts.at, policy) if one.event_id == name else one for one in facts.findings)
         others = "the finding holds for as long again, says who was asked"
     else:
         findings = tuple(one for one in facts.findings if one.event_id != name)
@@ -95,9 +97,10 @@ def event_of(finding: Finding, registers: Registers) -> Event:
     return Event(header, {}, control)
 
 
-def _renewed(finding: Finding, at: Millis) -> Finding:
+def _renewed(finding: Finding, at: Millis, policy: Policy) -> Finding:
     span = max((finding.until or at) - finding.since, _DAY)
-    return replace(finding, lapsed=False, since=at, until=Millis(min(at + span, _LAST)))
+    until = bounded(policy.findings.get(finding.kind), Millis(min(at + span, LAST)), at)
+    return replace(finding, lapsed=False, since=at, until=until)
 
 
 def _asked(finding: Finding, facts: Facts, registers: Registers) -> RecipientId:

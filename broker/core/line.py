@@ -15,12 +15,14 @@ from broker.core.claims import exclusion_apart
 from broker.core.clocks import due_for, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
+from broker.core.dates import instant_of
 from broker.core.decide import decide
 from broker.core.disclose import granted_view, view_digest
 from broker.core.event import Action, Category, Event
 from broker.core.facts import OVERTAKEN, Facts, Sent
 from broker.core.identifiers import Digest, DisclosureId, Millis, RecipientId, RoleName, digest
 from broker.core.notice import Notice
+from broker.core.policy import Policy
 from broker.core.questions import Question
 from broker.core.registers import Registers
 from broker.core.release import awaits_release, is_meant, released_no_more, releases
@@ -157,7 +159,8 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
     turn = _correct(after, event, _and_let_go(facts, after, event, corrected, rules), rules, verdict)
-    return replace(turn, awaits=awaits_release(verdict, rules.policy), apart=apart)
+    others = "; ".join(filter(None, (turn.others, _shortened(after, event, rules.policy))))
+    return replace(turn, others=others, awaits=awaits_release(verdict, rules.policy), apart=apart)
 
 
 def _and_let_go(before: Facts, after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:
@@ -270,6 +273,15 @@ def _own(facts: Facts, event: Event) -> Facts:
     if facts.voices.get(header.event_id, header.producer) == header.producer:
         return facts
     return unclaimed(facts, header.event_id)
+
+
+def _shortened(after: Facts, event: Event, policy: Policy) -> str:
+    """Say for the audit where a finding does not hold for as long as it says."""
+    made = next((one for one in after.findings if one.event_id == event.header.event_id), None)
+    kind = policy.findings.get(made.kind) if made else None
+    if made is None or kind is None or made.until == instant_of((event.control or {}).get("until")):
+        return ""
+    return f"it holds for {kind.longest} months, which is the longest for `{kind.name}`: then it is in question, or over"
 
 
 def _overtaken(facts: Facts, event: Event) -> Facts:

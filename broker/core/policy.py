@@ -187,7 +187,8 @@ class FindingKind:
     """A judgement that people make: who may, and what follows when it runs out (`asks`: it is unknown again, `ends`).
 
     `sectors` may publish it, none means every one; `needs` are the control fields that it must say. `home_confirms`: the child's
-    own council says whether another agency's counts.
+    own council says whether another agency's counts. `longest` is for how many months it may hold, whatever it says of itself,
+    before somebody says again that it does; only a policy released before that was asked for has None.
     """
 
     name: str
@@ -198,6 +199,9 @@ class FindingKind:
     sectors: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
     home_confirms: bool = False
+    longest: int | None = None
+    source: str = ""
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,13 @@ Pure. Messages name the field and never a value: values are personal data.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from broker.core.corrections import superseded_by, takes_back
-from broker.core.dates import first_of, instant_of
+from broker.core.dates import first_of, instant_of, months_later
 from broker.core.event import Event, Sector
 from broker.core.identifiers import Millis
-from broker.core.policy import EventKind
+from broker.core.policy import EventKind, FindingKind
 from broker.core.registers import Agency, Registers
 
 TOLERANCE_MS = 5 * 60 * 1000  # how far a source's clock may be ahead of Kafka's
@@ -28,10 +28,14 @@ _KEEP_NUMBERS = frozenset({Sector.HEALTH, Sector.COUNCILS})  # give out numbers 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """What a publisher can know of what its events will meet. Without registers there is no `agency` and nobody is unknown."""
+    """What a publisher can know of what its events will meet. Without registers there is no `agency` and nobody is unknown.
+
+    `events` and `findings` are those of the policy in force.
+    """
 
     events: Mapping[str, EventKind]
     now: Millis
+    findings: Mapping[str, FindingKind] = field(default_factory=dict)
     sector: Sector | None = None
     agency: Agency | None = None
     registers: Registers | None = None
@@ -74,6 +78,7 @@ def faults_of(event: Event, known: InForce) -> Iterator[str]:
     yield from _times(event, known.now)
     yield from _attributes(event, known.events.get(header.event_type))
     yield from _excluded(event, known.registers)
+    yield from _finding(event, known)
 
 
 def _times(event: Event, now: Millis) -> Iterator[str]:
@@ -100,6 +105,19 @@ def _attributes(event: Event, kind: EventKind | None) -> Iterator[str]:
             yield f"field `header.attributes`: holds what this event type does not know: {may} may stand there"
         elif value not in known.values:
             yield f"field `header.attributes.{name}`: is none of {', '.join(sorted(known.values))}"
+
+
+def _finding(event: Event, known: InForce) -> Iterator[str]:
+    """Say where a finding would hold longer than its kind may: the broker would put it in question, or end it, before that."""
+    control, kind = event.control or {}, known.events.get(event.header.event_type)
+    found = known.findings.get(control.get("kind") or "") if kind is not None and kind.control == "finding" else None
+    until = instant_of(control.get("until"))
+    if found is None or found.longest is None or until is None or until <= months_later(known.now, found.longest):
+        return
+    yield (
+        f"field `control.until`: is more than {found.longest} months ahead, the longest for `{found.name}`: say an earlier day; "
+        "on that day whoever made it can say that it still holds"
+    )
 
 
 def _excluded(event: Event, registers: Registers | None) -> Iterator[str]:

@@ -115,7 +115,10 @@ class Post:
         """Read a file in the canonical form; raises InputError for a line that cannot be taken."""
         registers = self.scene.registers
         entry, now = registers.agencies[agency], Millis(time.time_ns() // 1_000_000)
-        known = InForce(events=self._policy.events, now=now, sector=entry.sector, agency=entry, registers=registers)
+        policy = self._policy
+        known = InForce(
+            events=policy.events, findings=policy.findings, now=now, sector=entry.sector, agency=entry, registers=registers
+        )
         events = []
         for one in read_lines(iter(file.read_bytes().splitlines()), agency, known):
             if isinstance(one, BadLine):

@@ -47,6 +47,9 @@ def build(shape: PolicyShape, content_digest: Digest) -> Policy:
                 sectors=frozenset(one.sectors),
                 needs=one.needs,
                 home_confirms=one.home_confirms,
+                longest=_months(one.longest) if one.longest else None,
+                source=one.source,
+                verified=one.verified,
             )
             for one in shape.finding
         },
@@ -138,7 +141,7 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
         sector=shape.name.partition(".")[0],
         attributes=_attributes((*(one for one in everywhere if one.is_of(shape.name)), *shape.attributes)),
         begins=shape.begins,
-        begins_for={name: int(lasts.partition("_")[0]) for name, lasts in shape.begins_for.items()},
+        begins_for={name: _months(lasts) for name, lasts in shape.begins_for.items()},
         ends=shape.ends,
         speaks_of=shape.speaks_of,
         connection=shape.connection,
@@ -155,6 +158,10 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
 
 def _attributes(shapes: Iterable[AttributeShape]) -> Mapping[str, Attribute]:
     return {one.name: Attribute(name=one.name, values=frozenset(one.values), absent=one.absent) for one in shapes}
+
+
+def _months(text: str) -> int:
+    return int(text.partition("_")[0])
 
 
 def _from(day: date | None) -> Millis | None:

@@ -149,7 +149,7 @@ class RoleShape(_Shape):
 
 
 class FindingShape(_Shape):
-    """`[[finding]]`."""
+    """`[[finding]]`: a judgement, who may make it, and for how long it may hold before somebody says again that it does."""
 
     name: Text
     says: Text
@@ -159,6 +159,9 @@ class FindingShape(_Shape):
     sectors: tuple[Literal["police", "schools", "health", "councils"], ...] = ()
     needs: tuple[Literal["reason", "until", "concerns_event"], ...] = ()
     home_confirms: bool = False
+    longest: Months | None = None
+    source: str = ""
+    verified: bool = False
 
 
 class BasisShape(_Shape):

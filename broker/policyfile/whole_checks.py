@@ -186,6 +186,21 @@ def _order_of_clocks(checked: Checked) -> None:
         checked.fault_in("clock", at, "another clock is for reviews already", "say `reviews = true` of one", "reviews")
 
 
+def _findings(checked: Checked) -> None:
+    """No judgement holds for ever: each kind says for how long at most, and where that comes from."""
+    for at, one in enumerate(checked.shape.finding):
+        if one.longest is None:
+            what = "it may hold for ever: whoever makes one keeps things back, or lets them go, without end"
+            checked.fault_in(
+                "finding", at, what, 'say the longest that one holds before somebody is asked, `longest = "N_months"`'
+            )
+        elif not one.source:
+            what = "nothing says where its `longest` comes from"
+            checked.fault_in(
+                "finding", at, what, "say it in `source`, and `verified = true` once somebody looked there", "longest"
+            )
+
+
 def _referrals(checked: Checked) -> None:
     for at, event in enumerate(checked.shape.event):
         if event.answered_by and not event.opens_matter:
@@ -254,5 +269,6 @@ def _of_head(checked: Checked, key: str, what: str, remedy: str) -> Fault:
 
 
 WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
-    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _referrals, _shared_attributes, _bases, _head, cases,
+    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _findings, _referrals, _shared_attributes, _bases, _head,
+    cases,
 )  # fmt: skip

@@ -265,6 +265,24 @@ def test_a_clock_that_cannot_warn_or_go_on_is_a_fault(folder, old, new, says, re
     assert (fault.file, fault.what.startswith(says), fault.remedy) == ("clocks.toml", True, remedy)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says", "remedy"),
+    [
+        ('longest = "12_months"\n', "", "it may hold for ever", '`longest = "N_months"`'),
+        ('longest = "12_months"', 'longest = "1200_months"', "`longest` cannot be read", "use N_months"),
+        ('source = "local: as for significant harm"\n', "", "nothing says where its `longest` comes from", "say it in `source`"),
+    ],
+)
+def test_a_finding_that_may_hold_without_end_or_for_no_reason_is_a_fault(folder, old, new, says, remedy):
+    catalogue = folder / "catalogue.toml"
+    catalogue.write_text(changed(catalogue.read_text(), old, "\0").replace("\0", new, 1).replace("\0", old))
+
+    (fault,) = check(folder, TODAY).faults
+    assert fault.file == "catalogue.toml"
+    assert says in fault.what
+    assert remedy in fault.remedy
+
+
 def test_a_role_without_an_answer_is_a_fault(folder):
     roles = folder / "roles.toml"
     roles.write_text(roles.read_text() + '\n[[role]]\nname = "mayor"\ntitle = "mayor"\nfilled_by = "area_team"\n')

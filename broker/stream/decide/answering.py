@@ -71,7 +71,7 @@ def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> 
     cause = replace(cause, record_id=asked.review_id, origin=draft.record.header(ORIGIN))
     draft.shelve(one for one in draft.shelf if one is not asked)
     if asked.is_about_finding:
-        turn = judgements.judged(draft.facts, event, holds=resolution["decision"] == LINK)
+        turn = judgements.judged(draft.facts, event, rules.policy, holds=resolution["decision"] == LINK)
     elif asked.kind == GAP:
         turn = Turn(outcome=line.APPLIED, facts=draft.facts, others=_SETTLED)
     elif resolution["decision"] == LINK:
