@@ -12,7 +12,7 @@ from broker.core.event import Category
 from broker.core.identifiers import RecipientId, RoleName, RuleId
 from broker.core.policy import HUB, REFERRER, Cut, Effect, Policy
 from broker.core.tables import LiveRule, Plan, Values
-from broker.core.verdict import Decision, Outcome, Reason, Seat, Voice
+from broker.core.verdict import Barred, Decision, Outcome, Reason, Seat, Voice
 
 _UNSPOKEN = RuleId("nothing-matches")
 NOBODY = RecipientId("")  # stands for a role that nobody fills
@@ -86,6 +86,7 @@ def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
         wanted_by=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub"),
         statutory=any(one.rule.statutory for one in granting),
         asked_clock=_shortest([*asking, *waiting], plan.policy),
+        barred=None if blanket else _barred(voices, roles),
     )
     return _with_agreed(decision, plan, seat, values) if shares.granted else decision
 
@@ -205,6 +206,13 @@ def _asked_of(voices: _Voices, shares: _Shares, blanket: str) -> RoleName | None
     if not shares.asked:
         return None
     return HUB if blanket == "on-hold" else next((one.rule.ask for one in voices.ask), None)
+
+
+def _barred(voices: _Voices, roles: tuple[RoleName, ...]) -> Barred | None:
+    """Return what a statute wants told here, also to the hub where nobody fills the role, and by which rules nothing goes."""
+    wanted = [one for one in voices.grant if one.rule.statutory and one.rule.if_nobody == "hub"]
+    keeping = [one.rule.id for one in voices.withhold if Category.EXISTENCE in one.rule.categories]
+    return Barred(_role_told(wanted, roles), tuple(one.rule.id for one in wanted), tuple(keeping)) if wanted and keeping else None
 
 
 def _cuts(voices: _Voices, roles: Sequence[RoleName], policy: Policy) -> tuple[Cut, ...]:

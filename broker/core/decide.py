@@ -16,16 +16,20 @@ from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis, RecipientId, RoleName
 from broker.core.matters import meant
-from broker.core.policy import HUB, Policy, Role
+from broker.core.policy import HUB, Policy, Role, Rule
+from broker.core.policy import Question as Asks
 from broker.core.registers import Registers
 from broker.core.roles import Seats, home_of, seats
 from broker.core.standing import trusted
 from broker.core.tables import Plan, Values, plan_for
-from broker.core.verdict import Decision, Gap, Outcome, Request, Seat, Verdict
+from broker.core.verdict import Decision, Gap, Outcome, Request, Seat, Verdict, Voice
 
 _GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
+_BARRED = "a statute wants it told in the role `{role}`, and nobody but you hears of it. {why}"
+_UNSAID = "It may not be said here why."
 _NOBODY: frozenset[str] = frozenset()
 _BY_RECIPIENT = attrgetter("recipient")
+_Hub = Callable[[], tuple[RecipientId | None, Decision | None]]  # who hears a gap, and what is decided about it
 _UNKNOWN_TYPE = "an event of a type that the policy does not know: ask its publisher"
 
 
@@ -47,10 +51,14 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     for passed_over, why in ((found.conflicts, "conflict"), (found.narrowed, "subscription")):
         decisions += [question.put(one, roles, why) for one, roles in passed_over.items() if one not in found.filled]
     decisions.sort(key=_BY_RECIPIENT)
+
+    def hub() -> tuple[RecipientId | None, Decision | None]:
+        return _hub(question, found, hub_asked(event.header, facts, registers))
+
     return Verdict(
         request=Request(event.header, tuple(sorted(known.parties)), facts),
         decisions=tuple(decisions),
-        gaps=_gaps(question, found, lambda: _hub(question, found, hub_asked(event.header, facts, registers))),
+        gaps=(*_gaps(question, found, hub), *_barred(policy, decisions, hub)),
         others=plan.others,
         alarms=plan.alarms,
         used=plan.used(question.values),
@@ -148,7 +156,7 @@ def _hub(question: _Question, found: Seats, hub: RecipientId | None) -> tuple[Re
     return hub, question.put(hub, roles) if hub and roles else None
 
 
-def _gaps(question: _Question, found: Seats, hub: Callable[[], tuple[RecipientId | None, Decision | None]]) -> tuple[Gap, ...]:
+def _gaps(question: _Question, found: Seats, hub: _Hub) -> tuple[Gap, ...]:
     """Return the roles in which somebody should be told and nobody can be."""
     if question.blanket:
         return ()
@@ -164,6 +172,33 @@ def _gaps(question: _Question, found: Seats, hub: Callable[[], tuple[RecipientId
             clock = wanted.clock or wanted.asked_clock
             gaps.append(Gap(role, told, _GAP.format(role=role), wanted.wanted_by, clock, hears))
     return tuple(gaps)
+
+
+def _barred(policy: Policy, decisions: Sequence[Decision], hub: _Hub) -> tuple[Gap, ...]:
+    """Return the roles in which a rule keeps back what a statute wants told, where nobody but the hub hears of it.
+
+    The hub hears why as far as a finding keeps it, and not from the hub: that a child is protected it is told by no more than it
+    was before. INVARIANT: where the hub itself may not know that there is anything, nobody hears of it (I4).
+    """
+    barred = {one.barred.role: one.barred for one in decisions if one.barred is not None}
+    if not barred:
+        return ()
+    told, hears = hub()
+    heard = any(one.outcome is not Outcome.WITHHOLD and one.recipient != told for one in decisions)
+    if heard or told is None or hears is None or Category.EXISTENCE in kept_back(hears):
+        return ()
+    unsaid = {one.rule for one in hears.reasons if one.voice is Voice.WITHHOLDS}
+    sayable = {one.id: one.because for one in policy.rules if _rests_on_a_finding(one) and one.id not in unsaid}
+    found = []
+    for role, one in sorted(barred.items()):
+        why = " ".join(dict.fromkeys(sayable.get(rule, _UNSAID) for rule in one.by))
+        found.append(Gap(role, told, _BARRED.format(role=role, why=why), one.wanted_by, None, hears))
+    return tuple(found)
+
+
+def _rests_on_a_finding(rule: Rule) -> bool:
+    asked = {one.about for one in rule.when}
+    return Asks.FINDING in asked and Asks.PROTECTION not in asked
 
 
 def _narrowed_duties(question: _Question, found: Seats) -> set[RoleName]:

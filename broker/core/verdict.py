@@ -36,6 +36,14 @@ class Seat(NamedTuple):
     trusted: frozenset[RoleName]
 
 
+class Barred(NamedTuple):
+    """What a statute wants told to somebody in a role, and a rule keeps back whole: `wanted_by` the one, `by` the other."""
+
+    role: RoleName
+    wanted_by: tuple[RuleId, ...]
+    by: tuple[RuleId, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why, by which rule or built-in reason, in one plain sentence; no categories means all of them."""
@@ -76,6 +84,7 @@ class Decision:
     agreed: tuple[Category, ...] = ()
     agreed_by: tuple[RuleId, ...] = ()
     asked_clock: str | None = None  # of the rules that want what is asked: it runs while a person decides
+    barred: Barred | None = None
 
     @property
     def because(self) -> tuple[str, ...]:
@@ -90,7 +99,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Somebody should be told in a role and nobody can be: the area's hub hears it.
+    """Somebody should be told in a role and nobody can be, or may be: the area's hub hears it.
 
     `hub` is None when the area has no hub, or nobody at it may hear of the child: then the publisher is asked. `hears` is what
     the policy decides about the hub itself.
