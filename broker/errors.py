@@ -98,6 +98,12 @@ class TimeError(RejectError):
     reason = "time_in_future"
 
 
+class ImpossibleTimeError(RejectError):
+    """Raised when a time is in no year that a source can mean."""
+
+    reason = "impossible_time"
+
+
 class StaleVersionError(RejectError):
     """Raised when a redriven record is older than what the child's line already holds."""
 

@@ -45,9 +45,15 @@ REFUSALS = {
         "Its publisher has too much in review that is about nobody known", "answer those reviews, then redrive it"
     ),
     "review_not_open": Refusal("It answers a review that is no longer open", "nothing to do: the review was decided"),
-    "too_large": Refusal("It is larger than the broker takes", "its publisher has to send less"),
+    "too_large": Refusal(
+        "It, or what waits with it for one child, is larger than the broker takes",
+        "answer the reviews about the child and redrive it; or its publisher has to send less",
+    ),
     "time_in_future": Refusal(
         "It was recorded in the future by Kafka's clock", "have the clock of its source set right, then redrive it"
+    ),
+    "impossible_time": Refusal(
+        "It names a time before 1830 or after 2199, or none at all", "its publisher has to send it again without that time"
     ),
     "content_differs": Refusal(
         "It says something else under the id of an event that was taken before",

@@ -4,19 +4,29 @@ from datetime import UTC, date, datetime, timedelta
 
 from broker.core.identifiers import Millis
 
-LAST = Millis(253_370_764_800_000)  # the first instant of 9999: no later date is counted with
 _DAY = len("2026-11-10")
+# No source of this field means a day outside: beyond the calendar's own edges a program cannot even say the day back.
+EARLIEST, LATEST = Millis(-4_417_977_600_000), Millis(7_258_118_400_000)  # 1830 and 2200, from their first midnight
 
 
 def instant_of(text: str | None) -> Millis | None:
-    """Return the instant that an ISO day or instant means, a day from its midnight; None when it is neither."""
+    """Return the instant that an ISO day or instant means, a day from its midnight; None when it is neither.
+
+    So is a day before 1830 or after 2199.
+    """
     try:
         stated = datetime.fromisoformat(text) if text and len(text) >= _DAY else None
     except ValueError:
         return None
     if stated is None:
         return None
-    return Millis(round((stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() * 1000))
+    at = Millis(round((stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() * 1000))
+    return at if is_plausible(at) else None
+
+
+def is_plausible(at: int) -> bool:
+    """Tell whether an instant is of a year that a source can mean."""
+    return EARLIEST <= at < LATEST
 
 
 def first_of(text: str | None) -> Millis | None:
@@ -34,10 +44,10 @@ def months_after(day: date, count: int) -> date:
 
 
 def months_later(at: Millis, count: int) -> Millis:
-    """Return the same time of day so many months later, in UTC; at most the last date that there is."""
+    """Return the same time of day so many months later, in UTC; at most `LATEST`."""
     moment = datetime.fromtimestamp(at / 1000, UTC)
-    if moment.year * 12 + moment.month + count >= 9999 * 12:
-        return LAST
+    if moment.year * 12 + moment.month + count >= 2200 * 12:
+        return LATEST
     return Millis(round(datetime.combine(months_after(moment.date(), count), moment.timetz()).timestamp() * 1000))
 
 

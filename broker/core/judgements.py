@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from broker.core.asking import hub_asked
 from broker.core.clocks import Clock, clock_id
 from broker.core.controls import bounded
-from broker.core.dates import LAST
+from broker.core.dates import LATEST
 from broker.core.event import Control, Event, Header, Sector, Source
 from broker.core.exclusions import doubted_for, excluded_for
 from broker.core.facts import Facts, Finding
@@ -99,7 +99,7 @@ def event_of(finding: Finding, registers: Registers) -> Event:
 
 def _renewed(finding: Finding, at: Millis, policy: Policy) -> Finding:
     span = max((finding.until or at) - finding.since, _DAY)
-    until = bounded(policy.findings.get(finding.kind), Millis(min(at + span, LAST)), at)
+    until = bounded(policy.findings.get(finding.kind), Millis(min(at + span, LATEST)), at)
     return replace(finding, lapsed=False, since=at, until=until)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from broker.core.corrections import superseded_by, takes_back
-from broker.core.dates import first_of, instant_of, months_later
+from broker.core.dates import first_of, instant_of, is_plausible, months_later
 from broker.core.event import Event, Sector
 from broker.core.identifiers import Millis
 from broker.core.policy import EventKind, FindingKind
@@ -62,6 +62,15 @@ def cannot_have_happened(event: Event, now: Millis) -> bool:
     return first is not None and not said_beforehand and first > now + _AHEAD_MS
 
 
+def impossible_times(event: Event) -> Iterator[str]:
+    """Name the header's instants that are in no year that counts: no screen or clock could say such a time back."""
+    header = event.header
+    instants = {"recorded_at": header.recorded_at, "received_at": header.received_at, "expires_at": header.expires_at}
+    yield from (name for name, at in instants.items() if at is not None and not is_plausible(at))
+    if header.occurred_at is not None and first_of(header.occurred_at) is None:
+        yield "occurred_at"
+
+
 def faults_of(event: Event, known: InForce) -> Iterator[str]:
     """Say what the broker would refuse of an event, or take and then do nothing with; one line per field."""
     header = event.header
@@ -83,6 +92,8 @@ def faults_of(event: Event, known: InForce) -> Iterator[str]:
 
 def _times(event: Event, now: Millis) -> Iterator[str]:
     header = event.header
+    for name in impossible_times(event):
+        yield f"field `header.{name}`: is no time between 1830 and 2200: correct it, or leave the field out"
     if header.recorded_at > now + TOLERANCE_MS:
         yield "field `header.recorded_at`: is in the future: correct the clock of the source"
     if cannot_have_happened(event, now):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from broker.core.dates import instant_of, is_plausible
 from broker.core.policy import Policy
 from broker.core.registers import Registers
 
@@ -90,8 +91,8 @@ def words_of(policy: Policy, registers: Registers | None = None) -> Words:
 
 
 def instant_in_words(at: int) -> str:
-    """Say an instant as people in England do."""
-    return _moment(datetime.fromtimestamp(at / 1000, UTC))
+    """Say an instant as people in England do; what is in no year that counts is said to be so."""
+    return _moment(datetime.fromtimestamp(at / 1000, UTC)) if is_plausible(at) else "at a time that cannot be right"
 
 
 def time_in_words(text: str) -> str:
@@ -101,6 +102,8 @@ def time_in_words(text: str) -> str:
             return day_in_words(date.fromisoformat(text))
         at = datetime.fromisoformat(text)
     except ValueError:
+        return text
+    if instant_of(text) is None:
         return text
     return _moment(at) if at.tzinfo else f"{day_in_words(at.date())} at {at:%H:%M}"
 

@@ -14,16 +14,23 @@ from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import Millis, RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
-from broker.core.publishing import TOLERANCE_MS, cannot_have_happened, names_nothing_to_take_back, permits
+from broker.core.publishing import (
+    TOLERANCE_MS,
+    cannot_have_happened,
+    impossible_times,
+    names_nothing_to_take_back,
+    permits,
+)
 from broker.core.registers import Agency, Registers
 from broker.core.roles import stand_in
-from broker.errors import EventIdError, NotPermittedError, RejectError, TimeError, TooLargeError, UnreadableRecordError
+from broker.errors import EventIdError, ImpossibleTimeError, NotPermittedError, RejectError, TimeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
+from broker.stream.event_size import check_head, check_whole
 from broker.stream.identify.said import MERGE
 from broker.stream.identify.trail import bare
-from broker.stream.topics import CANDIDATES, EVENTS, MAX_EVENT_BYTES
+from broker.stream.topics import CANDIDATES, EVENTS
 
 # Records of a person from a register of people: they may open a child.
 REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
@@ -71,7 +78,9 @@ class _IntakeTask:
     def _take(self, record: Record, effects: Effects) -> None:
         value = _whole(record)
         event = codec.decode_event(value)
+        check_head(event, len(value))
         _check_ids(event)
+        _check_calendar(event)
         check_headers(record, event.header)
         registers = self.registers.newest()
         agency = _publisher(registers, record, event)
@@ -127,8 +136,7 @@ def trail_of(secrets: Secrets, event: Event) -> str | None:
 def _whole(record: Record) -> bytes:
     if record.value is None:
         raise UnreadableRecordError("record has no value: an event is never deleted, publish a retraction")
-    if len(record.value) > MAX_EVENT_BYTES:
-        raise TooLargeError(f"event has {len(record.value)} bytes, more than the {MAX_EVENT_BYTES} that the broker takes")
+    check_whole(len(record.value))
     return record.value
 
 
@@ -162,6 +170,11 @@ def _publisher(registers: Registers, record: Record, event: Event) -> Agency:
     if not header.purpose.strip():
         raise NotPermittedError("field `purpose` is empty: say why it is shared")
     return agency
+
+
+def _check_calendar(event: Event) -> None:
+    for name in impossible_times(event):
+        raise ImpossibleTimeError(f"field `{name}` is no time between 1830 and 2200: publish it again without it")
 
 
 def _check_time(record: Record, event: Event) -> None:

@@ -13,10 +13,11 @@ from aiokafka.errors import KafkaError
 from broker.codec import encode_event
 from broker.core.event import Event
 from broker.core.ports import Headers, Outgoing
-from broker.errors import NotPermittedError, SendFailedError, TooLargeError
+from broker.errors import NotPermittedError, SendFailedError
 from broker.sealing.signatures import Signer
+from broker.stream import event_size
 from broker.stream.cloudevents import headers_of
-from broker.stream.topics import EVENTS, MAX_EVENT_BYTES
+from broker.stream.topics import EVENTS
 
 _AT_ONCE = 500  # events on their way before their acknowledgements are awaited
 
@@ -81,10 +82,8 @@ def signed_record(signer: Signer, event: Event) -> Outgoing:
 def check_size(event: Event) -> bytes:
     """Return an event's bytes; raises TooLargeError when they are more than the broker takes."""
     value = encode_event(event)
-    if len(value) > MAX_EVENT_BYTES:
-        raise TooLargeError(
-            f"event `{event.header.event_id}` has {len(value)} bytes, more than the {MAX_EVENT_BYTES} that the broker takes"
-        )
+    event_size.check_whole(len(value))
+    event_size.check_head(event, len(value))
     return value
 
 

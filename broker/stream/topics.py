@@ -25,9 +25,9 @@ REVIEWS = "reviews.v1"
 RECEIPTS = "receipts.v1"
 DEAD_LETTERS = "dead-letters.v1"
 
-MAX_EVENT_BYTES = 256 * 1024  # the largest event that intake takes; what is made of one is larger
 _NARROW = 1024 * 1024  # of what others write: its dead letter fits
 _ROOMY = 4 * 1024 * 1024
+LARGEST_RECORD = _ROOMY - 64 * 1024  # the largest value that a stage may write: its key and headers come on top
 _DAY = 24 * 60 * 60 * 1000
 FOREVER = -1
 _REPLICAS, _IN_SYNC = 3, "min.insync.replicas"

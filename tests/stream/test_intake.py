@@ -14,9 +14,10 @@ from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import EventIdError, RejectError
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.cloudevents import headers_of
+from broker.stream.event_size import MAX_EVENT_BYTES
 from broker.stream.intake import Intake
 from broker.stream.publish import signed_record
-from broker.stream.topics import CANDIDATES, MAX_EVENT_BYTES
+from broker.stream.topics import CANDIDATES
 from tests.stream.identify_runner import SECRETS, FixedRegisters
 from tests.stream.people import COUNCIL, NHS, POLICE, SCHOOL, TRUST, an_event, enrolled
 
@@ -325,3 +326,38 @@ def test_a_publishers_own_words_about_where_its_record_stands_are_not_believed(s
     [candidate] = take(registers(school), sent)
 
     assert dict(candidate.headers)[ORIGIN] == b"events.schools.v1/3@7+0"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("expires_at", 9 * 10**18),
+        ("expires_at", -(9 * 10**18)),
+        ("recorded_at", -5 * 10**12),
+        ("received_at", 10**15),
+        ("occurred_at", "0001-01-01T00:00:00+01:00"),
+        ("occurred_at", "9999-12-31"),
+        ("occurred_at", "some day"),
+    ],
+)
+def test_a_time_that_no_screen_could_say_is_refused(school: Signer, field: str, value: Any) -> None:
+    event = enrolled()
+    strange = dataclasses.replace(event, header=dataclasses.replace(event.header, **{field: value}))
+
+    with pytest.raises(RejectError) as found:
+        take(registers(school), record(signed_record(school, strange)))
+
+    assert found.value.reason == "impossible_time"
+    assert f"`{field}`" in str(found.value)
+
+
+def test_a_reason_without_end_is_refused(school: Signer) -> None:
+    event = enrolled()
+    endless = dataclasses.replace(event.header, told_family_reason="x" * 50_000)
+    sent = record(signed_record(school, event))
+    large = with_value(sent, codec.encode_event(dataclasses.replace(event, header=endless)))
+
+    with pytest.raises(RejectError) as found:
+        take(registers(school), large)
+
+    assert found.value.reason == "too_large"

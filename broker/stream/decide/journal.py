@@ -27,6 +27,15 @@ class _Held:
     behind: bytes | None = None  # what stands in the next change's place: of before the whole, and no change of it
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a record does to a child's facts: the one key that it writes, and the facts behind it."""
+
+    key: bytes
+    value: bytes
+    after: _Held
+
+
 class Journal:
     """Facts by child.
 
@@ -42,19 +51,21 @@ class Journal:
         """Return what is known of a child; of an unknown one nothing is."""
         return self._held(key).facts
 
-    def put(self, key: bytes, facts: Facts, effects: Effects) -> None:
-        """Set what is known of a child; its version is higher than before."""
+    def change(self, key: bytes, facts: Facts) -> Change:
+        """Return what sets what is known of a child, whose version is higher than before."""
         held = self._held(key)
         if held.whole is None or held.size >= max(len(held.whole), _LEAST):
             whole = facts_to_bytes(facts)
-            self._table.put(key, whole, effects)
-            self._keep(key, _Held(facts, whole, behind=self._table.get(_place(key, 1))))
-            return
-        change = changes_to_bytes(held.facts, facts)
+            return Change(key, whole, _Held(facts, whole, behind=self._table.get(_place(key, 1))))
+        value = changes_to_bytes(held.facts, facts)
         count = held.count + 1
-        self._table.put(_place(key, count), change, effects)
         behind = self._table.get(_place(key, count + 1))
-        self._keep(key, _Held(facts, held.whole, count, held.size + len(change), change, behind))
+        return Change(_place(key, count), value, _Held(facts, held.whole, count, held.size + len(value), value, behind))
+
+    def put(self, key: bytes, change: Change, effects: Effects) -> None:
+        """Carry the change out."""
+        self._table.put(change.key, change.value, effects)
+        self._keep(key, change.after)
 
     def _held(self, key: bytes) -> _Held:
         """Return a child's facts as they are in the table, which somebody else's later record may have changed."""

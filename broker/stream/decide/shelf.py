@@ -5,7 +5,7 @@ Nothing else of an event is ever kept; what is resolved is taken off, and a gap 
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from broker.sealing.secrets import Secrets
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
 RELEASE_STAYS = GAP_STAYS  # how long a release still reaches what came before it; later its originator publishes it again
 STAYS = {GAP: GAP_STAYS, RELEASE: RELEASE_STAYS}
-_CONTEXT = b"shelf"
+CONTEXT = b"shelf"
 _ALL = tuple(SHAREABLE)  # of a question that was put before it was kept what it asks about
 
 
@@ -85,20 +85,28 @@ def doubts(waiting: Iterable[Waiting]) -> tuple[Exclusion, ...]:
     return tuple(said for one, header in held for said in said_in(header, Millis(one.since)))
 
 
-def shelf_key(child_ref: str) -> bytes:
-    """Return the state key of a child's shelf; no child_ref begins like it."""
-    return f"shelf/{child_ref}".encode()
-
-
 def shelf_to_bytes(waiting: Sequence[Waiting], secrets: Secrets, child_ref: ChildRef) -> bytes:
-    """Seal what waits; an empty shelf is empty bytes."""
-    if not waiting:
-        return b""
-    return secrets.seal(child_ref, _CONTEXT, json.dumps([_row(one) for one in waiting], separators=(",", ":")).encode())
+    """Seal what waits, events and all, as it is handed to another line; an empty shelf is empty bytes."""
+    return list_to_bytes(waiting, [b64encode(one.event).decode() for one in waiting], secrets, child_ref)
 
 
 def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef) -> tuple[Waiting, ...]:
     """Open a shelf; raises UnreadableRecordError when the key is another broker's."""
+    return list_from_bytes(value, secrets, child_ref, b64decode)
+
+
+def list_to_bytes(waiting: Sequence[Waiting], events: Sequence[str], secrets: Secrets, child_ref: ChildRef) -> bytes:
+    """Seal what waits, where `events` stand for its events, one for each; nothing is empty bytes."""
+    if not waiting:
+        return b""
+    rows = [_row(one, event) for one, event in zip(waiting, events, strict=True)]
+    return secrets.seal(child_ref, CONTEXT, json.dumps(rows, separators=(",", ":")).encode())
+
+
+def list_from_bytes(
+    value: bytes | None, secrets: Secrets, child_ref: ChildRef, event_of: Callable[[str], bytes]
+) -> tuple[Waiting, ...]:
+    """Open such a list; `event_of` finds the event that a text stands for."""
     if not value:
         return ()
     return tuple(
@@ -107,24 +115,23 @@ def shelf_from_bytes(value: bytes | None, secrets: Secrets, child_ref: ChildRef)
             kind=kind,
             about=about,
             for_recipient=asked,
-            event=b64decode(event),
+            event=event_of(event),
             origin=origin.encode() or None,
             until=until,
             **_later(*rest),
         )
-        for review, kind, about, asked, event, origin, until, *rest in json.loads(secrets.open(child_ref, _CONTEXT, value))
+        for review, kind, about, asked, event, origin, until, *rest in json.loads(secrets.open(child_ref, CONTEXT, value))
     )
 
 
-def _row(one: Waiting) -> list[str | int | list[str]]:
-    event, origin = b64encode(one.event).decode(), (one.origin or b"").decode()
+def _row(one: Waiting, event: str) -> list[str | int | list[str]]:
     return [
         one.review_id,
         one.kind,
         one.about,
         one.for_recipient,
         event,
-        origin,
+        (one.origin or b"").decode(),
         one.until,
         one.since,
         list(one.asks),

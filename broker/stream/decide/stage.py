@@ -4,27 +4,27 @@ It takes each record once (by the position that caused it), under the policy and
 instant that is Kafka's and never a worker's. What follows from it is pure: `broker.core.line` and `broker.core.feedback`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from broker import codec
 from broker.core.facts import Facts
-from broker.core.identifiers import ChildRef, Digest, Millis
+from broker.core.identifiers import Digest, Millis
 from broker.core.policy import Policy
 from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.registers import Registers
 from broker.core.rules import Rules
-from broker.errors import NothingInForceError, RejectError, ReleaseRefusedError, UnreadableRecordError
+from broker.errors import NothingInForceError, RejectError, ReleaseRefusedError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes, epochs_to_bytes, in_force, with_epoch
 from broker.stream.decide.journal import Journal
-from broker.stream.decide.shelf import Waiting, shelf_from_bytes, shelf_key, shelf_to_bytes
+from broker.stream.decide.shelves import Shelves
 from broker.stream.decide.work import Work
 from broker.stream.senders import sender_within
-from broker.stream.topics import CLOCKS, FACTS, SUBJECTS
+from broker.stream.topics import CLOCKS, FACTS, LARGEST_RECORD, SUBJECTS
 
 Message = dict[str, Any]
 
@@ -65,6 +65,7 @@ class Line:
         self._agenda = Agenda(clocks, partition)
         self._epochs = epochs_from_bytes(facts.get(KEY))
         self._journal = Journal(facts)
+        self._shelves = Shelves(facts, stage.secrets)
 
     def step(self, record: Record, effects: Effects) -> None:
         """Take one record of a child's line; raises RejectError, and RetryError while a release in force is not here yet."""
@@ -94,10 +95,11 @@ class Line:
             record=record,
             place=place,
             facts=_now(stored, place, record.timestamp),
-            shelf=self._shelf(key),
+            shelf=self._shelves.get(stored.child_ref),
         )
+        shelf = draft.shelf
         Work(draft, message).take()
-        self._write(key, draft, effects)
+        self._write(key, draft, self._shelves.changes(stored.child_ref, shelf, draft.shelf), effects)
 
     def due(self, now: int) -> Iterable[Outgoing]:
         """Return the bells of clocks that fell due."""
@@ -119,19 +121,21 @@ class Line:
         epoch = in_force(self._epochs, record.offset)
         return lambda: _rules(epoch, self._stage.releases)
 
-    def _shelf(self, key: bytes) -> tuple[Waiting, ...]:
-        child_ref = ChildRef(key.decode())
-        return shelf_from_bytes(self._facts.get(shelf_key(child_ref)), self._stage.secrets, child_ref)
+    def _write(self, key: bytes, draft: Draft, waiting: Sequence[tuple[bytes, bytes]], effects: Effects) -> None:
+        """Write what a record made: everything else is acknowledged before the facts that say it was taken.
 
-    def _write(self, key: bytes, draft: Draft, effects: Effects) -> None:
-        """Write what a record made: everything else is acknowledged before the facts that say it was taken."""
+        Raises TooLargeError before anything is written: one child's history must not stop the line of all others.
+        """
+        change = self._journal.change(key, draft.facts)
+        made = (one.value or b"" for one in (*draft.audit, *draft.outputs))
+        if max(map(len, (change.value, *(value for _, value in waiting), *made))) > LARGEST_RECORD:
+            raise TooLargeError("what this record makes of the child's line is more than a topic takes: answer what waits there")
         effects.audit.extend(draft.audit)
         effects.outputs.extend(draft.outputs)
-        child_ref = draft.facts.child_ref
-        if draft.shelf != self._shelf(key):
-            put_first(self._facts, shelf_key(child_ref), shelf_to_bytes(draft.shelf, self._stage.secrets, child_ref), effects)
+        for place, value in waiting:
+            put_first(self._facts, place, value, effects)
         self._agenda.change(key, draft.started, draft.stopped(self._agenda.of(key)), effects)
-        self._journal.put(key, draft.facts, effects)
+        self._journal.put(key, change, effects)
 
 
 def _now(stored: Facts, place: Position, timestamp: int) -> Facts:

@@ -49,7 +49,7 @@ def test_facts_read_back_as_they_were_put_whatever_changed(one: Facts, other: Fa
     kept = Journal(table)
     for version, facts in enumerate((one, other, one), 1):
         now = replace(facts, child_ref=ChildRef(CHILD), version=version)
-        kept.put(KEY, now, Effects())
+        kept.put(KEY, kept.change(KEY, now), Effects())
 
         assert kept.get(KEY) == now
         again = Journal(table).get(KEY)
@@ -87,7 +87,7 @@ def test_a_workers_value_gives_way_to_what_another_wrote_further() -> None:
     mine = Journal(line.tables[FACTS])
     known = mine.get(KEY)
     other = Journal(line.tables[FACTS])
-    other.put(KEY, replace(known, version=known.version + 1, at=Millis(known.at + 1)), Effects())
+    other.put(KEY, other.change(KEY, replace(known, version=known.version + 1, at=Millis(known.at + 1))), Effects())
 
     assert mine.get(KEY).version == known.version + 1
 

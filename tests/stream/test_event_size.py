@@ -1,0 +1,32 @@
+"""What an event may be at most: its body is large where it must be, and what is kept with the child stays small."""
+
+import dataclasses
+
+import pytest
+
+from broker.codec import encode_event
+from broker.core.event import Body
+from broker.errors import TooLargeError
+from broker.stream.event_size import MAX_HEAD_BYTES, check_head
+from broker.stream.publish import check_size
+from tests.stream.lines import an_event
+
+
+def test_a_long_account_is_taken_and_a_long_reason_is_not() -> None:
+    long = "x" * (2 * MAX_HEAD_BYTES)
+    account = an_event(body=Body(narrative={"text": long, "checked": False}))
+    header = dataclasses.replace(account.header, told_family_reason=long)
+    reason = dataclasses.replace(account, header=header)
+
+    assert check_size(account) == encode_event(account)
+    with pytest.raises(TooLargeError, match="besides its body") as found:
+        check_size(reason)
+    assert "xx" not in str(found.value)
+
+
+def test_what_is_small_as_a_whole_is_not_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = an_event()
+    size = len(encode_event(event))
+    monkeypatch.setattr("broker.stream.event_size.encode_event", lambda _: pytest.fail("encoded again"))
+
+    check_head(event, size)
