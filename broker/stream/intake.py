@@ -11,6 +11,7 @@ from typing import Protocol
 from broker import codec
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event, Sector
+from broker.core.exclusions import with_conflicts
 from broker.core.identifiers import Millis, RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
@@ -85,7 +86,7 @@ class _IntakeTask:
         registers = self.registers.newest()
         agency = _publisher(registers, record, event)
         _check_time(record, event)
-        hubs = _hubs(registers, agency, event)
+        hubs = _hubs(registers, agency, with_conflicts(event, registers))
         message = {
             "kind": "EVENT",
             "event": value,

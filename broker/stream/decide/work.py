@@ -7,6 +7,7 @@ from typing import Any
 from broker import codec
 from broker.core import bells, corrections, feedback, judgements, ledger, line
 from broker.core.clocks import QUESTION
+from broker.core.exclusions import with_conflicts
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import EventId, Millis, digest
 from broker.core.merging import merge
@@ -53,7 +54,8 @@ class Work:
             self._moved()
             return
         said = codec.decode_event(_there(value))
-        event, rules = own_ids(draft.facts, said), draft.begin()
+        rules = draft.begin()
+        event = with_conflicts(own_ids(draft.facts, said), rules.registers)
         before, over = draft.facts, overtaken_by(event, draft.shelf, draft.facts)
         turn = line.take_event(before, event, rules, before.at, events_of(over))
         if event is not said:  # whoever asks what became of it knows it by the id that its agency gave it

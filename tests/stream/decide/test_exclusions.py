@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Action, Body, Control, Sector
+from broker.core.event import Action, Body, Control, Event, Sector
 from broker.core.facts import Exclusion
 from broker.core.identifiers import AgencyId, RecipientId
 from broker.core.registers import Registers
@@ -226,3 +226,27 @@ def test_a_place_is_hidden_from_the_hub_at_once_that_a_refuges_council_excludes(
         ("council.s47.started", "hub-alternate.home"),
     ]
     assert "TM1 2AB" not in repr(seen(line, "HOLD"))
+
+
+def a_notice_about(role: str, organisation: str) -> Event:
+    people = [{"role": role, "relation": None, "organisation": organisation, "identifiers": []}]
+    return an_event("e1", body=Body(concern={"grade": "high"}, third_party={"people": people}))
+
+
+@pytest.mark.parametrize("role", ["suspect", "father", "other"])
+def test_where_somebody_whom_it_names_works_its_alternate_hears_instead(role: str) -> None:
+    line = a_line().take(a_notice_about(role, "urn:100001"), an_event("e2"))
+
+    assert kinds(line, SCHOOL) == []
+    assert kinds(line, DEPUTY) == ["ALERT", "ALERT"]
+
+
+@pytest.mark.parametrize(("role", "organisation"), [("referrer", "urn:100001"), ("worker", "urn:100001"), ("father", "urn:999")])
+def test_who_is_named_for_their_work_or_works_elsewhere_keeps_nobody_out(role: str, organisation: str) -> None:
+    assert kinds(a_line().take(a_notice_about(role, organisation)), SCHOOL) == ["ALERT"]
+
+
+def test_a_hub_that_nobody_can_stand_in_for_goes_on_to_hear() -> None:
+    line = a_line().take(a_notice_about("father", "E10000030"))
+
+    assert line.facts().exclusions == ()
