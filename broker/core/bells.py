@@ -12,7 +12,7 @@ from broker.core.answer import NOBODY
 from broker.core.clocks import DUE, ESCALATED, WARNED, WARNING_RULE, clock_id
 from broker.core.corrections import STOPS_ON
 from broker.core.decide import denied
-from broker.core.event import Event
+from broker.core.event import Body, Event, Header, Sector, Source
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import AgencyId, DisclosureId, EventId, RecipientId, RoleName
@@ -55,6 +55,7 @@ def take_clock(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> Turn:
     about = (line.disclosure_id, line.event_id)
     if _is_stopped(line, _stops_on(line, bell.name, rules)):
         return Turn(outcome=APPLIED, facts=facts, others="the clock had been stopped", concerns=about)
+    line = _without_denied(line, _said_in(line, rules.registers), facts, rules)
     told, why = _BELLS[bell.stage](facts, line, bell, rules)
     if told is None:
         return Turn(outcome=APPLIED, facts=facts, others=why, concerns=about)
@@ -169,12 +170,32 @@ def _line_of(facts: Facts, asked: Asked, rules: Rules) -> Sent:
         producer=header.producer,
         excluded=frozenset(header.excluded) if is_tied(header, facts, registers) else frozenset(),
     )
-    area = _area(facts, line, registers)
+    return _without_denied(line, asked.event, facts, rules)
+
+
+def _without_denied(line: Sent, event: Event, facts: Facts, rules: Rules) -> Sent:
+    """Exclude from a clock's bells every desk of the area to which a rule denies that there is anything about the child."""
+    area = _area(facts, line, rules.registers)
     if area is None:
         return line
-    desks = {one for first in (area.hub, area.out_of_hours) if first for one in alternates(first, registers)}
-    hidden = {one for one in desks - {asked.by} if denied(asked.event, facts, one, rules.policy, registers)}
+    desks = {one for first in (area.hub, area.out_of_hours) if first for one in alternates(first, rules.registers)}
+    told = {one.recipient for one in facts.ledger if one.event_id == line.event_id} | {line.recipient}
+    hidden = {one for one in desks - told if denied(event, facts, one, rules.policy, rules.registers)}
     return replace(line, excluded=line.excluded | hidden)
+
+
+def _said_in(line: Sent, registers: Registers) -> Event:
+    """Return what the ledger still knows of an event: of what type it was, and who said it."""
+    agency = registers.agencies.get(AgencyId(line.producer))
+    header = Header(
+        event_id=line.event_id,
+        event_type=line.event_type,
+        producer=AgencyId(line.producer),
+        sector=agency.sector if agency else Sector.COUNCILS,
+        recorded_at=line.at,
+        source=Source("", "", "", "", ""),
+    )
+    return Event(header, Body())
 
 
 def _desk_of(asked: str, rules: Rules) -> RecipientId:

@@ -5,6 +5,7 @@ protected, no place or number is in any view, whatever a rule says (R10, I8).
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -47,6 +48,20 @@ _PLACELESS: Mapping[Category, frozenset[str]] = {
 }
 _PLACELESS_PERSON = frozenset({"role", "relation", "contact_level"})
 
+# Of these the source's words stay only where they are a code, or words that name no place: anybody can type an address there.
+_CODED = frozenset(
+    {"grade", "child_present", "child_spoken_to", "welfare_check", "category_of_abuse", "status", "reason", "reason_band"}
+    | {"setting", "role", "relation", "contact_level", "code", "scheme"}
+)
+_CODE = re.compile(r"[a-z]+([_-][a-z0-9]+)*|[A-Z]{1,5}|[A-Z]{0,4}[0-9]{1,3}[A-Z]?")
+_PLACELESS_WORDS = frozenset(
+    {"adoptive", "aunt", "boyfriend", "brother", "carer", "contact", "cousin", "daily", "father", "foster", "friend", "full"}
+    | {"girlfriend", "grandfather", "grandmother", "grandparent", "guardian", "half", "high", "in", "known", "law", "legal"}
+    | {"limited", "lives", "low", "medium", "mother", "no", "none", "not", "occasional", "of", "or", "other", "parent", "partner"}
+    | {"regular", "relative", "risk", "sibling", "sister", "standard", "step", "supervised", "the", "uncle", "unknown"}
+    | {"unrelated", "with", "yes"}
+)
+
 # What people type in their own words, beside the narrative itself.
 _FREE_TEXT: Mapping[Category, frozenset[str]] = {
     Category.CONCERN: frozenset({"decision", "next_step"}),
@@ -58,6 +73,7 @@ _FREE_TEXT: Mapping[Category, frozenset[str]] = {
 _PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _SAID_BY = frozenset({"producer", "contact_point"})
+_OF_CONTENT = frozenset({"occurred_at", "subject_role", "assertion"})
 _GROUPS: Mapping[str, Category] = {one.value: one for one in SHAREABLE}
 _SILENCE = frozenset({"UNKNOWN", "NOT_SAID"})
 
@@ -72,6 +88,8 @@ def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
         return {}
     cuts = frozenset(decision.cuts)
     view = _about(event.header, cuts)
+    if granted == {Category.EXISTENCE}:  # that somebody holds something, and whom to ask: not when it was, nor the child's part
+        view = {name: value for name, value in view.items() if name not in _OF_CONTENT}
     for category in SHAREABLE:
         group = event.body.get(category.value) if category in granted else None
         if group:
@@ -184,12 +202,24 @@ def _kept(category: Category, group: _Group, cuts: Collection[Cut], *, short: bo
 
 def _without_place(category: Category, group: _Group) -> _Group:
     stays = _PLACELESS.get(category, frozenset())
-    kept = {name: value for name, value in group.items() if name in stays}
+    kept = {name: value for name, value in group.items() if name in stays and _names_no_place(name, value)}
+    if "codes" in kept:
+        kept["codes"] = [one for one in kept["codes"] if all(_names_no_place(name, value) for name, value in one.items())]
     if "identifiers" in kept:  # local numbers, and who issued them, name a school, a hospital or a council
         kept["identifiers"] = [{**one, "issuer": None} for one in kept["identifiers"] if one["scheme"] == "nhs_number"]
     if "people" in kept:
-        kept["people"] = [{name: value for name, value in one.items() if name in _PLACELESS_PERSON} for one in kept["people"]]
+        kept["people"] = [
+            {name: value for name, value in one.items() if name in _PLACELESS_PERSON and _names_no_place(name, value)}
+            for one in kept["people"]
+        ]
     return kept
+
+
+def _names_no_place(name: str, value: Any) -> bool:
+    """Tell whether what stands in a coded field is a code or plain words, so that no place can be in it."""
+    if name not in _CODED or not isinstance(value, str):
+        return True
+    return _CODE.fullmatch(value) is not None or _PLACELESS_WORDS.issuperset(value.lower().replace("-", " ").split())
 
 
 def _without_free_text(category: Category, group: _Group) -> _Group:

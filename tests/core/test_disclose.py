@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from broker.core.disclose import SHORT_FORM, granted_view, view_digest, without
-from broker.core.event import Action, Category, Event
+from broker.core.event import Action, Category, Event, SubjectRole
 from broker.core.facts import Protection
 from broker.core.identifiers import EventId, Millis
 from broker.core.policy import Cut
@@ -78,7 +78,7 @@ def test_without_existence_there_is_no_view():
 
 
 def test_what_the_publisher_left_unsaid_is_absent():
-    assert not {"subject_role", "assertion", "told_family"} & set(view("existence"))
+    assert not {"subject_role", "assertion", "told_family"} & set(view("existence", "identity"))
 
 
 def test_a_short_form_keeps_the_publishers_own_shorter_fields():
@@ -157,3 +157,46 @@ def test_how_long_it_may_be_relied_on_goes_with_everything_that_goes():
 
     assert granted_view(event, a_decision("existence"), a_child())["expires_at"] == 1_900_000_000_000
     assert "expires_at" not in granted_view(an_event_with_everything(), a_decision("existence"), a_child())
+
+
+BETRAYING = [
+    "ask at Rose House",
+    "moved to ZZ9 9ZZ",
+    "12 Fern Row",
+    "at Oak Refuge",
+    "ZZ99ZZ",
+    "Eskmouth, Fern Row",
+    "see: ward 3",
+]
+
+
+@pytest.mark.parametrize("words", BETRAYING)
+def test_words_in_a_coded_field_go_with_the_place_for_anybody_can_type_one_there(words: str) -> None:
+    """I8: a field is coded by what stands in it, not by its name."""
+    concern = {"grade": words, "reason": words, "codes": [{"scheme": "s", "code": words}, {"scheme": "s", "code": "1A"}]}
+    people = [{"role": "father", "relation": words, "contact_level": words}]
+    event = an_event(body={"concern": concern, "third_party": {"people": people}, "clinical": {"reason_band": words}})
+    granted = ("existence", "concern", "third_party", "clinical")
+
+    seen = granted_view(event, a_decision(*granted, cuts=(Cut.PLACE,)), a_child())
+
+    assert seen["concern"] == {"codes": [{"scheme": "s", "code": "1A"}]}
+    assert seen["third_party"] == {"people": [{"role": "father"}]}
+    assert "clinical" not in seen
+    assert granted_view(event, a_decision(*granted), a_child())["concern"]["grade"] == words, "only a protection cuts it"
+
+
+@pytest.mark.parametrize(
+    "words", ["high", "not known", "lives with", "step-father", "Medium risk", "PP", "no_apparent_risk", "NEG"]
+)
+def test_a_code_and_plain_words_that_name_no_place_stay(words: str) -> None:
+    event = an_event(body={"concern": {"grade": words}})
+
+    assert granted_view(event, a_decision("existence", "concern", cuts=(Cut.PLACE,)), a_child())["concern"]["grade"] == words
+
+
+def test_that_there_is_something_says_neither_when_it_was_nor_the_childs_part() -> None:
+    event = an_event_with_everything(occurred_at="2026-09-18T23:10+01:00", subject_role=SubjectRole.SUSPECT)
+
+    assert set(granted_view(event, a_decision("existence"), a_child())) <= {"producer", "contact_point", "told_family"}
+    assert granted_view(event, a_decision("existence", "identity"), a_child())["occurred_at"] == "2026-09-18T23:10+01:00"

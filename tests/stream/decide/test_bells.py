@@ -9,8 +9,10 @@ from broker.core.identifiers import RecipientId, RoleName
 from broker.core.policy import ClockKind, Policy, Role
 from broker.core.registers import Area
 from broker.core.tell import heading
+from tests.stream import england
 from tests.stream.lines import (
     HUB,
+    NOW,
     SCHOOL,
     ALine,
     a_policy,
@@ -151,3 +153,27 @@ def test_a_clock_without_these_steps_rings_once_as_before() -> None:
     line.ring(line.disclosures(SCHOOL)[0]["due_at"] + 9999 * MINUTE)
 
     assert [kinds(line, one).count("ESCALATION") for one in (SCHOOL, HUB, DUTY)] == [0, 1, 0]
+
+
+HOUR = 3_600_000
+
+
+def late(line: ALine) -> set[str]:
+    line.ring(NOW + 2 * HOUR)
+    return {one["recipient"] for one in line.disclosures() if one["kind"] == "ESCALATION"}
+
+
+def test_a_bell_rings_at_nobody_to_whom_a_rule_denies_that_there_is_anything() -> None:
+    """I8: that there is anything about a child with a changed identity is for the hub alone, also when the hub is late."""
+    changed = england.says(england.HOME, "control.protection", {"kind": "identity_changed", "state": "set"})
+    alert = england.says(england.FORCE, england.POLICE_PROTECTION)
+
+    assert england.DUTY in late(england.a_child(alert))
+    assert england.DUTY not in late(england.a_child(changed, alert))
+
+
+def test_a_bell_rings_at_nobody_from_whom_a_finding_keeps_it() -> None:
+    found = {**england.DETRIMENT, "by_role": "social_worker", "recipients": [england.DUTY]}
+    alert = england.says(england.FORCE, england.POLICE_PROTECTION)
+
+    assert england.DUTY not in late(england.a_child(england.says(england.HOME, "control.finding", found), alert))
