@@ -11,6 +11,7 @@ Fields: HL7 version 2.3 to 2.8 and the NHS ITK ADT messages of version 2.4; trig
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from broker.core.delivery import Delivery, Finding, Memory, Piece, check_readable
 from broker.core.event import (
@@ -32,12 +33,13 @@ from connectors.health.hl7v2_framing import Cut, cut, looks_like_hl7
 from connectors.health.hl7v2_message import Case, Message, open_message
 from connectors.health.hl7v2_person import Patient, is_adult, read_identifiers, read_patient
 from connectors.health.hl7v2_restriction import carry_over, changed_restriction, confidentiality_of
-from connectors.health.hl7v2_visit import SETTINGS, cancelled, clinical_of, hashed, note_visit, numbers_of
+from connectors.health.hl7v2_visit import SETTINGS, cancelled, clinical_of, hashed, is_unscheduled, note_visit, numbers_of
 
 FORMAT = "hl7v2-adt"
 SUFFIXES = (".hl7", ".txt", ".adt", ".mllp", ".dat")
 WANTED = ("MSH", "EVN", "PID", "PD1", "NK1", "PV1", "PV2", "DG1", "MRG")
-ARRIVALS = {("A01", "E"): "health.ed.attended", ("A04", "E"): "health.ed.attended", ("A01", "I"): "health.admitted"}
+ADMITTED = "health.admitted"
+ARRIVALS = {("A01", "E"): "health.ed.attended", ("A04", "E"): "health.ed.attended", ("A01", "I"): ADMITTED}
 CHANGES = frozenset({"A08", "A31"})
 CANCELS = {"A11": "arrival", "A13": "departure"}  # A11 takes back A01 and A04, A13 takes back A03
 TRIGGERS = frozenset({"A01", "A03", "A04", "A28", "A40", *CHANGES, *CANCELS})
@@ -180,6 +182,8 @@ class _Reading:
         if clinical := clinical_of(case.message):
             body["clinical"] = clinical
         event = self._event(case, event_type, body)
+        if event_type == ADMITTED and is_unscheduled(case.message):
+            event = replace(event, header=replace(event.header, attributes={"unscheduled": "yes"}))
         note_visit(self._memory, case, part, event.header.event_id, event_type)
         return event
 

@@ -18,6 +18,8 @@ SETTINGS = {  # PV1-2, HL7 table 0004
     "R": "recurring visits",
     "B": "maternity",
 }
+# PV1-4 of an admission that nobody planned: NHS Data Dictionary, admission method 2x; HL7 table 0007: A, E and U.
+_UNSCHEDULED = frozenset(("21", "22", "23", "24", "25", "28", "2A", "2B", "2C", "2D", "A", "E", "U"))
 _KEPT = 20  # of one visit; nobody cancels more
 
 
@@ -38,6 +40,11 @@ def clinical_of(message: Message) -> Clinical:
     if left := message.time("PV1", 45):
         said["left_at"] = left
     return said
+
+
+def is_unscheduled(message: Message) -> bool:
+    """Tell whether a message says that an admission was an emergency; that it says nothing does not say so."""
+    return message.text("PV1", 4).upper() in _UNSCHEDULED
 
 
 def note_visit(memory: Memory, case: Case, part: str, event_id: EventId, event_type: str) -> None:

@@ -10,6 +10,7 @@ from broker.simulate.cast import safe_street
 
 _STRUCTURES = {"A28": "ADT_A05", "A31": "ADT_A05", "A40": "ADT_A39", "A04": "ADT_A01", "A01": "ADT_A01", "A03": "ADT_A03"}
 _TRUST_CODE = "RZ901"
+_EMERGENCY = "21"  # admission method of the NHS Data Dictionary: by the emergency department
 _NUMBER_STATUS = 32  # PID-32 in the ITK profile
 _LOCAL = ZoneInfo("Europe/London")  # hospitals write local time without its zone
 
@@ -66,6 +67,7 @@ def _patient(said: Admission) -> str:
 def _visit(said: Admission) -> list[str]:
     kind = "I" if said.trigger == "A01" else "E"
     visit = ["PV1", "1", kind, f"EMERGENCY^^^{_TRUST_CODE}"] + [""] * 41
+    visit[4] = _EMERGENCY if kind == "I" else ""
     visit[19] = f"V{said.control_id}"
     visit[44] = _stamp(said.at)
     reason = [f"PV2|||^{said.reason}"] if said.reason else []

@@ -20,6 +20,23 @@ def test_a_cancellation_takes_back_what_the_visit_said(said: str, cancelled: str
     assert read(message(cancelled, pid(), visit(kind), control="C3"), memory)[1][0].rule == "nothing_to_cancel"
 
 
+@pytest.mark.parametrize(
+    ("trigger", "kind", "method", "said", "why"),
+    [
+        ("A01", "I", "21", {"unscheduled": "yes"}, "by the emergency department"),
+        ("A01", "I", "2a", {"unscheduled": "yes"}, "by that of another hospital"),
+        ("A01", "I", "E", {"unscheduled": "yes"}, "as HL7 itself says it"),
+        ("A01", "I", "11", {}, "from the waiting list"),
+        ("A01", "I", "", {}, "nobody says so"),
+        ("A04", "E", "21", {}, "a visit to the emergency department is unscheduled anyway"),
+    ],
+)
+def test_an_admission_says_that_it_was_an_emergency(trigger: str, kind: str, method: str, said: dict[str, str], why: str) -> None:
+    (event,) = read(message(trigger, pid(), f"PV1|1|{kind}||{method}{'|' * 15}V1"))[0]
+
+    assert event.header.attributes == said, why
+
+
 def test_a_visit_is_taken_back_step_by_step_and_a_cancellation_sent_twice_once() -> None:
     """The attendance and the admission that followed it are of one visit."""
     memory = MemoryInHand()
