@@ -12,7 +12,7 @@ import click
 from broker.cli.options import administrator_option, json_option, with_settings
 from broker.errors import PolicyError
 from broker.policyfile import POLICIES, policy_content, policy_from_content
-from broker.policyfile.case_shapes import read_cases
+from broker.policyfile.case_shapes import mentioned_in, read_cases
 from broker.policyfile.cases import run_cases
 from broker.policyfile.checks import Report, check
 from broker.policyfile.reading import Fault
@@ -111,7 +111,8 @@ def _tested(folder: Path) -> tuple[list[Fault], int, list[str]]:
     policy = policy_from_content(policy_content(folder))
     cases, unread = read_cases(folder)
     failures, spoke = run_cases(policy, cases)
-    return [*unread, *failures], len(cases), sorted(rule.id for rule in policy.rules if rule.id not in spoke)
+    named = spoke | mentioned_in(folder, {one.file for one in unread})
+    return [*unread, *failures], len(cases), sorted(rule.id for rule in policy.rules if rule.id not in named)
 
 
 def _day(day: datetime | None) -> date:

@@ -41,7 +41,8 @@ def policy_content(folder: Path = POLICIES) -> bytes:
 def canonical(shape: PolicyShape) -> bytes:
     """Return the canonical bytes of a policy; clocks and obligations keep their order, which has a meaning."""
     plain = shape.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    for kind, key in (("rule", "id"), ("event", "name"), ("role", "name"), ("basis", "name"), ("finding", "name")):
+    for kind in ("rule", "event", "role", "basis", "finding", "source"):
+        key = "id" if kind == "rule" else "name"
         plain[kind] = sorted(plain.get(kind, ()), key=lambda one: str(one[key]))
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -34,7 +34,7 @@ def build(shape: PolicyShape, content_digest: Digest) -> Policy:
         digest=content_digest,
         name=shape.policy.name,
         purposes=frozenset(shape.policy.purposes),
-        rules=tuple(_rule(one) for one in sorted(shape.rule, key=lambda rule: rule.id)),
+        rules=tuple(rule_of(one) for one in sorted(shape.rule, key=lambda rule: rule.id)),
         roles={RoleName(one.name): _role(one) for one in shape.role},
         events={one.name: _event(one, shape.attribute) for one in shape.event},
         findings={
@@ -92,7 +92,8 @@ def conditions(when: When, covers: frozenset[Category] = frozenset()) -> tuple[C
     return tuple(found)
 
 
-def _rule(shape: RuleShape) -> Rule:
+def rule_of(shape: RuleShape) -> Rule:
+    """Return a rule as the decision point asks it."""
     spoken = categories(shape.share or shape.categories)
     return Rule(
         id=RuleId(shape.id),

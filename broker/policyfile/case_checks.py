@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from broker.core.answer import BUILT_IN
 from broker.core.policy import HOLDER, SHAREABLE, Cut
 from broker.policyfile.building import EVERYTHING
-from broker.policyfile.case_shapes import Case, Child, NotTold, Placed, Told
+from broker.policyfile.case_shapes import Case, Child, NotSought, NotTold, Placed, Told
 from broker.policyfile.checked import AGREEMENTS, Checked
+from broker.policyfile.mending import NAMELESS, UNSAID
 from broker.policyfile.reading import Fault, nearest
 from broker.policyfile.world import PLACES
 
@@ -18,14 +19,14 @@ Use = tuple[str, Iterable[str], Iterable[str]]  # what it is called, the names t
 
 def cases(checked: Checked) -> None:
     """Every rule is in at least one case, every case is told once, and every name in it means something."""
-    named = {rule for placed in checked.cases for rule in _rules_in(placed.case)}
+    named = {rule for placed in checked.cases for rule in rules_in(placed.case)} | checked.mentioned
     for rule in checked.shape.rule:
-        if rule.id not in named:
+        if rule.id not in named and not rule.id.startswith(NAMELESS):
             checked.fault(rule, "id", "no case names it", "write a case in which it speaks, in a file ending in `.cases.toml`")
     seen: dict[str, Placed] = {}
     for placed in checked.cases:
         first = seen.setdefault(placed.case.name, placed)
-        if first is not placed:
+        if first is not placed and placed.case.name != UNSAID:
             what = "a second case of this name"
             checked.faults.append(_fault(placed, what, f"rename it; the other is in {first.file}:{first.line}"))
         for called, used, known in _uses(placed.case, checked):
@@ -37,8 +38,9 @@ def cases(checked: Checked) -> None:
 
 def _uses(case: Case, checked: Checked) -> Iterator[Use]:
     told, child = case.told, case.child
-    yield "event type", (case.event,), checked.events
-    yield "rule", _rules_in(case), checked.names("rule") | set(BUILT_IN)
+    yield "event type", (case.event,) if case.event != UNSAID else (), checked.events
+    if not any(name.startswith(NAMELESS) for name in checked.names("rule")):
+        yield "rule", rules_in(case), checked.names("rule") | set(BUILT_IN)
     yield from _of_recipients(case, checked)
     shared = {EVERYTHING, *(one.value for one in SHAREABLE)}
     listed = [*(one.gets for one in told), *(one.short for one in told), *(one.by_agreement for one in told)]
@@ -59,7 +61,7 @@ def _of_recipients(case: Case, checked: Checked) -> Iterator[Use]:
     yield "role", (_role(one) for one in who), roles
     yield "place", (one.partition("@")[2] for one in who), PLACES
     yield "role", (one.of for one in case.asked), roles | {HOLDER}
-    yield "role", case.gaps, roles
+    yield "role", (*case.gaps, *(one.role for one in case.not_sought)), roles
 
 
 def _of_child(child: Child, checked: Checked) -> Iterator[Use]:
@@ -80,8 +82,9 @@ def _role(who: str) -> str:
     return who.partition("@")[0].removesuffix("-alternate")
 
 
-def _rules_in(case: Case) -> Iterator[str]:
-    listed: Iterable[Told | NotTold] = (*case.told, *case.not_told)
+def rules_in(case: Case) -> Iterator[str]:
+    """Yield the rules that a case names."""
+    listed: Iterable[Told | NotTold | NotSought] = (*case.told, *case.not_told, *case.not_sought)
     for one in listed:
         yield from one.because
     for told in case.told:

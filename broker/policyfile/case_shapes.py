@@ -1,6 +1,7 @@
 """The shape of a case: what must come of one event about one child, with the reasons, written beside the rules."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from broker.policyfile.reading import CASES, Fault, in_words, nearest, read_toml
+from broker.policyfile.mending import mended
+from broker.policyfile.reading import CASES, Fault, Piece, in_words, nearest, read_toml
 from broker.policyfile.shapes import Day, Names, Text
 from broker.policyfile.world import PLACES
 
 DEFAULT_DAY = date(2026, 11, 10)
 _CASE = "[[case]]"
+_QUOTED = re.compile(r"[\"']([a-z][a-z0-9-]*)[\"']")
 
 
 def _place(name: str) -> str:
@@ -92,6 +95,13 @@ class NotTold(_Shape):
     because: Names
 
 
+class NotSought(_Shape):
+    """Nobody fills a role, and nobody is sought in it: the rules that keep the event from whoever would."""
+
+    role: Text
+    because: Names
+
+
 class AskedAbout(_Shape):
     """A person is asked whether somebody may be told of some categories."""
 
@@ -122,15 +132,17 @@ class Case(_Shape):
     not_told: tuple[NotTold, ...] = ()
     asked: tuple[AskedAbout, ...] = ()
     gaps: Names = ()
+    not_sought: tuple[NotSought, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A case and where it stands."""
+    """A case and where it stands; not `whole` when something of it could not be read: then it is not run."""
 
     case: Case
     file: str
     line: int
+    whole: bool = True
 
 
 def read_cases(folder: Path) -> tuple[list[Placed], list[Fault]]:
@@ -138,23 +150,34 @@ def read_cases(folder: Path) -> tuple[list[Placed], list[Fault]]:
     found: list[Placed] = []
     faults: list[Fault] = []
     for path in sorted(folder.glob(f"*{CASES}")):
-        read = read_toml(path, faults)
-        for kind, given in read[1].items() if read else ():
-            if kind != "case" or not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-                faults.append(Fault(path.name, 1, "", f"`{kind}` is no list of cases", f"write {_CASE} in a file of cases"))
-            elif read:
-                _read_file(path.name, given, read[0], found, faults)
+        for piece in read_toml(path, faults):
+            for kind, given in piece.tables.items():
+                if kind != "case" or not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+                    line = piece.first + 1
+                    faults.append(
+                        Fault(path.name, line, "", f"`{kind}` is no list of cases", f"write {_CASE} in a file of cases")
+                    )
+                else:
+                    _read_piece(path.name, given, piece, found, faults)
     return found, faults
 
 
-def _read_file(file: str, tables: list[dict[str, Any]], text: str, found: list[Placed], faults: list[Fault]) -> None:
-    lines = [at for at, line in enumerate(text.splitlines(), 1) if line.strip().startswith(_CASE)]
+def mentioned_in(folder: Path, files: Iterable[str]) -> frozenset[str]:
+    """Return what stands in quotes in some files: of a rule that is named there nobody can say that no case names it."""
+    texts = ((folder / name).read_text(encoding="utf-8", errors="replace") for name in files if (folder / name).is_file())
+    return frozenset(quoted for text in texts for quoted in _QUOTED.findall(text))
+
+
+def _read_piece(file: str, tables: list[dict[str, Any]], piece: Piece, found: list[Placed], faults: list[Fault]) -> None:
+    lines = [at for at, line in enumerate(piece.text.splitlines(), 1) if line.strip().startswith(_CASE)]
     for number, table in enumerate(tables):
-        line = lines[number] if len(lines) == len(tables) else 1
+        line = piece.first + (lines[number] if len(lines) == len(tables) else 1)
         try:
             found.append(Placed(Case.model_validate(table), file, line))
         except ValidationError as error:
             faults += [_unread(one, file, line, table) for one in error.errors()]
+            left = mended(table, Case, error)
+            found += [Placed(left, file, line, whole=False)] if left else []
 
 
 def _unread(error: Mapping[str, Any], file: str, line: int, table: Mapping[str, Any]) -> Fault:
@@ -168,4 +191,4 @@ def _unread(error: Mapping[str, Any], file: str, line: int, table: Mapping[str, 
     return Fault(file, line, name, f"`{where}` cannot be read", in_words(error["type"], str(error["msg"])))
 
 
-_SHAPES = (Case, Child, Told, NotTold, AskedAbout, FindingOf, AgreementOf)
+_SHAPES = (Case, Child, Told, NotTold, NotSought, AskedAbout, FindingOf, AgreementOf)

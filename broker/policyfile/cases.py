@@ -3,16 +3,16 @@
 A case is exhaustive: whoever is told or asked about and is not in it is a failure.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from broker.core.apply import apply_event
 from broker.core.conditions import ORIGINATOR
-from broker.core.decide import decide
+from broker.core.decide import decide, heard_by
 from broker.core.event import Action, Assertion, Event, Header, Source, SubjectRole
 from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Status
-from broker.core.identifiers import ChildRef, EventId, Millis, RecipientId
+from broker.core.identifiers import ChildRef, EventId, Millis, RecipientId, RoleName
 from broker.core.policy import Cut, Policy
 from broker.core.registers import Registers
 from broker.core.verdict import Decision, Outcome, Verdict, Voice
@@ -26,28 +26,50 @@ _OF_CHILD = EventId("before")
 _THIS = EventId("event")
 
 
-def run_cases(policy: Policy, cases: Sequence[Placed]) -> tuple[list[Fault], set[str]]:
-    """Run cases; return how they fail, and the rules that spoke in them."""
-    registers = registers_for(policy)
+def run_cases(policy: Policy, cases: Sequence[Placed], registers: Registers | None = None) -> tuple[list[Fault], set[str]]:
+    """Run cases, in registers that hold every role of the policy; return how they fail, and the rules that spoke in them."""
+    registers = registers or registers_for(policy)
     faults: list[Fault] = []
     spoke: set[str] = set()
     for placed in cases:
-        verdict = verdict_of(placed.case, policy, registers)
+        if not placed.whole:
+            continue
+        event, facts, at = _played(placed.case, policy)
+        verdict = decide(event, facts, policy, registers, at)
+        unsought = {one.role: _kept_from(one.role, event, facts, policy, registers) for one in placed.case.not_sought}
         spoke |= {reason.rule for decision in verdict.decisions for reason in decision.reasons}
-        spoke |= {rule for gap in verdict.gaps for rule in gap.rules}
-        faults += [
-            Fault(placed.file, placed.line, placed.case.name, what, fix)
-            for what, fix in _differences(placed.case, verdict, policy)
-        ]
+        spoke |= {rule for gap in verdict.gaps for rule in gap.rules} | {rule for rules in unsought.values() for rule in rules}
+        differences = (*_differences(placed.case, verdict, policy), *_sought(placed.case, verdict, unsought))
+        faults += [Fault(placed.file, placed.line, placed.case.name, what, fix) for what, fix in differences]
     return faults, spoke
 
 
 def verdict_of(case: Case, policy: Policy, registers: Registers) -> Verdict:
     """Play one case."""
+    event, facts, at = _played(case, policy)
+    return decide(event, facts, policy, registers, at)
+
+
+def _played(case: Case, policy: Policy) -> tuple[Event, Facts, Millis]:
     at = Millis(instant(case.on) + 12 * 3600 * 1000)
     event = _event(case, at)
-    facts = apply_event(_facts(case, at), event, at, policy)
-    return decide(event, facts, policy, registers, at)
+    return event, apply_event(_facts(case, at), event, at, policy), at
+
+
+def _kept_from(role: str, event: Event, facts: Facts, policy: Policy, registers: Registers) -> set[str]:
+    """Return the rules that would keep the event from whoever filled a role."""
+    desk = next((one.id for one in registers.recipients.values() if RoleName(role) in one.roles), "")
+    said = heard_by(event, facts, desk, policy, registers)
+    return _rules(said, Voice.WITHHOLDS) - {"nothing-matches"} if said and said.outcome is Outcome.WITHHOLD else set()
+
+
+def _sought(case: Case, verdict: Verdict, unsought: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    filled = {role for decision in verdict.decisions for role in decision.roles}
+    for one in case.not_sought:
+        if one.role in filled:
+            yield f"somebody fills the role `{one.role}`", "say in `not_told` why nobody there is told"
+        elif unsought[one.role] != set(one.because):
+            yield f"in the role `{one.role}` `because` is {_list(unsought[one.role])}", f"the case says {_list(one.because)}"
 
 
 def _publisher(case: Case) -> str:

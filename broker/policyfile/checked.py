@@ -15,14 +15,34 @@ AGREEMENTS: Mapping[str, frozenset[str]] = {"consent": _STATES, "service": _STAT
 
 @dataclass
 class Checked:
-    """A policy while it is checked: its shape, where everything stands, and the names that it knows."""
+    """A policy while it is checked: its shape, where everything stands, and the names that it knows.
+
+    `doubted` are the tables of which something could not be read, by kind and place: that they lack something may only come of
+    that. `mentioned` is what stands in quotes in files of cases of which something could not be read.
+    """
 
     shape: PolicyShape
     folder: Folder
     cases: list[Placed]
     today: date
+    doubted: frozenset[tuple[str, int]] = frozenset()
+    mentioned: frozenset[str] = frozenset()
     faults: list[Fault] = field(default_factory=list)
     notes: list[Fault] = field(default_factory=list)
+
+    def is_sure(self, rule: RuleShape) -> bool:
+        """Tell whether all of a rule could be read."""
+        return ("rule", self._number(rule)) not in self.doubted
+
+    @cached_property
+    def sure_rules(self) -> tuple[RuleShape, ...]:
+        """The rules that could be read whole."""
+        return tuple(rule for at, rule in enumerate(self.shape.rule) if ("rule", at) not in self.doubted)
+
+    @property
+    def all_rules_are_sure(self) -> bool:
+        """Whether all rules could be read whole: only then can be told that none of them does something."""
+        return len(self.sure_rules) == len(self.shape.rule)
 
     @cached_property
     def events(self) -> dict[str, dict[str, frozenset[str]]]:
@@ -48,7 +68,10 @@ class Checked:
 
     def place(self, rule: RuleShape) -> Entry:
         """Where a rule stands; of two rules that say the same, each its own place."""
-        return self.folder.entry("rule", next(at for at, one in enumerate(self.shape.rule) if one is rule))
+        return self.folder.entry("rule", self._number(rule))
+
+    def _number(self, rule: RuleShape) -> int:
+        return next(at for at, one in enumerate(self.shape.rule) if one is rule)
 
     def fault(self, rule: RuleShape, key: str, what: str, remedy: str) -> None:
         """Note that a rule is wrong at one of its keys."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from broker.policyfile.case_shapes import read_cases
+from broker.policyfile.case_shapes import mentioned_in, read_cases
 from broker.policyfile.checked import Checked
+from broker.policyfile.mending import readable
 from broker.policyfile.protection_checks import protections
-from broker.policyfile.reading import Fault, read_folder, shape_of
-from broker.policyfile.rule_checks import RULE_CHECKS
+from broker.policyfile.reading import Fault, read_folder
+from broker.policyfile.rule_checks import CHECKS_IN_DOUBT, RULE_CHECKS
 from broker.policyfile.whole_checks import WHOLE_CHECKS
 
 
@@ -26,18 +27,23 @@ class Report:
 
 
 def check(folder: Path, today: date) -> Report:
-    """Check a folder of policy files with its cases, as the law stands on a day."""
+    """Check a folder of policy files with its cases, as the law stands on a day.
+
+    What cannot be read hides nothing that can be told without it; what may only come of it is not told.
+    """
     from_files = read_folder(folder)
     cases, unread = read_cases(folder)
-    if not from_files.tables:
+    if not from_files.tables and not from_files.faults:
         return Report(faults=(Fault(folder.name, 1, "", "no policy files here", "name a folder with files ending in `.toml`"),))
-    shape = None if from_files.faults else shape_of(from_files)
-    if shape is None:
+    read = readable(from_files)
+    if read is None:
         return Report(faults=tuple(sorted({*from_files.faults, *unread})), cases=len(cases))
-    checked = Checked(shape, from_files, cases, today)
-    for rule in shape.rule:
-        for one in RULE_CHECKS:
+    mentioned = mentioned_in(folder, {one.file for one in unread})
+    checked = Checked(read.shape, from_files, cases, today, read.doubted, mentioned)
+    for rule in read.shape.rule:
+        for one in RULE_CHECKS if checked.is_sure(rule) else CHECKS_IN_DOUBT:
             one(checked, rule)
     for whole in (*WHOLE_CHECKS, protections):
         whole(checked)
-    return Report(tuple(sorted({*checked.faults, *unread})), tuple(sorted(checked.notes)), len(shape.rule), len(cases))
+    faults = tuple(sorted({*from_files.faults, *checked.faults, *unread}))
+    return Report(faults, tuple(sorted(checked.notes)), len(read.shape.rule), len(cases))

@@ -41,12 +41,14 @@ class Duty:
 
 
 def protections(checked: Checked) -> None:
-    """Every protected class is kept back: from whom it must be, whole, and without an end."""
+    """Every protected class is kept back: from whom it must be, whole, and without an end; told once every rule can be read."""
     known = checked.names("protection")
     for kind in PROTECTS:
         if kind not in known:
             what = f"the catalogue does not know the protection `{kind}`"
             checked.faults.append(_fault(checked, ("policy", ""), what, f'add [[protection]] with name = "{kind}" (DOMAIN 1.4)'))
+    if not checked.all_rules_are_sure:
+        return  # what could not be read may be what keeps it back
     missed: dict[tuple[str, str, str], list[Duty]] = {}
     for duty in _duties(checked):
         if not _is_done(duty, checked):

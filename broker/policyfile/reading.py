@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,27 @@ class Entry:
         return next((self.first + at for at, line in enumerate(self.lines) if sought.search(line)), self.first)
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What can be read of a file: the whole, or where it is not TOML one of its tables. `first`: how many lines come before."""
+
+    first: int
+    text: str
+    tables: _Raw
+
+
 @dataclass(slots=True)
 class Folder:
-    """What was read: the tables by kind, where each stands, and what is wrong."""
+    """What was read: the tables by kind, where each stands, and what is wrong.
+
+    `lost`: something could not be read that may hold names which other tables use.
+    """
 
     name: str = "policy"
     tables: _Raw = field(default_factory=dict)
     entries: dict[tuple[str, int], Entry] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    lost: bool = False
 
     def entry(self, kind: str, at: int) -> Entry:
         """Return where the n-th table of a kind stands."""
@@ -71,28 +84,63 @@ def read_folder(folder: Path) -> Folder:
     return found
 
 
-def read_toml(path: Path, faults: list[Fault]) -> tuple[str, _Raw] | None:
-    """Read one file as text and tables; None with its fault added when that cannot be."""
-    line, what, remedy = 1, "", "mend this line"
+def read_toml(path: Path, faults: list[Fault]) -> list[Piece]:
+    """Read one file; where a part of it is not TOML, add that fault and read the other tables all the same."""
+    what, remedy = "", "put a file there that can be read, or take it out"
     try:
         if path.stat().st_size > _MOST:
             what, remedy = f"it is larger than {_MOST // 1024 // 1024} MB", "cut it into files that people can read"
         else:
-            text = path.read_text(encoding="utf-8-sig")
-            return text, tomllib.loads(text)
+            return _pieces(path.name, path.read_text(encoding="utf-8-sig"), faults)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        what, remedy = "this is not TOML: a letter is not in UTF-8", "save the file as UTF-8"
+        faults.append(Fault(path.name, line, "", "this is not TOML: a letter is not in UTF-8", "save the file as UTF-8"))
+        return []
+    except OSError as error:
+        what = f"cannot be read: {reason_in_words(error)}"
+    faults.append(Fault(path.name, 1, "", what, remedy))
+    return []
+
+
+def _pieces(file: str, text: str, faults: list[Fault]) -> list[Piece]:
+    """Return a file as one piece; one that is not TOML table by table, so that each table tells its own fault."""
+    whole = _piece(file, 0, text)
+    if isinstance(whole, Piece):
+        return [whole]
+    lines = text.splitlines(keepends=True)
+    starts = [at for at, line in enumerate(lines) if _TABLE.match(line)]
+    cuts = sorted({0, *starts})
+    found = [_piece(file, at, "".join(lines[at:end])) for at, end in zip(cuts, [*cuts[1:], len(lines)], strict=True)]
+    wrong = [one for one in found if isinstance(one, Fault)]
+    faults += wrong or [whole]  # alone each may be right, as of two that may stand but once
+    return [one for one in found if isinstance(one, Piece)] if wrong else []
+
+
+def _piece(file: str, first: int, text: str) -> Piece | Fault:
+    lines = text.splitlines() or [""]
+    try:
+        return Piece(first, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
-        line = int(at[1]) if at else 1
-        what = f"this is not TOML: {str(error).partition(' (at')[0].lower()}"
+        line, what = int(at[1]) if at else len(lines), f"this is not TOML: {str(error).partition(' (at')[0].lower()}"
     except RecursionError:
-        what = "this is not TOML: brackets in brackets without end"
-    except OSError as error:
-        what, remedy = f"cannot be read: {reason_in_words(error)}", "put a file there that can be read, or take it out"
-    faults.append(Fault(path.name, line, "", what, remedy))
-    return None
+        line, what = 1, "this is not TOML: brackets in brackets without end"
+    return Fault(file, first + line, "", what, f"mend this line{_hint(lines[min(line, len(lines)) - 1])}")
+
+
+def _hint(line: str) -> str:
+    """Return how a line is written rightly that is wrong in one of the ways in which people write; else nothing."""
+    value = line.partition("=")[2].strip()
+    return next((f": {hint}" for looks_like, hint in _HINTS if looks_like.match(value)), "")
+
+
+_HINTS = (
+    (re.compile(r"[^\"]*[\u2018-\u201f]"), 'write straight quotes: "…"'),
+    (re.compile(r"\d+[-/.]\d+[-/.]\d+"), "write a date as year-month-day, without quotes: 2027-03-31"),
+    (re.compile(r"(true|false|yes|no)\b", re.IGNORECASE), "write true or false, in small letters"),
+    (re.compile(r"\[?\s*[A-Za-z]"), 'write words in quotes: "…"'),
+    (re.compile(r'"[^"]*"[^",#\]}]'), 'within words write \\" for a quotation mark'),
+)
 
 
 def shape_of(folder: Folder) -> PolicyShape | None:
@@ -139,17 +187,17 @@ def faults_of(error: ValidationError, folder: Folder) -> list[Fault]:
 
 
 def _read_file(path: Path, found: Folder) -> None:
-    read = read_toml(path, found.faults)
-    if read is None:
-        return
-    text, tables = read
-    lines = text.splitlines()
-    for kind, given in tables.items():
-        _take(path.name, kind, given, lines, found)
+    before = len(found.faults)
+    pieces = read_toml(path, found.faults)
+    found.lost = found.lost or len(found.faults) > before
+    for piece in pieces:
+        for kind, given in piece.tables.items():
+            _take(path.name, kind, given, piece, found)
 
 
-def _take(file: str, kind: str, given: object, lines: Sequence[str], found: Folder) -> None:
+def _take(file: str, kind: str, given: object, piece: Piece, found: Folder) -> None:
     """Take the tables of one kind from one file, and where each stands."""
+    lines = piece.text.splitlines()
     starts = [at for at, line in enumerate(lines) if (heading := _TABLE.match(line)) and heading[1] == kind]
     at = starts[0] if starts else next((at for at, line in enumerate(lines) if line.lstrip().startswith(kind)), 0)
     known = PolicyShape.model_fields
@@ -165,21 +213,23 @@ def _take(file: str, kind: str, given: object, lines: Sequence[str], found: Fold
     elif isinstance(given, dict) and kind in found.tables:
         what, remedy = "this table is in two files", "keep one of them"
     if what:
-        found.faults.append(Fault(file, at + 1, "", what, remedy))
+        found.faults.append(Fault(file, piece.first + at + 1, "", what, remedy))
+        found.lost = found.lost or (isinstance(given, list | dict) and what != "this table is in two files")
         return
     tables = given if isinstance(given, list) else [given]
     before = sum(1 for name, _ in found.entries if name == kind)
-    for number, entry in enumerate(_entries(file, starts if len(starts) == len(tables) else [at] * len(tables), lines)):
+    for number, entry in enumerate(_entries(file, starts if len(starts) == len(tables) else [at] * len(tables), piece)):
         found.entries[kind, before + number] = entry
     found.tables[kind] = [*found.tables.get(kind, ()), *given] if isinstance(given, list) else given
 
 
-def _entries(file: str, starts: Iterable[int], lines: Sequence[str]) -> Iterator[Entry]:
+def _entries(file: str, starts: Iterable[int], piece: Piece) -> Iterator[Entry]:
     """Yield where tables stand that start at these lines; those that are written in one line stand all in that one."""
+    lines = piece.text.splitlines()
     headings = [at for at, line in enumerate(lines) if _TABLE.match(line)]
     for at in starts:
         end = next((one for one in headings if one > at), len(lines))
-        yield Entry(file, at + 1, tuple(lines[at:end]))
+        yield Entry(file, piece.first + at + 1, tuple(lines[at:end]))
 
 
 def _fault(error: str, loc: tuple[int | str, ...], message: str, folder: Folder) -> Fault:

@@ -28,7 +28,7 @@ def _names(checked: Checked, rule: RuleShape) -> None:
         "ask": ((rule.ask,), roles | {HOLDER}),
         "share": (rule.share, {EVERYTHING, *(one.value for one in SHAREABLE)}),
         "categories": (rule.categories, {EVERYTHING, *(one.value for one in SHAREABLE)}),
-        "short": (rule.short, rule.share),
+        "short": (rule.short, rule.share or rule.short),
         "cut": (rule.cut, (one.value for one in Cut)),
         "obligations": (rule.obligations, checked.names("obligation")),
         "basis": ((rule.basis,) if rule.basis else (), checked.names("basis")),
@@ -143,13 +143,19 @@ def _withholds(checked: Checked, rule: RuleShape) -> None:
         checked.fault(rule, "in_force_to", "a protection never lapses by date", "take `in_force_to` out (I3)")
 
 
-def _can_match(checked: Checked, rule: RuleShape) -> None:
-    """A rule that can never match is a promise that nobody keeps."""
+def _in_order(checked: Checked, rule: RuleShape) -> None:
+    """What is from one to another must be in that order, or the rule never matches."""
     ages = rule.when.age
     if ages and ages.least is not None and ages.most is not None and ages.least > ages.most:
         checked.fault(rule, "age", f"it can never match: no age is from {ages.least} to {ages.most}", "swap the two")
     if rule.in_force_to and rule.in_force_to <= rule.in_force_from:
         checked.fault(rule, "in_force_to", "it can never match: it ends before it begins", "mend the dates")
+    if rule.review_by and checked.today < rule.review_by <= rule.in_force_from:
+        checked.fault(rule, "review_by", "its review is due before it is in force", "name a later day")
+
+
+def _can_match(checked: Checked, rule: RuleShape) -> None:
+    """A rule that can never match is a promise that nobody keeps."""
     sectors = {
         f"{one.removesuffix('s')}" if one in ("schools", "councils") else one for one in rule.when.publisher if one in _SECTORS
     }
@@ -187,31 +193,33 @@ def _consent(checked: Checked, rule: RuleShape) -> None:
         checked.fault(rule, key, f"{words} even where significant harm is likely", remedy)
 
 
-def _dates(checked: Checked, rule: RuleShape) -> None:
-    """Law out of force, a review that is due, and law that nobody verified."""
-    today = checked.today
+def _law(checked: Checked, rule: RuleShape) -> None:
+    """Law out of force, a rule that nobody is to look at again, and law that nobody verified."""
     superseded = rule.in_force_to and any(
         one.in_force_from == rule.in_force_to and set(one.to) & set(rule.to) for one in checked.shape.rule if one is not rule
     )
-    if rule.in_force_to and rule.in_force_to <= today and not superseded:
+    if _has_ended(rule, checked) and not superseded:
         checked.fault(
             rule, "in_force_to", f"out of force since {rule.in_force_to}", "replace it by the law that followed, or take it out"
         )
     if rule.effect == "disclose" and rule.review_by is None:
         checked.fault(rule, "id", "it has no review date", "say `review_by`")
-    ended = rule.in_force_to is not None and rule.in_force_to <= today
-    if rule.review_by and rule.review_by <= today and not ended:
-        what = "goes on, being statutory" if rule.statutory else "asks a person until then"
-        checked.fault(rule, "review_by", f"its review was due on {rule.review_by}; it {what}", "review it and set a new date")
-    if not rule.verified and not ended:
+    if not rule.verified and not _has_ended(rule, checked):
         checked.note(rule, "source", f"not verified at its source: {rule.source}", "verify it, then say `verified = true`")
 
 
-RULE_CHECKS: tuple[Callable[[Checked, RuleShape], None], ...] = (
-    _names,
-    _conditions,
-    _makes_sense,
-    _can_match,
-    _consent,
-    _dates,
-)
+def _review(checked: Checked, rule: RuleShape) -> None:
+    """A review that is due."""
+    if rule.review_by and rule.review_by <= checked.today and not _has_ended(rule, checked):
+        what = "goes on, being statutory" if rule.statutory else "asks a person until then"
+        checked.fault(rule, "review_by", f"its review was due on {rule.review_by}; it {what}", "review it and set a new date")
+
+
+def _has_ended(rule: RuleShape, checked: Checked) -> bool:
+    return rule.in_force_to is not None and rule.in_force_to <= checked.today
+
+
+Check = Callable[[Checked, RuleShape], None]
+# What is written is wrong whatever else could not be read.
+CHECKS_IN_DOUBT: tuple[Check, ...] = (_names, _conditions, _in_order, _review)
+RULE_CHECKS: tuple[Check, ...] = (*CHECKS_IN_DOUBT, _makes_sense, _can_match, _consent, _law)

@@ -192,7 +192,7 @@ class ClockShape(_Shape):
 
 
 class NamedShape(_Shape):
-    """`[[protection]]`, `[[obligation]]`, `[[outcome]]`: a name and what it means in plain words."""
+    """`[[protection]]`, `[[obligation]]`, `[[outcome]]`, `[[source]]`: a name and what it means in plain words."""
 
     name: Text
     says: Text
@@ -231,3 +231,4 @@ class PolicyShape(_Shape):
     wish: tuple[WishShape, ...] = ()
     obligation: tuple[NamedShape, ...] = ()
     outcome: tuple[NamedShape, ...] = ()
+    source: tuple[NamedShape, ...] = ()

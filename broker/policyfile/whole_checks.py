@@ -1,5 +1,6 @@
 """What can be wrong with a policy as a whole: twins, idle rules, event types and roles without an answer, missing cases."""
 
+import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
@@ -12,10 +13,24 @@ from broker.policyfile.checked import Checked
 from broker.policyfile.reading import Fault, nearest
 from broker.policyfile.shapes import AttributeShape, EventShape, RuleShape, When
 
+_MARK = re.compile(r"\[([A-Z]\d*)\]")
+
 
 def _twins(checked: Checked) -> None:
     """Names that are given twice, rules that say the same, and rules that another one makes idle."""
-    for kind in ("event", "attribute", "role", "basis", "clock", "finding", "protection", "wish", "obligation", "outcome"):
+    for kind in (
+        "event",
+        "attribute",
+        "role",
+        "basis",
+        "clock",
+        "finding",
+        "protection",
+        "wish",
+        "obligation",
+        "outcome",
+        "source",
+    ):
         seen: set[str] = set()
         for at, one in enumerate(getattr(checked.shape, kind)):
             if one.name in seen:
@@ -27,6 +42,12 @@ def _twins(checked: Checked) -> None:
             if one.id == other.id:
                 place = checked.place(other)
                 checked.fault(one, "id", "a second rule with this id", f"rename it; the other is in {place.file}:{place.first}")
+    _idle(checked)
+
+
+def _idle(checked: Checked) -> None:
+    rules = checked.sure_rules
+    for at, one in enumerate(rules):
         idle_by = next(
             (wide for number, wide in enumerate(rules) if number != at and _covers(wide, one, first=number < at)), None
         )
@@ -36,8 +57,8 @@ def _twins(checked: Checked) -> None:
 
 def _overruled(checked: Checked) -> None:
     """A disclosure that some withhold always stops can never grant anything."""
-    keeping = [rule for rule in checked.shape.rule if rule.effect == "withhold" and not rule.unless]
-    for rule in checked.shape.rule:
+    keeping = [rule for rule in checked.sure_rules if rule.effect == "withhold" and not rule.unless]
+    for rule in checked.sure_rules:
         if rule.effect == "disclose":
             stopped_by = next((keep for keep in keeping if _always_stops(keep, rule)), None)
             if stopped_by is not None:
@@ -93,7 +114,9 @@ def _answers(checked: Checked) -> None:
     for at, one in enumerate(checked.shape.attribute):
         _silence(checked, "attribute", at, (one,))
     for at, event in enumerate(checked.shape.event):
-        if event.name not in spoken and event.nobody is None:
+        if ("event", at) in checked.doubted:
+            continue
+        if event.name not in spoken and event.nobody is None and checked.all_rules_are_sure:
             checked.fault_in("event", at, "no rule tells anybody of it", "write one, or say in `nobody` why none is needed")
         _event(checked, at, event)
         if event.name in spoken and event.nobody is not None:
@@ -145,7 +168,7 @@ def _roles(checked: Checked) -> None:
     known = checked.statuses | checked.relations
     told = {role for rule in checked.shape.rule for role in rule.to}
     for at, role in enumerate(checked.shape.role):
-        if role.name not in told and role.later is None:
+        if role.name not in told and role.later is None and checked.all_rules_are_sure and ("role", at) not in checked.doubted:
             checked.fault_in("role", at, "no rule names it", "write one, or say in `later` what it waits for")
         uses = (
             ("of", "no event begins the relation or status", role.of, known),
@@ -172,7 +195,7 @@ def _clocks(checked: Checked) -> None:
         if clock.next is not None and clock.next not in always:
             what = f"`{clock.next}` is no role that every area fills"
             checked.fault_in("clock", at, what, f"use one of {', '.join(always)}", "next")
-        if (clock.next is None) != (clock.next_after is None):
+        if (clock.next is None) != (clock.next_after is None) and ("clock", at) not in checked.doubted:
             checked.fault_in("clock", at, "`next` and `next_after` belong together", "say both or neither")
 
 
@@ -189,6 +212,8 @@ def _order_of_clocks(checked: Checked) -> None:
 def _findings(checked: Checked) -> None:
     """No judgement holds for ever: each kind says for how long at most, and where that comes from."""
     for at, one in enumerate(checked.shape.finding):
+        if ("finding", at) in checked.doubted:
+            continue
         if one.longest is None:
             what = "it may hold for ever: whoever makes one keeps things back, or lets them go, without end"
             checked.fault_in(
@@ -201,9 +226,24 @@ def _findings(checked: Checked) -> None:
             )
 
 
+def _sources(checked: Checked) -> None:
+    """A mark in brackets, such as `[S46]`, stands for a source that is listed, so that whoever reads it can look it up."""
+    known = checked.names("source")
+    for rule in checked.shape.rule:
+        for mark in _unlisted(rule.source, known):
+            checked.fault(rule, "source", f"unknown source `[{mark}]`", nearest(mark, known))
+    for at, clock in enumerate(checked.shape.clock):
+        for mark in _unlisted(clock.source, known):
+            checked.fault_in("clock", at, f"unknown source `[{mark}]`", nearest(mark, known), "source")
+
+
+def _unlisted(source: str, known: frozenset[str]) -> list[str]:
+    return [mark for mark in dict.fromkeys(_MARK.findall(source)) if mark not in known]
+
+
 def _referrals(checked: Checked) -> None:
     for at, event in enumerate(checked.shape.event):
-        if event.answered_by and not event.opens_matter:
+        if event.answered_by and not event.opens_matter and ("event", at) not in checked.doubted:
             what = "`answered_by` is for referrals, and this opens no matter"
             checked.fault_in("event", at, what, "say `opens_matter` too, or take it out", "answered_by")
         for name in event.answered_by:
@@ -230,7 +270,8 @@ def _bases(checked: Checked) -> None:
     """A rung of the ladder carries a share, now or until a later one is in force, or says what it waits for."""
     carrying = {rule.basis for rule in checked.shape.rule} | {one.until_then for one in checked.shape.basis}
     for at, basis in enumerate(checked.shape.basis):
-        if basis.name not in carrying and basis.later is None:
+        is_sure = checked.all_rules_are_sure and ("basis", at) not in checked.doubted
+        if basis.name not in carrying and basis.later is None and is_sure:
             checked.fault_in("basis", at, "no rule stands on it", "write one, or say in `later` what it waits for")
         if basis.until_then and _stands_on_itself(basis.name, checked):
             checked.fault_in("basis", at, "until it is in force it stands on itself", "name another basis", "until_then")
@@ -253,7 +294,7 @@ def _stands_on_itself(name: str, checked: Checked) -> bool:
 def _head(checked: Checked) -> None:
     """The policy is in force on the day, and knows what events are for."""
     head, today = checked.shape.policy, checked.today
-    if not head.purposes:
+    if not head.purposes and ("policy", 0) not in checked.doubted:
         checked.faults.append(_of_head(checked, "purposes", "it knows no purpose, so nothing is ever told", "name the purposes"))
     if head.in_force_from > today:
         what = f"it is in force from {head.in_force_from} only: released before that, nothing is told"
@@ -269,6 +310,6 @@ def _of_head(checked: Checked, key: str, what: str, remedy: str) -> Fault:
 
 
 WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
-    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _findings, _referrals, _shared_attributes, _bases, _head,
-    cases,
+    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _findings, _sources, _referrals, _shared_attributes,
+    _bases, _head, cases,
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """No shipped rule, and no part of one, can be taken out or turned round without a case or a check that notices."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from broker.core.identifiers import Digest
 from broker.policyfile import POLICIES
-from broker.policyfile.building import build
+from broker.policyfile.building import build, rule_of
+from broker.policyfile.case_checks import rules_in
 from broker.policyfile.case_shapes import Placed, read_cases
 from broker.policyfile.cases import run_cases
 from broker.policyfile.checked import Checked
@@ -17,12 +19,16 @@ from broker.policyfile.reading import read_folder, shape_of
 from broker.policyfile.rule_checks import RULE_CHECKS
 from broker.policyfile.shapes import PolicyShape, RuleShape, When
 from broker.policyfile.whole_checks import WHOLE_CHECKS
+from broker.policyfile.world import registers_for
 
 TODAY = date(2026, 11, 22)
 FOLDER = read_folder(POLICIES)
 SHAPE = shape_of(FOLDER)
 CASES, _ = read_cases(POLICIES)
 assert SHAPE is not None
+SHIPPED = build(SHAPE, Digest("shipped"))
+REGISTERS = registers_for(SHIPPED)
+NAMED = {(placed.file, placed.line): frozenset(rules_in(placed.case)) for placed in CASES}
 
 _LISTS = ("to", "share", "categories", "short", "cut", "spare", "obligations")
 _TURNED: Mapping[str, Callable[[RuleShape], str]] = {
@@ -70,18 +76,30 @@ def notice(rule: RuleShape, mutant: RuleShape | None) -> bool:
     """Tell whether a case fails or a check finds a fault when a mutant stands in the place of a rule."""
     assert SHAPE is not None
     rules = tuple(one for one in (mutant if one is rule else one for one in SHAPE.rule) if one is not None)
-    shape = SHAPE.model_copy(update={"rule": rules})
-    events = set(rule.when.event)
-    meant = [placed for placed in CASES if not events or placed.case.event in events]
-    return _a_case_fails(shape, meant, rule) or _a_check_fails(shape)
+    return _a_case_fails(rule, mutant) or _a_check_fails(SHAPE.model_copy(update={"rule": rules}))
 
 
-def _a_case_fails(shape: PolicyShape, cases: list[Placed], rule: RuleShape) -> bool:
+def _a_case_fails(rule: RuleShape, mutant: RuleShape | None) -> bool:
+    """Run cases until one fails, first those that name the rule; only what none of them sees runs them all."""
+    spoke: set[str] = set()
+    others = [one for one in SHIPPED.rules if one.id != rule.id]
     try:
-        faults, spoke = run_cases(build(shape, Digest("mutant")), cases)
+        policy = replace(SHIPPED, rules=(*others, *([] if mutant is None else [rule_of(mutant)])), memo={})
+        for placed in _meant(rule):
+            faults, heard = run_cases(policy, [placed], REGISTERS)
+            spoke |= heard
+            if faults:
+                return True
     except KeyError:
         return True  # a role, a clock or a basis that nobody knows
-    return bool(faults) or rule.id not in spoke
+    return rule.id not in spoke
+
+
+def _meant(rule: RuleShape) -> list[Placed]:
+    """Return the cases of a rule's event types: no mutant of it speaks of another."""
+    events = set(rule.when.event)
+    meant = [placed for placed in CASES if not events or placed.case.event in events]
+    return sorted(meant, key=lambda placed: rule.id not in NAMED[placed.file, placed.line])
 
 
 def _a_check_fails(shape: PolicyShape) -> bool:
