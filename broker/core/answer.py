@@ -16,7 +16,11 @@ from broker.core.verdict import Barred, Decision, Outcome, Reason, Seat, Voice
 
 _UNSPOKEN = RuleId("nothing-matches")
 NOBODY = RecipientId("")  # stands for a role that nobody fills
-_REACH: Mapping[Cut, Category | None] = {Cut.REFERRER: Category.THIRD_PARTY, Cut.FORMER_IDENTITY: Category.IDENTITY}
+_REACH: Mapping[Cut, Category | None] = {
+    Cut.REFERRER: Category.THIRD_PARTY,
+    Cut.FORMER_IDENTITY: Category.IDENTITY,
+    Cut.WHEREABOUTS: Category.LOCATION,
+}
 
 _Member = TypeVar("_Member", Category, Cut)
 

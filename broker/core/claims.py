@@ -82,8 +82,8 @@ def _fits(organisation: str, relation: str, registers: Registers) -> bool:
 
 
 def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
-    """A case of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may."""
-    begins = bool(kind.begins) or (kind.connection == "begins" and kind.relation == "social_care")
+    """Work of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may."""
+    begins = bool(kind.begins) or kind.connection == "begins"
     if not begins or event.header.sector is not Sector.COUNCILS or answers_for(event.header, facts, registers):
         return ""
     if organisation_of(event.header.producer) in guards(facts):

@@ -70,6 +70,7 @@ _FREE_TEXT: Mapping[Category, frozenset[str]] = {
     Category.THIRD_PARTY: frozenset({"functional_impact"}),
     Category.WISH: frozenset({"words"}),
 }
+_SCENE = ("place", "location_ref")  # what says where it happened, and not where the child lives or goes
 _PUPIL_NUMBERS = frozenset({"upn", "former_upn"})
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _SAID_BY = frozenset({"producer", "contact_point"})
@@ -244,6 +245,10 @@ def _without_former_identity(category: Category, group: _Group) -> _Group:
     return {**group, "names": names, "identifiers": identifiers}
 
 
+def _without_whereabouts(category: Category, group: _Group) -> _Group:
+    return {name: group[name] for name in _SCENE if name in group} if category is Category.LOCATION else group
+
+
 def _without_pupil_number(category: Category, group: _Group) -> _Group:
     """A UPN is no general identifier: outside education it is in nothing, the child's nor another's (FORMATS 2.4)."""
     if category is Category.IDENTITY and "identifiers" in group:
@@ -266,5 +271,6 @@ _CUTTERS: Mapping[Cut, Callable[[Category, _Group], _Group]] = {
     Cut.FREE_TEXT: _without_free_text,
     Cut.REFERRER: _without_referrer,
     Cut.FORMER_IDENTITY: _without_former_identity,
+    Cut.WHEREABOUTS: _without_whereabouts,
     Cut.PUPIL_NUMBER: _without_pupil_number,
 }

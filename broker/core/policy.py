@@ -34,6 +34,7 @@ class Cut(StrEnum):
     `place`: who says it, its area, desk, references, organisations and local identifiers, which betray where a child is.
     `free_text`: every account that the publisher did not attest to be free of places, numbers and persons.
     `referrer`: a person who is in the matter as its referrer (R9). `former_identity`: earlier names and identifiers (R16).
+    `whereabouts`: where the child lives, and which school, practice or placement is concerned; where it happened stays.
     `pupil_number`: anybody's UPN, which is for education only.
     """
 
@@ -41,6 +42,7 @@ class Cut(StrEnum):
     FREE_TEXT = "free_text"
     REFERRER = "referrer"
     FORMER_IDENTITY = "former_identity"
+    WHEREABOUTS = "whereabouts"
     PUPIL_NUMBER = "pupil_number"
 
 

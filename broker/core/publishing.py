@@ -19,7 +19,7 @@ _AHEAD_MS = 24 * 3600 * 1000  # a day of another time zone may have begun there
 _SAID_BEFOREHAND = (
     *("control.", "identity."),
     *("school.pupil.", "health.patient.", "health.gp.", "health.visitor."),
-    *("council.person.", "council.case.", "council.youth_justice."),
+    *("council.person.", "council.case.", "council.youth_justice.", "council.home_education."),
 )
 _PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
 _ANY_SECTOR = "control."

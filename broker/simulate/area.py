@@ -183,6 +183,7 @@ COUNCIL_DESKS = {
     "duty_team": "duty",
     "social_worker": "social-work",
     "attendance_team": "attendance",
+    "home_education_officer": "home-education",
     "virtual_school": "virtual-school",
     "iro": "iro",
     "rhi_team": "return-interviews",

@@ -13,6 +13,7 @@ _DESK_NAMES = {
     "duty": "Emergency Duty Team",
     "social-work": "Children's Social Work",
     "attendance": "Attendance Team",
+    "home-education": "Home Education Officer",
     "virtual-school": "Virtual School",
     "iro": "Independent Reviewing Officers",
     "return-interviews": "Return Interview Team",

@@ -6,6 +6,7 @@ this project's documented text form of that content, not a national schema:
     OPERATION ENCOMPASS NOTICE
     Police reference: 42/1234567/26
     Incident: 2026-09-20 21:40
+    Place: Where it happened; never an address that has to be kept safe.
     Child first name: ...
     Child surname: ...
     Date of birth: 2016-04-02

@@ -97,6 +97,15 @@ def test_a_cut_place_takes_who_says_it_and_every_local_number():
     assert shown["third_party"]["people"] == [{"role": "referrer"}, {"role": "mother"}]
 
 
+def test_cut_whereabouts_leaves_of_a_place_where_it_happened():
+    where = {"place": "the yard", "location_ref": "ref", "postcode": "ZZ1 1ZZ", "address": ["1"], "organisation": "urn:1"}
+    event = replace(an_event_with_everything(), body={**BODY, "location": where})
+    decision = a_decision("existence", "location", cuts=(Cut.WHEREABOUTS,))
+
+    assert granted_view(event, decision, a_child())["location"] == {"place": "the yard", "location_ref": "ref"}
+    assert "location" not in granted_view(replace(event, body={"location": {"postcode": "ZZ1 1ZZ"}}), decision, a_child())
+
+
 def test_cut_free_text_goes_unless_it_was_checked():
     shown = view("existence", "narrative", "wish", "clinical", "concern", cuts=(Cut.FREE_TEXT,))
     checked = replace(an_event_with_everything(), body={**BODY, "narrative": {"text": "words", "checked": True}})

@@ -1,6 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
+from broker.core.policy import Effect
+from broker.policyfile import load_policy
 from broker.simulate.story import Story, load_stories
 
 STORIES = load_stories()
@@ -44,6 +46,13 @@ def test_every_event_type_of_the_issue_happens_in_a_story():
     told = {step.event for story in STORIES for step in story.step}
 
     assert told >= EVENTS_OF_THE_ISSUE
+
+
+def test_whatever_a_shipped_rule_tells_somebody_of_stands_in_a_story_with_who_must_and_who_must_never_hear():
+    told_by_rules = {name for rule in load_policy().rules if rule.effect is Effect.DISCLOSE for name in rule.event_types}
+    told_in_stories = {step.event for story in STORIES for step in story.step if step.hears and step.never}
+
+    assert told_by_rules - told_in_stories == set()
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)

@@ -1,8 +1,46 @@
 """What the shipped rules do on a child's line, where a rule alone does not show it."""
 
-from tests.stream.england import DSL, FORCE, HOME, HUB, POLICE_PROTECTION, SCHOOL, TEAM, TRUST, a_child, says, told
+from dataclasses import replace
+from typing import Any
 
-VISIT, CONCERN = "health.ed.attended", "school.concern.raised"
+from broker.core.event import Event
+from connectors.police.encompass_notice import EncompassNotice
+from tests.stream.england import (
+    DSL,
+    FORCE,
+    HOME,
+    HUB,
+    NOTICE,
+    OTHER_SCHOOL,
+    POLICE_PROTECTION,
+    SAFE,
+    SCHOOL,
+    TEAM,
+    TRUST,
+    a_child,
+    england,
+    questions,
+    says,
+    tie,
+    told,
+)
+from tests.stream.lines import ALine
+
+VISIT, CONCERN, SCHOOL_CHANGED = "health.ed.attended", "school.concern.raised", "council.school.changed"
+OTHER_DSL, OFFICER = "dsl.other_school", "home_education_officer.home"
+HAPPENED = "in the stairwell"
+
+
+def a_notice() -> Event:
+    """A notice that says where it happened, and as much of where the child is as any publisher can."""
+    said = says(FORCE, NOTICE)
+    where: Any = {"place": HAPPENED, "postcode": "ZZ1 1ZZ", "address": ["1 Fern Row"], "organisation": OTHER_SCHOOL}
+    return replace(said, body={**said.body, "location": where})
+
+
+def as_read_at_school(line: ALine) -> str:
+    """Everything that the school was told, as its system gets it."""
+    return "".join(EncompassNotice().write(one) for one in line.disclosures(DSL))
 
 
 def test_the_hub_is_asked_whether_the_school_may_know_of_police_protection_and_its_yes_tells_it() -> None:
@@ -50,3 +88,47 @@ def test_a_force_that_referred_hears_the_outcome_as_whoever_referred_though_its_
         ("police_desk.home", "OUTCOME", None)
     ]
     assert {one["recipient"] for one in heard} == {"police_desk.home", "health_desk.home"}
+
+
+def test_the_school_reads_where_it_happened_and_not_where_the_child_lives() -> None:
+    line = a_child(a_notice())
+
+    assert f"Place: {HAPPENED}" in as_read_at_school(line)
+    assert not [one for one in ("ZZ1", "Fern Row", OTHER_SCHOOL, "100002") if one in repr(line.disclosures(DSL))]
+
+
+def test_of_a_protected_child_not_even_that_is_read() -> None:
+    """I8: where it happened may be where the child lives."""
+    line = a_child(SAFE, a_notice())
+
+    assert DSL in told(line, NOTICE)
+    assert HAPPENED not in repr(line.disclosures(DSL))
+    assert "Place:" not in as_read_at_school(line)
+
+
+def test_a_school_that_read_it_before_the_protection_is_told_to_delete_it() -> None:
+    line = a_child(a_notice(), SAFE)
+
+    (correction,) = [one for one in line.disclosures(DSL) if one["kind"] == "CORRECTION"]
+    assert "every place" in " ".join(correction["because"])
+
+
+def test_of_a_child_educated_at_home_the_councils_officer_hears_and_no_school_is_sought() -> None:
+    line = ALine(england()[0], registers=england()[1])
+    line.take(says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}")))
+    line.take(says(HOME, "council.home_education.begun"), a_notice())
+
+    assert told(line, NOTICE) == {OFFICER}
+    assert questions(line) == []
+
+
+def test_a_looked_after_childs_new_school_hears_at_once_and_neither_school_reads_which_the_other_is() -> None:
+    moved = says(HOME, SCHOOL_CHANGED, tie("school", OTHER_SCHOOL))
+    moved = replace(moved, body={**moved.body, "location": {"organisation": OTHER_SCHOOL}})  # type: ignore[typeddict-item] # of a test
+    line = a_child(says(HOME, "council.care.started"), moved, says(FORCE, NOTICE))
+
+    assert {DSL, OTHER_DSL, "iro.home", "virtual_school.home"} <= told(line, SCHOOL_CHANGED)
+    assert OTHER_SCHOOL not in repr(line.disclosures(DSL))
+    assert SCHOOL not in repr([one for one in line.disclosures(OTHER_DSL) if one["event_type"] == SCHOOL_CHANGED])
+    assert OTHER_SCHOOL in repr(line.disclosures("virtual_school.home"))
+    assert OTHER_DSL in told(line, NOTICE), "from then on it hears what a school hears"

@@ -39,8 +39,10 @@ from tests.stream.lines import ALine
         says(AWAY, "control.wish", {"kind": "advocate", "state": "wanted", **tie("home_area", f"la:{AWAY}")}),
         says(AWAY, "council.person.registered", tie("home_area", f"la:{AWAY}")),
         says(AWAY, "council.cp_plan.started"),
+        says(AWAY, "council.youth_justice.opened"),
+        says(AWAY, "council.home_education.begun"),
     ],
-    ids=["case", "case of itself", "home by a wish", "home by a register", "plan"],
+    ids=["case", "case of itself", "home by a wish", "home by a register", "plan", "youth justice", "home education"],
 )
 def test_no_other_council_makes_itself_one_that_hears_of_a_protected_child(claim: Event) -> None:
     """A council that employs an abuser has a key, too (R10): its own council says whether it may hear."""
