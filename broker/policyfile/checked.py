@@ -29,6 +29,7 @@ class Checked:
     mentioned: frozenset[str] = frozenset()
     faults: list[Fault] = field(default_factory=list)
     notes: list[Fault] = field(default_factory=list)
+    _names: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def is_sure(self, rule: RuleShape) -> bool:
         """Tell whether all of a rule could be read."""
@@ -64,7 +65,10 @@ class Checked:
 
     def names(self, kind: str) -> frozenset[str]:
         """The names of the entries of a kind."""
-        return frozenset(one.id if isinstance(one, RuleShape) else one.name for one in getattr(self.shape, kind))
+        if kind not in self._names:
+            entries = getattr(self.shape, kind)
+            self._names[kind] = frozenset(one.id if isinstance(one, RuleShape) else one.name for one in entries)
+        return self._names[kind]
 
     def place(self, rule: RuleShape) -> Entry:
         """Where a rule stands; of two rules that say the same, each its own place."""

@@ -42,13 +42,14 @@ def readable(folder: Folder) -> Readable | None:
 
     None where names may be lost that other tables use: then nobody can tell whether they are misspelt.
     """
-    tables, doubted = deepcopy(folder.tables), set[tuple[str, int]]()
+    tables, doubted = folder.tables, set[tuple[str, int]]()
     for number in range(_ROUNDS):
         try:
             shape = PolicyShape.model_validate(tables)
         except ValidationError as error:
             if not number:
                 folder.faults += [one for one in faults_of(error, folder) if not (folder.lost and _is_a_table(one.what))]
+                tables = deepcopy(tables)
             if not all(_mend_table(tables, one["type"], tuple(one["loc"]), doubted) for one in error.errors()):
                 return None
         else:

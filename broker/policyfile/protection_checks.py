@@ -21,6 +21,13 @@ _ALL = frozenset(SHAREABLE)
 _CONTENT = _ALL - {Category.EXISTENCE}
 _RELEASED = When(finding=("originator_release",))
 _NO_INTELLIGENCE = When(assertion=("fact", "opinion", "third_party", "not_said"))
+_BACK = {  # what makes a rule that comes near do what it has to
+    "to": "take out `to`",
+    "spare": "take them out of `spare`",
+    "unless": "take out that exception",
+    "in_force_from": "let it begin by now",
+    "in_force_to": "take out `in_force_to`",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +173,7 @@ def _tell(checked: Checked, duties: Sequence[Duty]) -> None:
     rule, key, why = _near(first, checked)
     remedy = f"{_remedy(duties)} ({first.source})"
     if rule is not None:
-        checked.fault(rule, key, f"{why}: {first.says}", remedy)
+        checked.fault(rule, key, f"{why}: {first.says}", f"{_BACK[key]}, or {remedy}")
         return
     names = [one.entry[1] for one in duties if one.entry[1]]
     also = f", nor for {_list(names[1:])}" if len(names) > 1 else ""

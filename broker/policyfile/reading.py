@@ -244,7 +244,8 @@ def _fault(error: str, loc: tuple[int | str, ...], message: str, folder: Folder)
     if error == "missing":
         remedy = "add it" if len(loc) > 1 else f"no file here holds {'[policy]' if kind == 'policy' else f'[[{kind}]]'}: add one"
         return Fault(entry.file, entry.first, name, f"`{key}` is missing", remedy)
-    return Fault(entry.file, entry.line_of(key), name, f"`{key}` cannot be read", in_words(error, message))
+    what = f"`{key}` is empty" if error == "string_too_short" else f"`{key}` cannot be read"
+    return Fault(entry.file, entry.line_of(key), name, what, in_words(error, message))
 
 
 def _keys(kind: str, loc: tuple[int | str, ...]) -> Iterable[str]:

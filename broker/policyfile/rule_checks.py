@@ -16,6 +16,7 @@ _SECTORS = frozenset({"police", "schools", "health", "councils"})
 _PARTIES = frozenset({"mother", "father", "carer", "suspect", "victim", "sibling", "witness", "referrer", "worker", "other"})
 _AGENCY = re.compile(r"[EW]\d{8}|(urn|ods|police|la):\w+")
 _AREA = re.compile(r"[EWSN]\d{8}")
+_NO_BASIS = "name the law on which it stands; a service that the family agreed to stands on `SERVICE_AGREEMENT` (R4)"
 _CALLED = {"to": "role", "spare": "role", "ask": "role", "share": "category", "categories": "category"}
 
 
@@ -39,6 +40,8 @@ def _names(checked: Checked, rule: RuleShape) -> None:
         for name in used:
             if name == Category.MONITORING:
                 checked.fault(rule, key, "monitoring data can be neither shared nor routed by", "take `monitoring` out (R29)")
+            elif key == "basis" and "consent" in name.lower() and name not in listed:
+                checked.fault(rule, key, f"`{name}`: consent is no lawful basis", _NO_BASIS)
             elif name not in listed:
                 checked.fault(rule, key, f"unknown {_CALLED.get(key, key)} `{name}`", nearest(name, listed))
 
@@ -149,7 +152,8 @@ def _in_order(checked: Checked, rule: RuleShape) -> None:
     if ages and ages.least is not None and ages.most is not None and ages.least > ages.most:
         checked.fault(rule, "age", f"it can never match: no age is from {ages.least} to {ages.most}", "swap the two")
     if rule.in_force_to and rule.in_force_to <= rule.in_force_from:
-        checked.fault(rule, "in_force_to", "it can never match: it ends before it begins", "mend the dates")
+        what = f"it can never match: it ends before it begins, on {rule.in_force_from}"
+        checked.fault(rule, "in_force_to", what, "name a day after `in_force_from`, or mend the dates")
     if rule.review_by and checked.today < rule.review_by <= rule.in_force_from:
         checked.fault(rule, "review_by", "its review is due before it is in force", "name a later day")
 
@@ -181,7 +185,7 @@ def _consent(checked: Checked, rule: RuleShape) -> None:
     if rule.effect != "withhold":
         return
     refusing = {"refused", "withdrawn"}.intersection(one for states in rule.when.agreement.values() for one in states)
-    asking = any(one.agreement for one in rule.unless)
+    asking = any(one.agreement for one in rule.unless) and not rule.when.protection  # what protects has no such exception at all
     lifted = any(
         set(one.model_dump(exclude_defaults=True)) == {"finding"} and "significant_harm" in one.finding for one in rule.unless
     )
@@ -198,7 +202,8 @@ def _law(checked: Checked, rule: RuleShape) -> None:
     superseded = rule.in_force_to and any(
         one.in_force_from == rule.in_force_to and set(one.to) & set(rule.to) for one in checked.shape.rule if one is not rule
     )
-    if _has_ended(rule, checked) and not superseded:
+    ever = rule.in_force_to is None or rule.in_force_to > rule.in_force_from
+    if _has_ended(rule, checked) and ever and not superseded:
         checked.fault(
             rule, "in_force_to", f"out of force since {rule.in_force_to}", "replace it by the law that followed, or take it out"
         )

@@ -13,6 +13,7 @@ from broker.policyfile.checked import Checked
 from broker.policyfile.reading import Fault, nearest
 from broker.policyfile.shapes import AttributeShape, EventShape, RuleShape, When
 
+_LIST_IT = "add a [[source]] of this name, as in sources.toml, or name the source in words"
 _MARK = re.compile(r"\[([A-Z]\d*)\]")
 
 
@@ -231,10 +232,10 @@ def _sources(checked: Checked) -> None:
     known = checked.names("source")
     for rule in checked.shape.rule:
         for mark in _unlisted(rule.source, known):
-            checked.fault(rule, "source", f"unknown source `[{mark}]`", nearest(mark, known))
+            checked.fault(rule, "source", f"unknown source `[{mark}]`", _LIST_IT)
     for at, clock in enumerate(checked.shape.clock):
         for mark in _unlisted(clock.source, known):
-            checked.fault_in("clock", at, f"unknown source `[{mark}]`", nearest(mark, known), "source")
+            checked.fault_in("clock", at, f"unknown source `[{mark}]`", _LIST_IT, "source")
 
 
 def _unlisted(source: str, known: frozenset[str]) -> list[str]:

@@ -212,6 +212,12 @@ def test_all_faults_are_told_at_once(folder):
     assert {fault.what for fault in with_rule(folder, text)} == {"unknown role `gpp`", "unknown basis `PUBLIC_TAKS`"}
 
 
+def test_dates_the_wrong_way_round_are_told_once(folder):
+    text = changed(RULE, "owner", "in_force_to = 2023-01-01\nowner")
+
+    assert [fault.what for fault in with_rule(folder, text)] == ["it can never match: it ends before it begins, on 2024-01-01"]
+
+
 def test_an_idle_rule_names_the_rule_that_makes_it_idle(folder):
     twin = RULE + changed(RULE, '"local-rule"', '"local-twin"')
     case = changed(CASE, '["local-rule"]', '["local-rule", "local-twin"]')

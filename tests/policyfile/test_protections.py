@@ -94,6 +94,17 @@ def test_no_protecting_rule_can_be_narrowed(folder: Path, narrowed: tuple[str, s
         assert key in lines[found[0].line - 1]
 
 
+def test_a_narrowed_rule_says_how_it_does_again_and_nothing_that_would_be_wrong_too(folder: Path) -> None:
+    """An exception for consent is no fault of consent here: a protection has no such exception at all."""
+    exception = '[[rule.unless]]\nagreement = { consent = ["given"] }\n'
+    faults = changed(folder, "protected-place", lambda text: f"{text}\n{exception}")
+
+    assert faults
+    assert all(one.remedy.startswith("take out that exception, or write a withhold with") for one in faults)
+    spared = changed(folder, "protected-place-betrayed", lambda text: text.replace('"hub", ', '"hub", "gp", '))
+    assert any(one.remedy.startswith("take them out of `spare`, or write") for one in spared)
+
+
 def test_a_policy_without_any_protection_is_unfit_in_every_respect(folder: Path) -> None:
     (folder / "protections.toml").unlink()
     (folder / "protections.cases.toml").unlink()
