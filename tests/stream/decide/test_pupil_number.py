@@ -41,4 +41,4 @@ def test_a_corrected_upn_is_no_news_outside_education() -> None:
 def test_england_names_who_is_in_education() -> None:
     educates = {role.name for role in load_policy().roles.values() if role.education}
 
-    assert educates == {"dsl", "virtual_school", "attendance_team"}
+    assert educates == {"dsl", "virtual_school", "attendance_team", "home_education_officer"}
