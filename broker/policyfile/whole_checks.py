@@ -233,9 +233,10 @@ def _sources(checked: Checked) -> None:
     for rule in checked.shape.rule:
         for mark in _unlisted(rule.source, known):
             checked.fault(rule, "source", f"unknown source `[{mark}]`", _LIST_IT)
-    for at, clock in enumerate(checked.shape.clock):
-        for mark in _unlisted(clock.source, known):
-            checked.fault_in("clock", at, f"unknown source `[{mark}]`", _LIST_IT, "source")
+    for kind in ("clock", "finding"):
+        for at, one in enumerate(getattr(checked.shape, kind)):
+            for mark in _unlisted(one.source or "", known):
+                checked.fault_in(kind, at, f"unknown source `[{mark}]`", _LIST_IT, "source")
 
 
 def _unlisted(source: str, known: frozenset[str]) -> list[str]:
