@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def committed() -> list[Path]:
 
 def python_files() -> list[Path]:
     return [path for path in committed() if path.suffix == ".py"]
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_files_stay_small() -> None:
 def test_functions_stay_small() -> None:
     long = []
     for path in python_files():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > FUNCTION_LINES:
@@ -106,7 +112,8 @@ def test_nothing_adds_to_what_others_share_across_an_await() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in python_files()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if "await" in path.read_text(encoding="utf-8")
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.AugAssign)
         and isinstance(node.target, ast.Attribute)
         and any(isinstance(part, ast.Await) for part in ast.walk(node.value))
