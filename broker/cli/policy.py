@@ -125,7 +125,8 @@ def _plain(faults: Iterable[Fault]) -> list[dict[str, str | int]]:
 
 def _summary(report: Report, *, shown: bool) -> str:
     notes = f", {len(report.notes)} not verified at their source" + ("" if shown or not report.notes else " (--notes lists them)")
-    verdict = f"unfit: {len(report.faults)} faults" if report.faults else "fit to be released"
+    later = "" if report.whole else "; more may show once what cannot be read is mended"
+    verdict = f"unfit: {len(report.faults)} faults{later}" if report.faults else "fit to be released"
     return f"{report.rules} rules, {report.cases} cases{notes}: {verdict}"
 
 

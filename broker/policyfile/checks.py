@@ -18,12 +18,16 @@ from broker.policyfile.whole_checks import WHOLE_CHECKS
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found: faults make a policy unfit, notes do not. `rules` and `cases` are counts."""
+    """What was found: faults make a policy unfit, notes do not. `rules` and `cases` are counts.
+
+    `whole`: everything could be read, so that there is nothing that only shows once something else is mended.
+    """
 
     faults: tuple[Fault, ...] = ()
     notes: tuple[Fault, ...] = ()
     rules: int = 0
     cases: int = 0
+    whole: bool = True
 
 
 def check(folder: Path, today: date) -> Report:
@@ -37,13 +41,14 @@ def check(folder: Path, today: date) -> Report:
         return Report(faults=(Fault(folder.name, 1, "", "no policy files here", "name a folder with files ending in `.toml`"),))
     read = readable(from_files)
     if read is None:
-        return Report(faults=tuple(sorted({*from_files.faults, *unread})), cases=len(cases))
+        return Report(faults=tuple(sorted({*from_files.faults, *unread})), cases=len(cases), whole=False)
     mentioned = mentioned_in(folder, {one.file for one in unread})
     checked = Checked(read.shape, from_files, cases, today, read.doubted, mentioned)
     for rule in read.shape.rule:
         for one in RULE_CHECKS if checked.is_sure(rule) else CHECKS_IN_DOUBT:
             one(checked, rule)
-    for whole in (*WHOLE_CHECKS, protections):
-        whole(checked)
+    for of_all in (*WHOLE_CHECKS, protections):
+        of_all(checked)
     faults = tuple(sorted({*from_files.faults, *checked.faults, *unread}))
-    return Report(faults, tuple(sorted(checked.notes)), len(read.shape.rule), len(cases))
+    whole = not (read.doubted or unread)
+    return Report(faults, tuple(sorted(checked.notes)), len(read.shape.rule), len(cases), whole)

@@ -115,3 +115,15 @@ def test_a_file_with_a_mistake_is_still_compared_with_the_others(folder: Path) -
         ("local.toml", "idle: `local-one` says all that it says"),
         ("local.toml", "unknown key `bsis`"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("edit", "says_more"),
+    [(("police.toml", "gateway =", "gatway ="), True), (("police.toml", '["dsl"]', '["dls"]'), False)],
+    ids=["a key that nobody knows", "a role that nobody knows"],
+)
+def test_it_says_when_more_may_show_once_something_can_be_read(folder: Path, edit: Edit, *, says_more: bool) -> None:
+    edited(folder, edit)
+
+    done = CliRunner().invoke(cli, ["policy", "check", str(folder)])
+    assert ("more may show once" in done.output) is says_more
