@@ -58,8 +58,8 @@ KINDS = {
         ),
     ),
     "GAP": _Kind(
-        "Nobody could be told: nobody fills the role",
-        ((_REJECT, "somebody was told by hand; else it closes by itself when a record says within 7 days who fills the role"),),
+        "Nobody in a role was told: nobody fills it, or nobody there may hear",
+        ((_REJECT, "you have seen to it; else it closes by itself when a record says within 7 days who fills the role"),),
     ),
 }
 _FINDING = _Kind(

@@ -26,7 +26,7 @@ from broker.stream.decide.waiting import follow, freed_since, go_on
 
 LINK = "LINK"
 _REJECTED = "a person decided that this does not go on"
-_SETTLED = "the hub has seen to it that somebody in this role hears"
+_SETTLED = "the hub has seen to it"
 
 Message = dict[str, Any]
 

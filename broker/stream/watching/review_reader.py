@@ -177,7 +177,7 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
     kind = review.message["kind"]
     if kind == GAP and said.decision == LINK:
         raise InputError(
-            f"review `{review.id}` is a gap, nobody fills a role: it closes by itself once somebody does, else reject it"
+            f"review `{review.id}` is a gap, nobody in a role was told: it closes by itself once somebody is, else reject it"
         )
     resolution = {
         "review_id": review.id,

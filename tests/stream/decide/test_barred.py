@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Control, Event
+from broker.core.event import Category, Control, Event
 from broker.core.identifiers import EventId, RecipientId
+from broker.core.policy import Condition, Effect, Question
 from broker.sealing.reviews import open_event
 from tests.stream.england import (
     DSL,
@@ -20,12 +21,13 @@ from tests.stream.england import (
     SCHOOL,
     TEAM,
     a_child,
+    england,
     questions,
     says,
     tie,
     told,
 )
-from tests.stream.lines import CHILD, SECRETS, ALine
+from tests.stream.lines import CHILD, SECRETS, ALine, a_policy, a_rule
 
 HARM = (
     "Somebody named, with a reason and a review date, found that telling this recipient would harm the child more than silence."
@@ -90,6 +92,17 @@ def test_a_finding_that_keeps_nothing_from_whom_a_statute_names_makes_no_gap() -
     line = a_child(detriment(TEAM), says(FORCE, NOTICE))
 
     assert (told(line, NOTICE), gaps(line)) == ({DSL}, [])
+
+
+@pytest.mark.parametrize(("statutory", "if_nobody", "roles"), [(True, "hub", [HUB]), (False, "hub", []), (True, "nothing", [])])
+def test_only_what_a_statute_wants_told_without_fail_makes_such_a_gap(statutory: bool, if_nobody: str, roles: list[str]) -> None:
+    named = Condition(Question.FINDING, values=frozenset({"detriment"}))
+    keeps = a_rule("keeps", "dsl", effect=Effect.WITHHOLD, basis=None, categories=frozenset(Category), when=(named,))
+    policy = a_policy(a_rule("school", "dsl", statutory=statutory, if_nobody=if_nobody), keeps)
+    roll = says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL))
+    line = ALine(policy, registers=england()[1]).take(roll, detriment("dsl"), says(FORCE, NOTICE))
+
+    assert [to for to, _ in gaps(line)] == roles
 
 
 def test_of_a_changed_identity_the_hub_hears_that_nobody_else_hears_and_not_why() -> None:

@@ -197,6 +197,14 @@ def test_nobody_silences_a_hub_by_excluding_all_of_it_and_somebody_apart_from_it
     assert (line.facts().doubted, line.facts().exclusions) == ((), ())
 
 
+def test_a_hub_that_is_in_question_as_a_whole_is_asked_about_all_but_who_is_excluded() -> None:
+    line = a_pupil(excludes(AWAY, *AT_THE_HUB), says(SCHOOL, "control.consent", {"state": "perhaps"}))
+    by_two = a_pupil(excludes(AWAY, DUTY), excludes("urn:100002", HUB, ALTERNATE))
+
+    assert asked(line) == [("HOLD", HUB), ("HOLD", JUDGE)]
+    assert asked(by_two) == [("HOLD", HUB), ("HOLD", JUDGE)], "each of them in question, if not by the same word"
+
+
 @pytest.mark.parametrize("by", [SCHOOL, FORCE, HOME], ids=["school", "force", "the child's council"])
 def test_somebody_apart_answers_where_an_agency_that_knows_the_child_excludes_all_of_the_hub(by: str) -> None:
     """Its publisher could only reject it: nobody decides that its own word goes on."""
