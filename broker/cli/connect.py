@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,19 +21,19 @@ from broker.cli.layout import count
 from broker.cli.options import json_option, say_refused, with_settings
 from broker.cli.patience import patiently
 from broker.cli.wording import words_of_book
-from broker.core.delivery import Forgetting
+from broker.core.delivery import Connector, Forgetting
 from broker.core.event import Event
 from broker.core.harmless import one_line
 from broker.core.identifiers import AgencyId
-from broker.core.registers import Agency
 from broker.core.words import Words
 from broker.errors import InputError, NotFoundError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import open_producer
 from broker.stream.engine.kafka_identity import recognise_kafka
-from broker.stream.publish import Publisher, check_size
-from broker.stream.releases.registers import released
+from broker.stream.publish import Gate, Publisher
+from broker.stream.releases.book import ReleaseBook
+from broker.stream.releases.registers import following_releases
 from broker.stream.topics import EVENTS
 from connectors.registry import CONNECTORS
 from connectors.transports.directory import Directory, Job
@@ -153,9 +153,12 @@ class _Inbox:
     async def work(self, *, once: bool) -> None:
         connector = self._registration.make()
         await recognise_kafka(self._settings.kafka, [EVENTS[connector.sector]], self._settings.data)
-        book = await released(self._settings.kafka, say_refused)
-        agency = find_agency(book.newest().agencies, self._agency_id)
-        self._words = words_of_book(book)
+        async with following_releases(self._settings.kafka, say_refused) as book:
+            await self._work(connector, book, once=once)
+
+    async def _work(self, connector: Connector, book: ReleaseBook, *, once: bool) -> None:
+        gate = Gate(book, AgencyId(self._agency_id))
+        agency, self._words = gate.agency(), words_of_book(book)
         if agency.sector is not connector.sector:
             raise InputError(
                 f"agency `{agency.id}` is of the sector {agency.sector.value}, `{self._name}` of {connector.sector.value}: "
@@ -167,7 +170,7 @@ class _Inbox:
             async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:
                 with self._progress() as progress:
                     publish = _Counting(Publisher(producer, self._signer), progress)
-                    inbox = Directory(self._inbox, job, publish, memory, check=check_size, words=self._words)
+                    inbox = Directory(self._inbox, job, publish, memory, check=gate.check, words=self._words, agency=gate.agency)
                     async for outcome in inbox.deliveries(once=once):
                         self._show(outcome)
                         publish.count = 0
@@ -195,7 +198,8 @@ class _Inbox:
         if not outcome.accepted:
             click.echo(f"{files}: {'left where it is' if outcome.left else 'rejected'}: {one_line(outcome.reason)}")
             return
-        nothing = f"nothing to publish: {one_line(outcome.reason) or 'it says nothing new'}"
+        why = one_line(outcome.reason) or ("what it says could not be taken" if outcome.tally.later else "it says nothing new")
+        nothing = f"nothing to publish: {why}"
         told = f"{count(total, 'event')} published" if total else nothing
         click.echo(f"{files}: {told}{_doubts(outcome)}")
         for line in published(outcome.tally, self._words):
@@ -230,14 +234,6 @@ def _doubts(outcome: Outcome) -> str:
             counts[severity] += number
     said = ", ".join(count(number, severity) for severity, number in counts.items() if number)
     return f"; {said}: see the report beside the file" if said else ""
-
-
-def find_agency(agencies: Mapping[AgencyId, Agency], wanted: str) -> Agency:
-    """Return an agency of the registers in force; raises NotFoundError."""
-    agency = agencies.get(AgencyId(wanted))
-    if agency is None:
-        raise NotFoundError(f"agency `{wanted}` is not in the registers in force: see `broker registers show`, then release them")
-    return agency
 
 
 commands: dict[str, click.Command] = {"connect": connect}

@@ -2,7 +2,8 @@
 
 A connector reads one delivery (a file, or the files that belong together) and yields events and findings, one after the
 other, without holding the delivery in memory. Whoever runs it publishes nothing of a delivery before `read` has ended
-without an error, and commits the memory only after every event was acknowledged.
+without an error, and commits the memory only after every event was acknowledged. What the broker would refuse is left out by
+whoever runs the connector, which remembers it as told only where `Delivery.takes` says that it is taken.
 """
 
 import codecs
@@ -40,14 +41,23 @@ class Piece:
     open: Callable[[], BinaryIO]
 
 
+def _all(_: Event) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one agency delivered at one instant. `accept_disappearances`: a person confirmed that missing records are gone."""
+    """What one agency delivered at one instant. `accept_disappearances`: a person confirmed that missing records are gone.
+
+    `takes` tells whether the broker would take an event. A connector yields what it would refuse, too, and remembers none of it
+    as told, so that the next delivery says it again.
+    """
 
     agency: Agency
     received_at: Millis
     pieces: tuple[Piece, ...]
     accept_disappearances: bool = False
+    takes: Callable[[Event], bool] = _all
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,8 @@ class Finding:
     """Something wrong with the delivery that a person at the agency can mend.
 
     `place` is a line, element path or message id, `message` plain words without personal data, `remedy` what to do. `cut_off`:
-    the delivery ends in the middle of this record, so that it may still be being written.
+    the delivery ends in the middle of this record, so that it may still be being written. `later`: what it names was left out,
+    and the very same delivery may say it later.
     """
 
     severity: Literal["info", "warning", "error"]
@@ -64,6 +75,7 @@ class Finding:
     message: str
     remedy: str
     cut_off: bool = False
+    later: bool = False
 
 
 class Memory(Protocol):

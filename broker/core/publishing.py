@@ -74,35 +74,36 @@ def impossible_times(event: Event) -> Iterator[str]:
 def faults_of(event: Event, known: InForce) -> Iterator[str]:
     """Say what the broker would refuse of an event, or take and then do nothing with; one line per field."""
     header = event.header
+    yield from refusals_of(event, known)
+    if permits(header.event_type, header.sector, known.agency) and header.event_type not in known.events:
+        yield "field `header.event_type`: is not in the catalogue of event types: correct its spelling, see `broker policy check`"
+    if header.expires_at is not None and header.expires_at <= header.recorded_at:
+        yield "field `header.expires_at`: is not after `recorded_at`: nobody would ever hear of it"
+    born = instant_of(event.body.get("identity", {}).get("birth_date"))
+    if born is not None and born > header.recorded_at:
+        yield "field `identity.birth_date`: is after `recorded_at`: of a child not yet born say `expected_birth_date`"
+    yield from _attributes(event, known.events.get(header.event_type))
+    yield from _excluded(event, known.registers)
+    yield from _finding(event, known)
+
+
+def refusals_of(event: Event, known: InForce) -> Iterator[str]:
+    """Say what intake would refuse of a whole event, whatever the policy says; one line per field."""
+    header = event.header
     if known.sector is not None and header.sector is not known.sector:
         yield f"field `header.sector`: agency `{header.producer}` is of the sector {known.sector.value}: leave the field out"
     if not header.purpose.strip():
         yield "field `header.purpose`: is empty: say why it is shared, or leave the field out"
     if not permits(header.event_type, header.sector, known.agency):
         yield "field `header.event_type`: is not for this agency to publish: see its sector and its entry in the registers"
-    elif header.event_type not in known.events:
-        yield "field `header.event_type`: is not in the catalogue of event types: correct its spelling, see `broker policy check`"
     if names_nothing_to_take_back(event):
         yield "field `header.supersedes`: missing: a retraction names the id of the event that it takes back"
-    yield from _times(event, known.now)
-    yield from _attributes(event, known.events.get(header.event_type))
-    yield from _excluded(event, known.registers)
-    yield from _finding(event, known)
-
-
-def _times(event: Event, now: Millis) -> Iterator[str]:
-    header = event.header
     for name in impossible_times(event):
         yield f"field `header.{name}`: is no time between 1830 and 2200: correct it, or leave the field out"
-    if header.recorded_at > now + TOLERANCE_MS:
+    if header.recorded_at > known.now + TOLERANCE_MS:
         yield "field `header.recorded_at`: is in the future: correct the clock of the source"
-    if cannot_have_happened(event, now):
+    if cannot_have_happened(event, known.now):
         yield "field `header.occurred_at`: is in the future: say when it happened, or leave the field out"
-    if header.expires_at is not None and header.expires_at <= header.recorded_at:
-        yield "field `header.expires_at`: is not after `recorded_at`: nobody would ever hear of it"
-    born = instant_of(event.body.get("identity", {}).get("birth_date"))
-    if born is not None and born > header.recorded_at:
-        yield "field `identity.birth_date`: is after `recorded_at`: of a child not yet born say `expected_birth_date`"
 
 
 def _attributes(event: Event, kind: EventKind | None) -> Iterator[str]:

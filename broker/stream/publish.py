@@ -4,6 +4,7 @@ The same event published twice has the same id and the same bytes; the broker te
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
 from itertools import islice
 from typing import Protocol
@@ -12,11 +13,15 @@ from aiokafka.errors import KafkaError
 
 from broker.codec import encode_event
 from broker.core.event import Event
+from broker.core.identifiers import AgencyId, Millis
 from broker.core.ports import Headers, Outgoing
-from broker.errors import NotPermittedError, SendFailedError
+from broker.core.publishing import InForce, cannot_have_happened, refusals_of
+from broker.core.registers import Agency
+from broker.errors import NotFoundError, NotPermittedError, SendFailedError, TimeError
 from broker.sealing.signatures import Signer
 from broker.stream import event_size
 from broker.stream.cloudevents import headers_of
+from broker.stream.releases.book import ReleaseBook
 from broker.stream.topics import EVENTS
 
 _AT_ONCE = 500  # events on their way before their acknowledgements are awaited
@@ -85,6 +90,32 @@ def check_size(event: Event) -> bytes:
     event_size.check_whole(len(value))
     event_size.check_head(event, len(value))
     return value
+
+
+class Gate:
+    """What intake would say of an agency's events, by the registers in force when it is asked."""
+
+    def __init__(self, book: ReleaseBook, agency: AgencyId) -> None:
+        """Keep the book, which somebody else keeps up to date."""
+        self._book = book
+        self._agency = agency
+
+    def agency(self) -> Agency:
+        """Return the agency's entry; raises NotFoundError when the registers in force hold none."""
+        found = self._book.newest().agencies.get(self._agency)
+        if found is None:
+            raise NotFoundError(
+                f"agency `{self._agency}` is not in the registers in force: see `broker registers show`, then release them"
+            )
+        return found
+
+    def check(self, event: Event) -> None:
+        """Raise TooLargeError, TimeError or NotPermittedError for an event that intake would refuse."""
+        check_size(event)
+        agency, now = self.agency(), Millis(time.time_ns() // 1_000_000)
+        known = InForce(events={}, now=now, sector=agency.sector, agency=agency)
+        if faults := "; ".join(refusals_of(event, known)):
+            raise (TimeError if cannot_have_happened(event, now) else NotPermittedError)(f"the broker would refuse it: {faults}")
 
 
 def _own_record(event: Event) -> str:

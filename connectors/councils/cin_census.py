@@ -73,7 +73,14 @@ class CinCensus:
             yield from notes.drain()
             if known is not None:
                 maker.place = f"child {children}, line {child.line}"
-                yield from maker.events(child, snapshot.changes(known, child.shown(delivery.agency.id)), quality)
+                changes = snapshot.changes(known, child.shown(delivery.agency.id))
+                refused = []
+                for change, event in maker.events(child, changes, quality):
+                    if not delivery.takes(event):
+                        refused.append(change)
+                    yield event
+                if refused:
+                    snapshot.untell(known, refused)
         yield from _take_back(maker, snapshot, children)
         snapshot.close(council=header.council, recorded_at=str(header.recorded_at))
 
@@ -100,14 +107,16 @@ class _Maker:
         self._number = number
         self._digest = delivery.pieces[0].digest
 
-    def events(self, child: ChildRecord, changes: list[Change], quality: tuple[QualityFinding, ...]) -> Iterator[Event]:
+    def events(
+        self, child: ChildRecord, changes: list[Change], quality: tuple[QualityFinding, ...]
+    ) -> Iterator[tuple[Change, Event]]:
         """Yield the news about one child, oldest first."""
         if not changes:
             return
         who = child.identity(self._agency.id)
         source = self._source(self.place)
         for change in sorted(changes, key=_when):
-            yield self._event(change, child, who, source, quality)
+            yield change, self._event(change, child, who, source, quality)
 
     def retraction(self, gone: Gone) -> Event:
         """Make the event that takes back one that is no longer in the return."""
@@ -215,8 +224,12 @@ def _take_back(maker: _Maker, snapshot: Snapshot, children: int) -> Iterator[Eve
     if missing.children:
         message = f"{missing.children} of {missing.known} children lost records since the return before: these were taken back"
         yield Finding("info", "disappearance", "Children", message, "nothing to do if this was meant")
-    for gone in snapshot.take_back():
-        yield maker.retraction(gone)
+    refused: list[Gone] = []
+    for gone in snapshot.take_back(refused):
+        event = maker.retraction(gone)
+        if not maker.delivery.takes(event):
+            refused.append(gone)
+        yield event
 
 
 class _Guard:

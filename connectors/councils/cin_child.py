@@ -17,6 +17,7 @@ from connectors.councils.cin_codes import (
     SEX_CODES,
     SEX_SINCE,
     STARTS,
+    TO_COME,
     UNREAD,
     YES_NO,
     Notes,
@@ -103,7 +104,8 @@ class ChildRecord:
                 self._who["ExpectedPersonBirthDate"] = expected
                 self.role = SubjectRole.UNBORN
             else:
-                self._notes.add("birth-date-missing", part.line, "PersonBirthDate")
+                if not self._is_to_come(part, "PersonBirthDate"):
+                    self._notes.add("birth-date-missing", part.line, "PersonBirthDate")
                 self._unsure = True
         self._read_upn(part)
         self._read_sex(part, year)
@@ -145,7 +147,7 @@ class ChildRecord:
     def _read_episode(self, element: Any) -> None:
         part, lost = part_of(element), self._lost
         referred = self._date(part, "CINreferralDate")
-        if referred is None:
+        if referred is None and not self._is_to_come(part, "CINreferralDate"):
             self._notes.add("referral-date-missing", part.line, "CINreferralDate")
             self._lose("CINreferralDate")
         key = self._unique(referred or UNDATED)
@@ -308,12 +310,13 @@ class ChildRecord:
 
     def _start(self, part: Part, name: str) -> str | None:
         found = self._date(part, name)
-        if found is None:
+        if found is None and not self._is_to_come(part, name):
             self._notes.add("start-date-missing", part.line, name)
             self._lose(name)
         return found
 
     def _date(self, part: Part, name: str, *, future: bool = False) -> str | None:
+        """Return a date. What has not come is not so yet, planned or written wrong: it is noted, and told by a later return."""
         text = part.values.get(name)
         if not text:
             return None
@@ -322,8 +325,14 @@ class ChildRecord:
             self._notes.add("date-unreadable", part.line, name)
             self._lose(name)
         elif found > self._notes.today and not future:
-            self._notes.add("date-in-future", part.line, name)
+            self._notes.add(TO_COME.get(name, "date-in-future"), part.line, name)
+            self._lose(name)
+            return None
         return found
+
+    def _is_to_come(self, part: Part, name: str) -> bool:
+        """Tell whether a date is one, of a day that has not come."""
+        return (iso_date(part.values.get(name, "")) or "") > self._notes.today
 
     def _follows(self, later: str | None, earlier: str | None, name: str, line: int) -> None:
         if later and earlier and later < earlier:

@@ -59,6 +59,7 @@ STARTS = {  # what an element that holds work cannot do without
     "Section47": "S47ActualStartDate",
     "ChildProtectionPlans": "CPPstartDate",
 }
+TO_COME = {"PersonBirthDate": "birth-date-in-future", "CINreferralDate": "referral-date-in-future"}  # what no plan can be
 YES_NO = {"1": True, "true": True, "0": False, "false": False}
 CODE_FORM = re.compile(r"[A-Za-z0-9]{1,4}\Z")
 
@@ -84,7 +85,17 @@ _RULES: dict[str, tuple[Severity, str, str]] = {
     "start-date-missing": ("error", "no readable start date: the record was not taken", "add the date"),
     "date-unreadable": ("error", "not a date", "write dates as YYYY-MM-DD"),
     "number-unreadable": ("warning", "not a number: left out", "write it in digits"),
-    "date-in-future": ("warning", "the date is in the future", "correct the date"),
+    "date-in-future": (
+        "warning",
+        "the date is in the future: what it says is not told yet",
+        "deliver a return after that day if it is planned, else correct the date",
+    ),
+    "birth-date-in-future": (
+        "error",
+        "the birth date is in the future: left out",
+        "correct it; of a child not yet born give ExpectedPersonBirthDate",
+    ),
+    "referral-date-in-future": ("error", "the referral is of a day in the future: told without the day", "correct the date"),
     "date-order": ("warning", "the date is before the one it must follow", "correct the dates"),
     "unknown-code": ("warning", "the code is not in the code list of the census", "correct the code"),
     "element-unread": (

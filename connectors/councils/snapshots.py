@@ -6,7 +6,7 @@ remembers is one short record per child, so that a return of any size is compare
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -166,6 +166,17 @@ class Snapshot:
         self._memory.put(f"{self._prefix}/child/{known.child}", _pack(self._year, self.number, kept, who, told))
         return news
 
+    def untell(self, known: Known, refused: list[Change]) -> None:
+        """Forget what changes said that the broker refused: what was known before them stands, and the next return says them."""
+        key = f"{self._prefix}/child/{known.child}"
+        year, number, elements, who, told = _parse(self._memory.get(key) or _pack(self._year, self.number, {}, {}, ""))
+        for name in (name for change in refused for name in (change.fact.key, *(change.supersedes or ())[:1])):
+            elements.pop(name, None)
+            if name in known.elements:
+                elements[name] = known.elements[name]
+            told = known.told if told == name else told
+        self._memory.put(key, _pack(year, number, elements, known.who if known.number else who, told))
+
     def missing(self, *, accept: bool, children: int) -> Missing:
         """Count the children that lost records; `children` is how many the return shows.
 
@@ -189,8 +200,8 @@ class Snapshot:
         self._lost = 0 if accept else self._lost if missing.held else so_far
         return missing
 
-    def take_back(self) -> Iterator[Gone]:
-        """Yield what has gone and forget it; call it only when `missing` holds nothing."""
+    def take_back(self, refused: Container[Gone] = ()) -> Iterator[Gone]:
+        """Yield what has gone and forget it; call it only when `missing` holds nothing. What is put into `refused` stands."""
         for key, value in self._memory.items(f"{self._prefix}/child/"):
             year, number, gone, _ = map(int, value.split(b"|", 1)[0].split())
             if year < self._year - 1:
@@ -201,8 +212,9 @@ class Snapshot:
             for name, state in elements.items():
                 if state[1] is not None and (number != self.number or len(state) > 2):
                     child = key.removeprefix(f"{self._prefix}/child/")
-                    yield from (Gone(child, who, name, f"{told}:gone", told) for told in _told(state))
-                    elements[name] = [state[0], None]
+                    lost = [Gone(child, who, name, f"{told}:gone", told) for told in _told(state)]
+                    yield from lost
+                    elements[name] = state if any(one in refused for one in lost) else [state[0], None]
             self._memory.put(key, _pack(year, number, elements, who, told_last))
 
     def close(self, **more: str) -> None:

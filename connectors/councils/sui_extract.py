@@ -213,9 +213,11 @@ class _Reading:
             self._wrong.append("local-id-twice")
         kept = [*rows, person] if again else [person]
         version = known["version"] + 1
-        self._memory.put(key, _remembered(version, self._number, kept))
         before = self._id(record, known["version"], rows) if rows else None
-        return self._event(kept, (self._id(record, version, kept), before), version, line)
+        event = self._event(kept, (self._id(record, version, kept), before), version, line)
+        if self._delivery.takes(event):
+            self._memory.put(key, _remembered(version, self._number, kept))
+        return event
 
     def _id(self, record: str, version: int, rows: list[_Person]) -> EventId:
         said = digest(json.dumps(rows).encode())

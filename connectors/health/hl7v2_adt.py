@@ -32,8 +32,17 @@ from connectors.health.hl7v2_fields import NotAMessageError, Segment, decode, mi
 from connectors.health.hl7v2_framing import Cut, cut, looks_like_hl7
 from connectors.health.hl7v2_message import Case, Message, open_message
 from connectors.health.hl7v2_person import Patient, is_adult, read_identifiers, read_patient
-from connectors.health.hl7v2_restriction import carry_over, changed_restriction, confidentiality_of
-from connectors.health.hl7v2_visit import SETTINGS, cancelled, clinical_of, hashed, is_unscheduled, note_visit, numbers_of
+from connectors.health.hl7v2_restriction import carry_over, changed_restriction, confidentiality_of, note_restriction
+from connectors.health.hl7v2_visit import (
+    SETTINGS,
+    cancelled,
+    clinical_of,
+    hashed,
+    is_unscheduled,
+    note_cancelled,
+    note_visit,
+    numbers_of,
+)
 
 FORMAT = "hl7v2-adt"
 SUFFIXES = (".hl7", ".txt", ".adt", ".mllp", ".dat")
@@ -70,6 +79,7 @@ class _Reading:
     def __init__(self, delivery: Delivery, memory: Memory, piece: Piece) -> None:
         self._agency = delivery.agency
         self._received_at = delivery.received_at
+        self._takes = delivery.takes
         self._memory = memory
         self._piece = piece
         self._not_told: Counter[str] = Counter()
@@ -131,8 +141,11 @@ class _Reading:
     def _restriction(self, case: Case) -> Iterator[Event]:
         """Protect the child where the hospital's own register restricts the record, and no longer when it says so."""
         control = changed_restriction(self._memory, case)
-        if control:
-            yield self._event(case, "control.protection", Body(identity=case.patient.identity), control)
+        event = self._event(case, "control.protection", Body(identity=case.patient.identity), control) if control else None
+        if event is None or self._takes(event):
+            note_restriction(self._memory, case)
+        if event is not None:
+            yield event
 
     def _meant(self, case: Case) -> Iterator[Event | Finding]:
         """Say what a message about a child, or perhaps about one, means by its trigger."""
@@ -160,12 +173,11 @@ class _Reading:
         elif trigger == "A03":
             yield self._visit(case, "health.discharged", "departure")
         elif trigger == "A28":
-            self._practice_changed(case.patient)
-            yield self._event(case, "health.patient.registered", self._body(case), _practice(case))
+            yield self._at_practice(case, "health.patient.registered")
         elif trigger in CHANGES:
             yield self._event(case, "health.demographics.changed", self._body(case))
             if self._practice_changed(case.patient):
-                yield self._event(case, "health.gp.registered", self._body(case), _practice(case))
+                yield self._at_practice(case, "health.gp.registered")
         elif patient_class in SETTINGS:
             self._not_told[f"of a kind that nothing follows from ({trigger} of class {patient_class})"] += 1
         else:
@@ -184,7 +196,8 @@ class _Reading:
         event = self._event(case, event_type, body)
         if event_type == ADMITTED and is_unscheduled(case.message):
             event = replace(event, header=replace(event.header, attributes={"unscheduled": "yes"}))
-        note_visit(self._memory, case, part, event.header.event_id, event_type)
+        if self._takes(event):
+            note_visit(self._memory, case, part, event.header.event_id, event_type)
         return event
 
     def _cancel(self, case: Case) -> Iterator[Event | Finding]:
@@ -199,7 +212,10 @@ class _Reading:
             )
             return
         retracts, event_type = before
-        yield self._event(case, event_type, Body(identity=case.patient.identity), retracts=retracts)
+        event = self._event(case, event_type, Body(identity=case.patient.identity), retracts=retracts)
+        if self._takes(event):
+            note_cancelled(self._memory, case, CANCELS[case.message.trigger], retracts)
+        yield event
 
     def _merge(self, case: Case) -> Iterator[Event | Finding]:
         surviving = {(one["scheme"], one["value"], one.get("issuer")) for one in case.patient.identity["identifiers"]}
@@ -211,9 +227,11 @@ class _Reading:
             if (one["scheme"], one["value"], one.get("issuer")) not in surviving
         ]
         if losing and surviving:
-            carry_over(self._memory, losing, case.patient.identity["identifiers"])
             control = Control(kind="merge", identifiers=losing)
-            yield self._event(case, "identity.merged", Body(identity=case.patient.identity), control)
+            event = self._event(case, "identity.merged", Body(identity=case.patient.identity), control)
+            if self._takes(event):
+                carry_over(self._memory, losing, case.patient.identity["identifiers"])
+            yield event
         else:
             yield Finding(
                 "error",
@@ -224,13 +242,15 @@ class _Reading:
             )
 
     def _practice_changed(self, patient: Patient) -> bool:
-        """Remember the patient's practice; tell whether it is another than before."""
-        if not patient.practice:
-            return False
-        key = f"practice/{hashed(numbers_of(patient))}"
-        known = self._memory.get(key)
-        self._memory.put(key, patient.practice.encode())
-        return known != patient.practice.encode()
+        """Tell whether the patient's practice is another than the one that was told."""
+        return bool(patient.practice) and self._memory.get(_practice_key(patient)) != (patient.practice or "").encode()
+
+    def _at_practice(self, case: Case, event_type: str) -> Event:
+        """Say at which practice the patient is, if the message does, and remember what was told."""
+        event = self._event(case, event_type, self._body(case), _practice(case))
+        if case.patient.practice and self._takes(event):
+            self._memory.put(_practice_key(case.patient), case.patient.practice.encode())
+        return event
 
     def _body(self, case: Case) -> Body:
         patient = case.patient
@@ -269,6 +289,10 @@ class _Reading:
             confidentiality=confidentiality_of(case),
         )
         return Event(header, body, control, tuple(case.patient.quality))
+
+
+def _practice_key(patient: Patient) -> str:
+    return f"practice/{hashed(numbers_of(patient))}"
 
 
 def _times_in_doubt(message: Message) -> Iterator[Finding]:

@@ -21,21 +21,23 @@ def confidentiality_of(case: Case) -> Confidentiality | None:
 
 
 def changed_restriction(memory: Memory, case: Case) -> Control | None:
-    """Return the protection to be set or lifted, and remember it; None when nothing changes.
+    """Return the protection to be set or lifted; None when nothing changes.
 
     Only a word that says so lifts it: silence never does.
     """
-    identifiers, code = case.patient.identity["identifiers"], case.patient.restriction
-    known = [one for one in _keys(identifiers) if memory.get(one)]
-    if code in ("R", "V"):
-        for key in _keys(identifiers):
+    code, known = case.patient.restriction, any(memory.get(one) for one in _keys(case.patient.identity["identifiers"]))
+    if code in ("R", "V") and not known:
+        return Control(kind=KIND, state="set", reason=FIELD)
+    return Control(kind=KIND, state="lifted", reason=FIELD) if code == "U" and known else None
+
+
+def note_restriction(memory: Memory, case: Case) -> None:
+    """Remember what was told of it, under each of the patient's numbers."""
+    for key in _keys(case.patient.identity["identifiers"]):
+        if case.patient.restriction in ("R", "V"):
             memory.put(key, b"set")
-        return None if known else Control(kind=KIND, state="set", reason=FIELD)
-    if code == "U" and known:
-        for key in known:
+        elif case.patient.restriction == "U":
             memory.delete(key)
-        return Control(kind=KIND, state="lifted", reason=FIELD)
-    return None
 
 
 def carry_over(memory: Memory, losing: Iterable[Identifier], surviving: Iterable[Identifier]) -> None:

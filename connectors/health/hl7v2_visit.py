@@ -60,16 +60,22 @@ def cancelled(memory: Memory, case: Case, part: str) -> tuple[EventId, str] | No
 
     The same message again takes back the same. None when nothing stands.
     """
-    key, told = _told(memory, case, part)
+    _, told = _told(memory, case, part)
     by = digest(case.message.content)
     found = next((one for one in told if one.get("by") == by), None)
     if found is None:
         found = next((one for one in reversed(told) if "by" not in one), None)
-        if found is None:
-            return None
-        found["by"] = by
-        memory.put(key, json.dumps(told).encode())
-    return EventId(found["id"]), found["type"]
+    return (EventId(found["id"]), found["type"]) if found else None
+
+
+def note_cancelled(memory: Memory, case: Case, part: str, event_id: EventId) -> None:
+    """Remember which message took an event of a visit back."""
+    key, told = _told(memory, case, part)
+    by = digest(case.message.content)
+    for one in told:
+        if one["id"] == event_id:
+            one["by"] = by
+    memory.put(key, json.dumps(told).encode())
 
 
 def numbers_of(patient: Patient) -> list[str]:

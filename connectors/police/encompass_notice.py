@@ -89,7 +89,7 @@ _RULES: dict[str, tuple[Any, str, str]] = {
         "withdraws a notice that was never sent: not taken",
         "check reference, name and date of birth",
     ),
-    "in-the-future": ("warning", "the date is in the future", "correct the date"),
+    "in-the-future": ("error", "the date is in the future: told without it", "correct the date and send the notice again"),
     "birth-date-missing": ("warning", "the notice has no date of birth: the child may not be found", "add the date of birth"),
 }
 
@@ -149,9 +149,10 @@ def _read_notice(notice: _Notice, delivery: Delivery, memory: Memory) -> Iterato
         if value is None:
             wrong.append((line, "unreadable"))
             continue
-        read.setdefault(group, {})[field] = value
         if kind in {"date", "when"} and value[:10] > today:
             wrong.append((line, "in-the-future"))
+            continue
+        read.setdefault(group, {})[field] = value
     event = _event(notice, read, delivery, memory)
     yield from (_finding(rule, line) for line, rule in sorted(wrong))
     if event:
@@ -175,7 +176,7 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
     record = digest(json.dumps([reference, who, identity.get("birth_date")]).encode())
     withdrawn = read.get("notice", {}).get("kind") == "RETRACTION"
     content = "withdrawn" if withdrawn else digest(json.dumps([body, said, coded], sort_keys=True).encode())
-    own_id, before, version = _ids(record, content, delivery, memory)
+    own_id, before, versions = _ids(record, content, delivery, memory)
     if withdrawn and not before:
         wrong.append((notice.line, "nothing-to-withdraw"))
         return None
@@ -189,7 +190,7 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
         occurred_at=said.get("occurred_at"),
         recorded_at=delivery.received_at,
         received_at=delivery.received_at,
-        sequence=version,
+        sequence=len(versions),
         subject_role=SubjectRole.SUBJECT,
         told_family=said.get("told_family", ToldFamily.NOT_SAID),
         attributes=coded,
@@ -197,21 +198,23 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
         source=Source("", _FORMAT, _VERSION, delivery.pieces[0].digest, f"line {notice.line}"),
     )
     quality = tuple(QualityFinding(rule, "notice", _RULES[rule][0]) for _, rule in sorted(wrong))
-    return Event(header, {"identity": identity} if withdrawn else body, None, quality)
+    event = Event(header, {"identity": identity} if withdrawn else body, None, quality)
+    if delivery.takes(event):
+        memory.put(f"{_FORMAT}/{record}", json.dumps(versions).encode())
+    return event
 
 
-def _ids(record: str, said: str, delivery: Delivery, memory: Memory) -> tuple[EventId, EventId | None, int]:
-    """Return the event's id, the id it supersedes and its version; the same words again have the same id."""
+def _ids(record: str, said: str, delivery: Delivery, memory: Memory) -> tuple[EventId, EventId | None, list[str]]:
+    """Return the event's id, the id it supersedes and all its versions; the same words again have the same id."""
     key, system = f"{_FORMAT}/{record}", f"{_FORMAT}:{delivery.agency.id}"
     stored = memory.get(key)
     versions: list[str] = json.loads(stored) if stored else []
     if not versions or versions[-1] != said:
         versions.append(said)
-        memory.put(key, json.dumps(versions).encode())
     number = len(versions)
     stands = number > 1 and versions[-2] != "withdrawn"
     before = event_id(system, record, f"{number - 1}:{versions[-2]}") if stands else None
-    return event_id(system, record, f"{number}:{said}"), before, number
+    return event_id(system, record, f"{number}:{said}"), before, versions
 
 
 def _body(notice: _Notice, read: dict[str, dict[str, Any]]) -> Body:

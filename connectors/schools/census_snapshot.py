@@ -69,7 +69,8 @@ class Snapshot:
     ) -> Iterator[Event]:
         """Yield the draft as an event when it differs from what was said under the key before, and remember it.
 
-        `known` is what is remembered under the key, where the caller has it already.
+        `known` is what is remembered under the key, where the caller has it already. Of what the broker would refuse nothing is
+        remembered: what was said before stands.
         """
         known = self.known(key) if known is None else known
         said = hashlib.blake2b(draft.said.encode(), digest_size=12).hexdigest()
@@ -77,11 +78,21 @@ class Snapshot:
         previous = known.get("id")
         identity = EventId(str(previous)) if again else event_id(self._system, draft.record, f"{said}/{previous or ''}")
         remembered = {"id": identity, "said": said, "seen": self._count, "term": self.term, "place": draft.place}
-        self._memory.put(key, msgspec.json.encode(remembered | draft.kept))
+        event = None
         if not again:
             draft.quality = tuple(quality)
             correction = previous if not known.get("gone") else None
-            yield self._event(draft, identity, Action.UPDATE if correction else Action.NEW, correction)
+            event = self._event(draft, identity, Action.UPDATE if correction else Action.NEW, correction)
+        if event is None or self.takes(event):
+            self._memory.put(key, msgspec.json.encode(remembered | draft.kept))
+        elif known:
+            self.keep(key, known)
+        if event is not None:
+            yield event
+
+    def takes(self, event: Event) -> bool:
+        """Tell whether the broker would take an event: what it refuses ends nothing."""
+        return self._delivery.takes(event)
 
     def keep(self, key: str, known: dict[str, Any]) -> None:
         """Remember that what is known stands, though it could not be read whole in this delivery."""
@@ -153,7 +164,8 @@ class Snapshot:
             body = Body(identity=known["who"], location={"organisation": known["school"]})
             draft = Draft("school.pupil.left", f"{key}/gone", known["id"], None, known["place"], body, control)
             for event in self.say(f"left/{key}/{known['id']}", draft, []):
-                self.end(key, known, event.header.event_id)
+                if self.takes(event):
+                    self.end(key, known, event.header.event_id)
                 yield event
 
     def gone_exclusions(self, native: str, whole: set[str]) -> Iterator[Event | Finding]:
@@ -191,7 +203,8 @@ class Snapshot:
             known = msgspec.json.decode(value)
             if self._of_term(known) and not self.seen(known) and self._is_gone(known, self._rolls_of(key), whole):
                 event = self._retraction(key, known)
-                self.end(key, known, event.header.event_id)
+                if self.takes(event):
+                    self.end(key, known, event.header.event_id)
                 yield event
 
     def _rolls_of(self, key: str) -> set[str]:

@@ -259,7 +259,7 @@ class _Reading:
         )
         on_roll = self._snapshot.known(key)
         for event in self._snapshot.say(f"left/{person.stem}/{leaving or entry}", draft, person.quality):
-            if on_roll and (on_roll.get("entry") or "") <= (leaving or "9"):
+            if on_roll and self._snapshot.takes(event) and (on_roll.get("entry") or "") <= (leaving or "9"):
                 self._snapshot.end(key, on_roll, event.header.event_id)
             yield event
 
@@ -292,6 +292,9 @@ class _Reading:
                     "warning", "reason", place, "a reason code is not in force: taken over as it is", "use today's codes"
                 )
             draft = exclusion_draft(person, f"{stem}/{counts[stem]}", kind, (day, missed, codes), place)
+            if day and day > self._today:  # the head teacher has decided it: it is said now, with its first day
+                draft.occurred_at = None
+                yield Finding("info", "to_come", place, "it begins on a day to come: told now", "nothing, if the day is right")
             draft.kept |= {"roll": roll, "category": kind[1]}
             drafts.append((draft, day is not None and not (sessions and missed is None)))
         if table is not None:

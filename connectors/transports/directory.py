@@ -9,6 +9,7 @@
 Nothing of a delivery is published before all of it was read once without an error. What changes while it is read goes back
 into the inbox. What the connector remembers lasts only after
 Kafka acknowledged every event: a crash in between publishes the same events again under the same ids, which tells nobody twice.
+What the broker would refuse is neither published nor remembered: the same files delivered again say it, once it is mended.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from broker.core.words import Words, instant_in_words
 from broker.errors import CutOffError, DeliveryError, RejectError, StopError
 from connectors.transports.entries import REPORT, free, is_folder, odd_kind, opened, report_of, said, write_anew
 from connectors.transports.memory import SqliteMemory
+from connectors.transports.refusing import Check, Refusing
 from connectors.transports.report import Outcome, Tally, write_report
 from connectors.transports.settling import Patience, Settling
 
@@ -45,7 +47,6 @@ _UNFORESEEN = (
 )  # fmt: skip
 
 Publish = Callable[[Iterable[Event]], Awaitable[object]]  # returns when every event is acknowledged
-Check = Callable[[Event], object]  # raises RejectError for an event that publishing would refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Job:
 class Directory:
     """An inbox folder and what is done with its files. `publish` and `check` are the port to the broker.
 
-    `words` say in the reports what each type of event means.
+    `agency` gives the entry of the agency in the registers, as it is when a delivery is taken up; `words` say in the reports
+    what each type of event means.
     """
 
     inbox: Path
@@ -72,11 +74,14 @@ class Directory:
     patience: Patience = field(default_factory=Patience)
     check: Check = lambda _: None
     words: Words = field(default_factory=Words)
+    agency: Callable[[], Agency] | None = None
     _told: set[Path] = field(default_factory=set)
     _settling: Settling = field(init=False)
+    _refusing: Refusing = field(init=False)
 
     def __post_init__(self) -> None:
         self._settling = Settling(self.patience)
+        self._refusing = Refusing(self.check)
 
     async def deliveries(self, *, once: bool = False) -> AsyncIterator[Outcome]:
         """Yield what became of each delivery, for ever; with `once`, until the inbox holds nothing that could be read.
@@ -127,7 +132,8 @@ class Directory:
         if moved or note.read_text(encoding="utf-8").startswith("rejected"):
             return True
         delivery = self._delivery(folder)
-        return self.memory.delivered(_digest_of(delivery)) == delivery.received_at
+        at, _ = self.memory.delivered(_digest_of(delivery)) or (None, False)
+        return at == delivery.received_at
 
     def _entries(self) -> list[Path]:
         """Return what was dropped into the inbox, files or not."""
@@ -191,12 +197,14 @@ class Directory:
 
     async def _deliver(self, folder: Path) -> Outcome | None:
         """Read and publish a delivery and put it away; None when it is not whole yet and went back into the inbox."""
+        if self.agency is not None:
+            self.job = replace(self.job, agency=self.agency())
         delivery = self._delivery(folder)
         names = tuple(piece.name for piece in delivery.pieces)
         digest = _digest_of(delivery)
-        before = self.memory.delivered(digest)
-        if before and not self.job.accept_disappearances and before != delivery.received_at:
-            why = f"these very files were delivered before, on {instant_in_words(before)}"
+        before, whole = self.memory.delivered(digest) or (0, False)
+        if whole and not self.job.accept_disappearances and before != delivery.received_at:
+            why = f"these very files were delivered before, on {instant_in_words(Millis(before))}"
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=Tally(), reason=why))
         else:
             done = await self._read(folder, delivery, names, digest)
@@ -229,6 +237,7 @@ class Directory:
             Millis(int(folder.name.partition(".")[0])),
             tuple(_piece(path) for path in _files(folder)),
             accept_disappearances=self.job.accept_disappearances,
+            takes=self._refusing.takes,
         )
 
     async def _read(self, folder: Path, delivery: Delivery, names: tuple[str, ...], digest: Digest) -> Outcome | None:
@@ -242,11 +251,11 @@ class Directory:
             if not self._is_still(folder, delivery):
                 return None
             self.memory.begin()
-            await self.publish(_counted(self.job.connector.read(delivery, self.memory), tally, self.check))
+            await self.publish(self._refusing.counted(self.job.connector.read(delivery, self.memory), tally))
             if not self._is_still(folder, delivery):  # INVARIANT: nothing counts as delivered that was not read to its end
                 return None
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=tally))
-            self.memory.note_delivered(digest, delivery.received_at)
+            self.memory.note_delivered(digest, delivery.received_at, whole=not tally.later)
             self.memory.commit()
         except RejectError as error:
             if not self._is_still(folder, delivery) or (isinstance(error, CutOffError) and young):
@@ -340,20 +349,3 @@ def _piece(path: Path) -> Piece:
     with suppress(OSError), opened(path) as stream:  # what cannot be read is rejected when it is read
         sha = hashlib.file_digest(stream, "sha256").hexdigest()
     return Piece(said(path.name), path.lstat().st_size, Digest(sha), partial(opened, path))
-
-
-def _counted(read: Iterable[Event | Finding], tally: Tally, check: Check) -> Iterator[Event]:
-    """Yield the events and count everything; one that would be refused is a finding, the others go on."""
-    for one in read:
-        refused = _refused(one, check) if isinstance(one, Event) else None
-        tally.count(refused or one)
-        if isinstance(one, Event) and not refused:
-            yield one
-
-
-def _refused(event: Event, check: Check) -> Finding | None:
-    try:
-        check(event)
-    except RejectError as error:
-        return Finding("error", error.reason, event.header.source.location, f"{error}: left out", "shorten the record")
-    return None

@@ -59,14 +59,14 @@ class SqliteMemory:
         self.rollback()
         self._database.close()
 
-    def delivered(self, digest: Digest) -> int | None:
-        """Return when these very files were delivered, in milliseconds since 1970, or None."""
+    def delivered(self, digest: Digest) -> tuple[int, bool] | None:
+        """Return when these very files were delivered, in milliseconds since 1970, and whether all of them was taken; or None."""
         row = self._database.execute("SELECT at FROM delivered WHERE digest = ?", (digest,)).fetchone()
-        return int(row[0]) if row else None
+        return (abs(int(row[0])), int(row[0]) > 0) if row else None
 
-    def note_delivered(self, digest: Digest, at: int) -> None:
-        """Remember that these very files were delivered."""
-        self._database.execute("INSERT OR REPLACE INTO delivered VALUES (?, ?)", (digest, at))
+    def note_delivered(self, digest: Digest, at: int, *, whole: bool = True) -> None:
+        """Remember that these very files were delivered, and that they may say more later where they were not taken `whole`."""
+        self._database.execute("INSERT OR REPLACE INTO delivered VALUES (?, ?)", (digest, at if whole else -at))
 
     def get(self, key: str) -> bytes | None:
         """Return what was put under a key, or None."""

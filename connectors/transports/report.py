@@ -20,6 +20,7 @@ class Tally:
     events: Counter[str] = field(default_factory=Counter)
     findings: Counter[tuple[str, str]] = field(default_factory=Counter)
     shown: list[Finding] = field(default_factory=list)
+    later: int = 0  # findings of what was left out and the same delivery may say later
 
     def count(self, one: Event | Finding) -> None:
         """Add an event or a finding."""
@@ -27,6 +28,7 @@ class Tally:
             self.events[one.header.event_type + _ACTIONS[one.header.action]] += 1
             return
         kind = (one.severity, one.rule)
+        self.later += one.later
         self.findings[kind] += 1
         if self.findings[kind] <= SHOWN:
             self.shown.append(one)
@@ -93,10 +95,15 @@ def _fate(outcome: Outcome, words: Words) -> list[str]:
         return [f"Left where it is, nothing was published: {outcome.reason}"]
     if not outcome.accepted:
         return [f"REJECTED, nothing was published: {outcome.reason}"]
+    later = outcome.tally.later
+    left_out = [f"Not published: {later:,}, each named below. What is mended goes when the same files are delivered again."]
+    left_out = left_out if later else []
     if not outcome.tally.events:
-        return [f"Accepted; nothing was published: {outcome.reason or 'the delivery says nothing new'}"]
+        said = "what it says could not be taken" if later else "the delivery says nothing new"
+        return [f"Accepted; nothing was published: {outcome.reason or said}", *left_out]
     total = sum(outcome.tally.events.values())
     return [
         f"Accepted; {total:,} {'event was' if total == 1 else 'events were'} published:",
         *(f"  {line}" for line in published(outcome.tally, words)),
+        *left_out,
     ]

@@ -9,6 +9,7 @@ A test module makes a `Case` and runs each of `CHECKS` on it:
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -126,6 +127,24 @@ def the_same_delivery_again_gives_no_new_events(case: Case) -> None:
     assert second <= first
 
 
+def what_the_broker_refuses_is_said_by_the_next_delivery(case: Case) -> None:
+    """What is remembered as told and never was would be said by nobody again."""
+    for refused in {event.header.event_type for event in case.read()[0]}:
+        memory = MemoryInHand()
+        delivery = replace(case.delivery(), takes=partial(_is_other, refused))
+        first = [one for one in case.connector.read(delivery, memory) if isinstance(one, Event)]
+        lost = {event.header.event_id for event in first if event.header.event_type == refused}
+
+        again = {event.header.event_id for event in case.read(memory=memory)[0]}
+
+        assert lost
+        assert lost <= again
+
+
+def _is_other(event_type: str, event: Event) -> bool:
+    return event.header.event_type != event_type
+
+
 def one_bad_record_does_not_stop_the_others(case: Case) -> None:
     events, findings = case.read(case.damaged)
 
@@ -211,6 +230,7 @@ CHECKS: tuple[Check, ...] = (
     ids_are_unique,
     a_replay_gives_equal_events,
     the_same_delivery_again_gives_no_new_events,
+    what_the_broker_refuses_is_said_by_the_next_delivery,
     one_bad_record_does_not_stop_the_others,
     findings_hold_no_personal_data,
     a_delivery_that_breaks_off_is_taken_in_part_or_refused_in_words,

@@ -2,16 +2,26 @@
 
 import asyncio
 import dataclasses
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from broker.core.identifiers import AgencyId
-from broker.errors import NotPermittedError, SendFailedError, TooLargeError
+from broker.core.event import Action, Event
+from broker.core.identifiers import AgencyId, Millis
+from broker.core.publishing import TOLERANCE_MS
+from broker.core.registers import Registers
+from broker.errors import NotFoundError, NotPermittedError, RejectError, SendFailedError, TimeError, TooLargeError
+from broker.policyfile import policy_from_content
 from broker.sealing.signatures import Signer, new_key
-from broker.stream.publish import Publisher, signed_record
+from broker.stream.publish import Gate, Publisher, signed_record
+from broker.stream.releases.book import ReleaseBook
+from tests.stream.identify_runner import FixedRegisters
 from tests.stream.people import SCHOOL, enrolled
+from tests.stream.test_intake import record, take
+from tests.stream.test_intake import registers as intake_registers
 
 
 class Producer:
@@ -85,3 +95,61 @@ def test_an_agency_publishes_as_itself_and_not_too_much(school: Signer) -> None:
         signed_record(school, other)
     with pytest.raises(TooLargeError):
         signed_record(school, enrolled(given="x" * 300_000))
+
+
+class Book(ReleaseBook):
+    """The registers in force, as somebody who follows the releases has them."""
+
+    def __init__(self, registers: Registers) -> None:
+        super().__init__(policy_from_content)
+        self.now = registers
+
+    def newest(self) -> Registers:
+        return self.now
+
+
+def lasting(school: Signer) -> FixedRegisters:
+    """The registers of the tests of intake, with a key that is in force today."""
+    found = intake_registers(school).newest()
+    keys = {name: dataclasses.replace(key, until=None) for name, key in found.keys.items()}
+    return FixedRegisters(dataclasses.replace(found, keys=keys))
+
+
+def changed(**said: Any) -> Event:
+    event = enrolled()
+    return dataclasses.replace(event, header=dataclasses.replace(event.header, **said))
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (changed(event_type="school.absence.reported", occurred_at="2126-01-01"), TimeError),
+        (changed(occurred_at="0201-04-02"), NotPermittedError),
+        (changed(recorded_at=Millis(time.time_ns() // 1_000_000 + 2 * TOLERANCE_MS)), NotPermittedError),
+        (changed(event_type="health.ed.attended"), NotPermittedError),
+        (changed(purpose=" "), NotPermittedError),
+        (changed(action=Action.RETRACT), NotPermittedError),
+        (changed(contact_point="x" * 300_000), TooLargeError),
+    ],
+)
+def test_what_intake_refuses_is_refused_before_it_is_published(school: Signer, event: Event, error: type[RejectError]) -> None:
+    """A connector tells its agency only of what intake takes: the two must never differ."""
+    source = lasting(school)
+    with pytest.raises(error):
+        Gate(Book(source.newest()), AgencyId(SCHOOL)).check(event)
+    if error is not TooLargeError:
+        with pytest.raises(RejectError):
+            take(source, record(signed_record(school, event), time.time_ns() // 1_000_000))
+
+
+def test_what_intake_takes_passes_and_the_registers_may_change_meanwhile(school: Signer) -> None:
+    source = lasting(school)
+    book = Book(source.newest())
+    gate = Gate(book, AgencyId(SCHOOL))
+    gate.check(enrolled())
+    assert take(source, record(signed_record(school, enrolled()), time.time_ns() // 1_000_000))
+
+    book.now = dataclasses.replace(book.now, agencies={})
+
+    with pytest.raises(NotFoundError, match="not in the registers in force"):
+        gate.agency()

@@ -1,5 +1,8 @@
 """Put a version of the registers in force: its recipients' topics first, then the release and its epoch."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from broker.core.registers import Registers
 from broker.errors import RegistersError, ReleaseRefusedError, SignatureError
 from broker.kafkaaccess import Kafka
@@ -18,11 +21,20 @@ async def released(kafka: Kafka, say: Say = say_nothing) -> ReleaseBook:
 
     Raises KafkaUnavailableError or TopicsError.
     """
+    async with following_releases(kafka, say) as book:
+        return book
+
+
+@asynccontextmanager
+async def following_releases(kafka: Kafka, say: Say = say_nothing) -> AsyncIterator[ReleaseBook]:
+    """Give everything released so far, kept up to date as long as the context is open; raises as `released`."""
     async with open_consumer(kafka) as consumer:
         following = Releases(kafka, consumer, ReleaseBook(policy_from_content), say)
         await following.start()
-        await following.stop()
-        return following.book
+        try:
+            yield following.book
+        finally:
+            await following.stop()
 
 
 async def release_registers(kafka: Kafka, registers: Registers, content: bytes, signer: Signer) -> Release:

@@ -1,15 +1,17 @@
 """Operation Encompass notices, in and out, in the text form that the module documents."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from broker.core.delivery import Finding
 from broker.core.event import Action, Event, ToldFamily
+from broker.core.publishing import InForce, refusals_of
 from broker.errors import CutOffError, DeliveryError
 from connectors.police.encompass_notice import EncompassNotice
 from tests.connectors import contract
-from tests.connectors.contract import Case, MemoryInHand
+from tests.connectors.contract import RECEIVED, Case, MemoryInHand
 
 NOTICE = """OPERATION ENCOMPASS NOTICE
 Police reference: 99/0001/26
@@ -238,9 +240,32 @@ def test_one_long_line_of_an_account_is_taken_whole_or_not_at_all() -> None:
     assert (long[0], [one.rule for one in long[1] if one.severity == "error"]) == ([], ["too-long"])
 
 
-@pytest.mark.parametrize(("old", "new"), [("2016-04-02", "2036-04-02"), ("2026-09-20 21:40", "2026-09-22 00:10")])
-def test_a_date_in_the_future_is_named(old: str, new: str) -> None:
-    assert [one.rule for one in read(NOTICE.replace(old, new))[1]] == ["in-the-future"]
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        ("2016-04-02", "2036-04-02", ["birth-date-missing", "in-the-future"]),
+        ("2026-09-20 21:40", "2026-09-22 00:10", ["in-the-future"]),
+    ],
+)
+def test_a_date_in_the_future_is_named_and_left_out_and_the_school_is_told_all_the_same(
+    old: str, new: str, rules: list[str]
+) -> None:
+    """The duty runs before the next school day: no slip of the pen holds a notice up."""
+    (event,), findings = read(NOTICE.replace(old, new))
+
+    assert sorted(one.rule for one in findings) == rules
+    assert new[:10] not in (event.header.occurred_at or "", event.body["identity"].get("birth_date"))
+    assert not list(refusals_of(event, InForce(events={}, now=RECEIVED)))
+
+
+def test_what_the_broker_refuses_of_a_notice_is_not_remembered_as_sent() -> None:
+    memory = MemoryInHand()
+    delivery = replace(CASE.delivery({"night.txt": NOTICE.encode()}), takes=lambda _: False)
+    list(EncompassNotice().read(delivery, memory))
+
+    (event,), _ = read(NOTICE.replace("medium", "high"), memory)
+
+    assert event.header.action is Action.NEW
 
 
 def test_other_words_about_the_same_child_and_matter_are_an_update() -> None:

@@ -39,8 +39,10 @@ class Notes:
                     if line == "?":
                         yield Finding("warning", "odd", f"{piece.name} line {number}", "a strange line", "mend it")
                     elif memory.get(line) is None:
-                        memory.put(line, b"said")
-                        yield _event(line, piece.digest)
+                        event = _event(line, piece.digest)
+                        if delivery.takes(event):
+                            memory.put(line, b"said")
+                        yield event
 
 
 def _event(line: str, digest: Digest) -> Event:

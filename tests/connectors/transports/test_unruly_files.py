@@ -11,7 +11,7 @@ import pytest
 
 from broker.core.delivery import Delivery, Finding, Memory
 from broker.core.event import Event
-from broker.errors import StopError, TooLargeError
+from broker.errors import StopError, TimeError, TooLargeError
 from connectors.councils.cin_census import CinCensus
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
@@ -107,6 +107,38 @@ def test_an_event_that_publishing_would_refuse_is_a_finding_and_the_others_go_on
 
     assert broker.published == ["one", "three"]
     assert outcome.tally.findings == {("error", "too_large"): 1}
+    report = (inbox / "accepted" / "a.note.report.txt").read_text()
+    assert "2 events were published" in report
+    assert "Not published: 1, each named below." in report
+
+
+def test_what_was_refused_is_published_by_the_same_file_once_it_is_mended(inbox: Path) -> None:
+    def check(event: Event) -> None:
+        if event.header.source.location == "two":
+            raise TimeError("the broker would refuse it")
+
+    (inbox / "a.note").write_text("one two")
+    run(inbox, Broker(), check=check)
+    (inbox / "a.note").write_text("one two")
+    broker = Broker()
+
+    run(inbox, broker)
+    (inbox / "a.note").write_text("one two")
+    (third,) = run(inbox, broker)
+
+    assert broker.published == ["two"]
+    assert "delivered before" in third.reason
+
+
+def test_of_what_is_refused_alone_nobody_is_told_that_it_is_nothing_new(inbox: Path) -> None:
+    def check(_: Event) -> None:
+        raise TimeError("the broker would refuse it")
+
+    (inbox / "a.note").write_text("one")
+
+    run(inbox, Broker(), check=check)
+
+    assert "nothing was published: what it says could not be taken" in (inbox / "accepted" / "a.note.report.txt").read_text()
 
 
 def test_a_second_connector_on_the_same_inbox_is_told_so(inbox: Path) -> None:
