@@ -322,7 +322,7 @@ def _birth_in_doubt(case: Case) -> Iterator[Finding]:
     born, place = patient.identity.get("birth_date"), f"{case.message.place}, PID-7"
     if not born:
         return
-    if not message.can_be(case.segments[0].text(7)):
+    if not message.can_be(born.replace("-", "")):
         wrong = "the birth date is after its receipt, or of somebody older than anybody: left out"
         del patient.identity["birth_date"]
     elif message.occurred_at and born > message.occurred_at[: len(born)]:
@@ -344,6 +344,8 @@ def _doubts(case: Case) -> Iterator[Finding]:
             "the check digit of the NHS number does not agree",
             "correct the number, or trace it",
         )
+    if any(doubt.rule == "birth_time" for doubt in patient.quality):
+        yield Finding("warning", "birth_time", f"{message.place}, PID-7", "no such time of day: its date was taken", "correct it")
     if not message.control_id:
         yield Finding("warning", "control_id", f"{message.place}, MSH-10", "there is no control id", "give every message its own")
 

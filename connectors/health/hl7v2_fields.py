@@ -17,6 +17,7 @@ from broker.core.identifiers import Millis
 
 _LOCAL = "Europe/London"
 _STAMP = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?(\d\d)?(?:\.\d{1,6})?)?)?)?([+-]\d{4})?")
+_DAY = len("20101010")
 _NAMES = {"8859/1": "latin-1", "8859/15": "iso8859-15", "WINDOWS-1252": "cp1252"}
 
 
@@ -140,6 +141,13 @@ def iso_time(stamp: str) -> str | None:
         text += f"T{hour}:{minute or '00'}" + (f":{second}" if second else "")
         text += f"{zone[:3]}:{zone[3:]}" if zone else ""
     return text
+
+
+def day_of(stamp: str) -> tuple[str | None, bool]:
+    """Return the day of a stamp, or the part of it that is said, and whether its time of day is none and was passed over."""
+    whole = iso_time(stamp)
+    day = iso_time(stamp[:_DAY]) if whole is None and stamp[:_DAY].isdigit() and len(stamp) > _DAY else None
+    return (whole or day or "")[: len("2010-10-10")] or None, day is not None
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from broker.core.event import Contact, Identifier, Identity, Location, Name, Party, QualityFinding
 from broker.core.identifiers import AgencyId, nhs_number_is_valid
-from connectors.health.hl7v2_fields import Segment, iso_time
+from connectors.health.hl7v2_fields import Segment, day_of
 
 # PID-3.4 and PID-3.5 that mean the NHS number. HN and NH are used for other health numbers too: those need ten digits.
 NHS = frozenset({"NHS", "NHSNBR", "NHSNMBR", "2.16.840.1.113883.2.1.4.1"})
@@ -85,12 +85,13 @@ def read_identifiers(
 
 
 def _dates(pid: Segment, patient: Patient) -> None:
-    if born := iso_time(pid.text(7)):
-        patient.identity["birth_date"] = born[:10]
-    else:
-        patient.quality.append(QualityFinding("birth_date", "PID-7", "warning"))
-    if died := iso_time(pid.text(29)):
-        patient.identity["death_date"] = died[:10]
+    born, passed_over = day_of(pid.text(7))
+    if born:
+        patient.identity["birth_date"] = born
+    if passed_over or not born:
+        patient.quality.append(QualityFinding("birth_time" if born else "birth_date", "PID-7", "warning"))
+    if died := day_of(pid.text(29))[0]:
+        patient.identity["death_date"] = died
 
 
 def _names(pid: Segment) -> list[Name]:
@@ -135,13 +136,13 @@ def _kin(nk1: Segment) -> Party | None:
     code, words = nk1.text(3, 1), nk1.text(3, 2)
     if not (family or given):
         return None
-    born = iso_time(nk1.text(16))
+    born, _ = day_of(nk1.text(16))
     return {
         "role": KIN.get(code.upper()) or KIN.get(words.upper(), "other"),
         "relation": words or code or None,
         "given": given or None,
         "family": family or None,
-        "birth_date": born[:10] if born else None,
+        "birth_date": born,
         "identifiers": [],
     }
 

@@ -82,3 +82,39 @@ def test_a_death_is_carried_with_its_day() -> None:
     died[29:31] = ["202608311200", "Y"]
 
     assert read(message("A31", "|".join(died)))[0][0].body["identity"]["death_date"] == "2026-08-31"
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "201502032400",
+        "201502032560",
+        "20150203999999",
+        "2015020312345",
+        "20150203000000.0000000",
+        "20150203 0000",
+        "20150203T1200",
+    ],
+)
+def test_a_wrong_time_of_birth_leaves_the_date_and_loses_no_child(stamp: str) -> None:
+    """FORMATS 3.7, seen in real files: the day of birth is sound, the time of day is none."""
+    events, findings = read(message("A04", pid(stamp), visit("E")))
+
+    assert [(event.header.event_type, event.body["identity"]["birth_date"]) for event in events] == [
+        ("health.ed.attended", "2015-02-03")
+    ]
+    assert [one.rule for one in findings] == ["birth_time"]
+
+
+@pytest.mark.parametrize("stamp", ["20150231", "201502312400", "03022015", "2015023", "x20150203"])
+def test_what_is_no_day_is_no_birth_date_whatever_follows(stamp: str) -> None:
+    events, findings = read(message("A04", pid(stamp), visit("E")))
+
+    assert (events, {one.rule for one in findings}) == ([], {"birth_date"})
+
+
+@pytest.mark.parametrize(("stamp", "said"), [("2015", "2015"), ("201502", "2015-02"), ("201502030915+0100", "2015-02-03")])
+def test_a_birth_date_keeps_the_precision_that_it_has(stamp: str, said: str) -> None:
+    (event,), findings = read(message("A04", pid(stamp), visit("E")))
+
+    assert (event.body["identity"]["birth_date"], findings) == (said, [])
