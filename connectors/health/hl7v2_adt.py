@@ -21,6 +21,7 @@ from broker.core.event import (
     Control,
     Event,
     Header,
+    Identifier,
     QualityFinding,
     Sector,
     Source,
@@ -218,21 +219,8 @@ class _Reading:
         yield event
 
     def _merge(self, case: Case) -> Iterator[Event | Finding]:
-        surviving = {(one["scheme"], one["value"], one.get("issuer")) for one in case.patient.identity["identifiers"]}
-        losing = [
-            one
-            for segment in case.segments
-            if segment.name == "MRG"
-            for one in read_identifiers(segment.repetitions(1), self._agency.id, case.message.text("MSH", 4), verified=False)
-            if (one["scheme"], one["value"], one.get("issuer")) not in surviving
-        ]
-        if losing and surviving:
-            control = Control(kind="merge", identifiers=losing)
-            event = self._event(case, "identity.merged", Body(identity=case.patient.identity), control)
-            if self._takes(event):
-                carry_over(self._memory, losing, case.patient.identity["identifiers"])
-            yield event
-        else:
+        surviving, losing = case.patient.identity["identifiers"], self._losing(case)
+        if not (losing and surviving):
             yield Finding(
                 "error",
                 "merge",
@@ -240,6 +228,33 @@ class _Reading:
                 "it does not say which record becomes part of which: not published",
                 "send PID-3 and MRG-1 with the numbers of both records",
             )
+            return
+        if all(one["scheme"] == "nhs_number" and not one["verified"] for one in losing):
+            yield Finding(
+                "warning",
+                "merge_unverified",
+                f"{case.message.place}, MRG-1",
+                "it names the record that ends by an NHS number alone, which PID-32 does not call verified: nobody acts on it",
+                "send the hospital's own number of that record too, or the status of the NHS number in PID-32",
+            )
+        event = self._event(
+            case, "identity.merged", Body(identity=case.patient.identity), Control(kind="merge", identifiers=losing)
+        )
+        if self._takes(event):
+            carry_over(self._memory, losing, surviving)
+        yield event
+
+    def _losing(self, case: Case) -> list[Identifier]:
+        """Return the numbers of the records that end: what PID-32 says of NHS numbers holds for all of the message."""
+        surviving = {(one["scheme"], one["value"], one.get("issuer")) for one in case.patient.identity["identifiers"]}
+        facility, verified = case.message.text("MSH", 4), case.patient.verified
+        return [
+            one
+            for segment in case.segments
+            if segment.name == "MRG"
+            for one in read_identifiers(segment.repetitions(1), self._agency.id, facility, verified=verified)
+            if (one["scheme"], one["value"], one.get("issuer")) not in surviving
+        ]
 
     def _practice_changed(self, patient: Patient) -> bool:
         """Tell whether the patient's practice is another than the one that was told."""

@@ -29,9 +29,13 @@ _POSTCODE = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?) ?(\d[A-Z]{2})")
 
 @dataclass(slots=True)
 class Patient:
-    """A patient as one message describes them. `practice` is `ods:` and the code; `restriction` what PD1-12 says, if anything."""
+    """A patient as one message describes them. `practice` is `ods:` and the code; `restriction` what PD1-12 says, if anything.
+
+    `verified`: PID-32 says that the NHS numbers of the message are.
+    """
 
     identity: Identity
+    verified: bool = False
     contact: Contact = field(default_factory=Contact)
     location: Location = field(default_factory=Location)
     kin: list[Party] = field(default_factory=list)
@@ -46,8 +50,8 @@ def read_patient(segments: Sequence[Segment], agency: AgencyId, facility: str) -
     pid = next(segment for segment in segments if segment.name == "PID")
     patient = Patient(Identity(identifiers=[], names=_names(pid)), ethnicity=pid.text(22))
     identity = patient.identity
-    verified = any(set(reliability) & VERIFIED for reliability in pid.repetitions(32))
-    identity["identifiers"] = read_identifiers(pid.repetitions(3), agency, facility, verified=verified)
+    patient.verified = any(set(reliability) & VERIFIED for reliability in pid.repetitions(32))
+    identity["identifiers"] = read_identifiers(pid.repetitions(3), agency, facility, verified=patient.verified)
     if any(one.get("check_ok") is False for one in identity["identifiers"]):
         patient.quality.append(QualityFinding("nhs_number_check", "PID-3", "warning"))
     _dates(pid, patient)

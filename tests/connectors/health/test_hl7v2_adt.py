@@ -211,6 +211,21 @@ def test_a_merge_names_the_losing_record_and_several_may_stand_in_one_message() 
     assert [event.body["identity"]["identifiers"][-1]["value"] for event in events] == ["77", "78"]
 
 
+def test_a_merge_of_two_nhs_numbers_rests_on_their_status_in_the_message() -> None:
+    """The identity map must be pointed anew; what PID-32 says holds for the number that ends as for the one that stays."""
+    merge = message("A40", pid(numbers=f"{NHS}^^^NHS^NH"), "MRG|9434765870^^^NHS^NH")
+
+    (event,), findings = read(merge)
+    (doubtful,), doubts = read(merge.replace("NSTS01", "NSTS02"))
+
+    losing = [(event.control or {})["identifiers"] for event in (event, doubtful)]
+    assert [[(one["value"], one["verified"]) for one in numbers] for numbers in losing] == [
+        [("9434765870", True)],
+        [("9434765870", False)],
+    ]
+    assert ([one.rule for one in findings], [one.rule for one in doubts]) == ([], ["merge_unverified"])
+
+
 def test_a_merge_that_names_no_losing_record_is_a_finding() -> None:
     events, findings = read(message("A40", pid()))
 
