@@ -164,15 +164,22 @@ class ChildRecord:
         if self._monitoring:
             body["monitoring"] = self._monitoring
         self.facts.append(Fact(f"referral.received/{key}", says, referred, body, partial=self._lost > lost))
-        if no_action is False:
-            self.facts.append(Fact(f"case.opened/{key}", "", referred, {}))
-        elif no_action and part.lists:
-            self._notes.add("no-action-but-work", part.line, "ReferralNFA")
+        self._read_opening(part, key, referred, no_action=no_action)
         for name in STARTS.keys() & part.values.keys():  # an element that holds nothing
             self._start(Part({}, [], part.line), STARTS[name])
         self._read_work(part.lists, key, referred)
         self._conference(part, key)
         self._read_closure(part, key, referred)
+
+    def _read_opening(self, part: Part, key: str, referred: str | None, *, no_action: bool | None) -> None:
+        """Note that a case was opened: an episode is work with the child, unless the return says that nothing followed."""
+        said = bool(part.values.get("ReferralNFA"))
+        if not said:
+            self._notes.add("no-action-not-said", part.line, "ReferralNFA")
+        if no_action is False or not said:
+            self.facts.append(Fact(f"case.opened/{key}", "", referred, {}))
+        elif no_action and part.lists:
+            self._notes.add("no-action-but-work", part.line, "ReferralNFA")
 
     def _read_work(self, nested: list[Any], key: str, referred: str | None) -> None:
         for element in nested:

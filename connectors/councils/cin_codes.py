@@ -107,6 +107,11 @@ _RULES: dict[str, tuple[Severity, str, str]] = {
     "yes-no-form": ("info", "written true or false where the return asks for 1 or 0: read all the same", "nothing to do"),
     "yes-no-unreadable": ("warning", "neither yes nor no", "write 1 or 0"),
     "no-action-but-work": ("warning", "no further action, yet the episode holds work", "correct ReferralNFA"),
+    "no-action-not-said": (
+        "warning",
+        "it does not say whether the referral led to no further action: taken as a case that was opened",
+        "add ReferralNFA",
+    ),
     "closure-reason-missing": ("warning", "closed without a reason", "add the reason"),
     "child-twice": (
         "warning",

@@ -111,3 +111,16 @@ def test_a_new_plan_of_an_episode_without_a_readable_date_is_told_once() -> None
 
     assert news(before, unread) == [("NEW", "2026-01-11", "cp_plan.started")]
     assert news(before, unread, mended) == [("UPDATE", "2026-01-11", "cp_plan.started")]
+
+
+@pytest.mark.parametrize("said", ["", "<ReferralNFA/>"])
+def test_an_episode_that_does_not_say_what_followed_opens_a_case_with_a_finding(said: str) -> None:
+    """The schema demands ReferralNFA; without it the child's own worker would sit nowhere, and nobody would know."""
+    episode = an_episode().replace("<ReferralNFA>0</ReferralNFA>", said)
+    closed = an_episode(CINclosureDate="2026-01-11", ReasonForClosure="RC7").replace("<ReferralNFA>0</ReferralNFA>", said)
+
+    _, (opened, findings), (ended, _) = read_all(*series(CALM, [*CALM, a_child("A", episode)], [*CALM, a_child("A", closed)]))
+
+    assert [event.header.event_type for event in opened] == ["council.referral.received", "council.case.opened"]
+    assert [one.rule for one in findings] == ["no-action-not-said"]
+    assert [event.header.event_type for event in ended] == ["council.case.closed"]
