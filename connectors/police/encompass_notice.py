@@ -19,6 +19,7 @@ this project's documented text form of that content, not a national schema:
 
 Any line but the first and the last may be absent; labels are those of `encompass_form.LABELS`, in any order and case. Several
 notices follow one another in a file, one for each child. What has no last line may have been cut in the middle of a name.
+`Standing: correction` takes the place of the notice that `Replaces notice` names, else of the only child's of its reference.
 """
 
 import json
@@ -41,12 +42,12 @@ from broker.core.event import (
     SubjectRole,
     ToldFamily,
 )
-from broker.core.identifiers import EventId, digest, event_id, nhs_number_is_valid, upn_is_valid
+from broker.core.identifiers import digest, nhs_number_is_valid, upn_is_valid
 from broker.core.words import Words
 from broker.errors import CutOffError, DeliveryError
 from connectors.police.encompass_form import BY_LABEL, LABELS, LOCAL, ONE_LINE, read_value, written_lines
+from connectors.police.encompass_told import FORMAT, WITHDRAWN, Told
 
-_FORMAT = "encompass-notice"
 _VERSION = "1"
 _BEGIN = "OPERATION ENCOMPASS NOTICE"
 _END = "END OF NOTICE"
@@ -89,6 +90,11 @@ _RULES: dict[str, tuple[Any, str, str]] = {
         "withdraws a notice that was never sent: not taken",
         "check reference, name and date of birth",
     ),
+    "nothing-to-correct": (
+        "error",
+        "corrects what was never sent, or one of several children: told as a new notice, and what was told before stands",
+        "withdraw the wrong notice, or name it in `Replaces notice` by the `Notice id` that it was sent with",
+    ),
     "in-the-future": ("error", "the date is in the future: told without it", "correct the date and send the notice again"),
     "birth-date-missing": ("warning", "the notice has no date of birth: the child may not be found", "add the date of birth"),
 }
@@ -105,7 +111,7 @@ class _Notice(NamedTuple):
 class EncompassNotice:
     """The connector for Operation Encompass notices, in and out."""
 
-    name: str = _FORMAT
+    name: str = FORMAT
     sector: Sector = Sector.POLICE
 
     def claims(self, names: tuple[str, ...]) -> bool:
@@ -174,47 +180,40 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
     said, coded = read.get("header", {}), read.get("attribute", {})
     who: list[Any] = [*identity["names"]] or [one["value"] for one in identity["identifiers"]]
     record = digest(json.dumps([reference, who, identity.get("birth_date")]).encode())
-    withdrawn = read.get("notice", {}).get("kind") == "RETRACTION"
-    content = "withdrawn" if withdrawn else digest(json.dumps([body, said, coded], sort_keys=True).encode())
-    own_id, before, versions = _ids(record, content, delivery, memory)
-    if withdrawn and not before:
+    told, marks = Told(memory, delivery.agency.id), read.get("notice", {})
+    withdrawn = marks.get("kind") == "RETRACTION"
+    corrects = None
+    if not withdrawn and (marks.get("kind") == "CORRECTION" or "replaces" in marks):
+        corrects = told.corrected(record, reference, marks.get("replaces"))
+        if corrects is None:
+            wrong.append((notice.line, "nothing-to-correct"))
+    content = WITHDRAWN if withdrawn else digest(json.dumps([body, said, coded], sort_keys=True).encode())
+    version = told.version(record, content, corrects)
+    if withdrawn and not version.before:
         wrong.append((notice.line, "nothing-to-withdraw"))
         return None
     header = Header(
-        event_id=own_id,
+        event_id=version.event_id,
         event_type="police.encompass.notified",
-        action=Action.RETRACT if withdrawn else Action.UPDATE if before else Action.NEW,
-        supersedes=before,
+        action=Action.RETRACT if withdrawn else Action.UPDATE if version.before else Action.NEW,
+        supersedes=version.before,
         producer=delivery.agency.id,
         sector=Sector.POLICE,
         occurred_at=said.get("occurred_at"),
         recorded_at=delivery.received_at,
         received_at=delivery.received_at,
-        sequence=len(versions),
+        sequence=len(version.versions),
         subject_role=SubjectRole.SUBJECT,
         told_family=said.get("told_family", ToldFamily.NOT_SAID),
         attributes=coded,
         contact_point=said.get("contact_point"),
-        source=Source("", _FORMAT, _VERSION, delivery.pieces[0].digest, f"line {notice.line}"),
+        source=Source("", FORMAT, _VERSION, delivery.pieces[0].digest, f"line {notice.line}"),
     )
     quality = tuple(QualityFinding(rule, "notice", _RULES[rule][0]) for _, rule in sorted(wrong))
     event = Event(header, {"identity": identity} if withdrawn else body, None, quality)
     if delivery.takes(event):
-        memory.put(f"{_FORMAT}/{record}", json.dumps(versions).encode())
+        told.note(record, version, reference, marks.get("disclosure_id"), corrects)
     return event
-
-
-def _ids(record: str, said: str, delivery: Delivery, memory: Memory) -> tuple[EventId, EventId | None, list[str]]:
-    """Return the event's id, the id it supersedes and all its versions; the same words again have the same id."""
-    key, system = f"{_FORMAT}/{record}", f"{_FORMAT}:{delivery.agency.id}"
-    stored = memory.get(key)
-    versions: list[str] = json.loads(stored) if stored else []
-    if not versions or versions[-1] != said:
-        versions.append(said)
-    number = len(versions)
-    stands = number > 1 and versions[-2] != "withdrawn"
-    before = event_id(system, record, f"{number - 1}:{versions[-2]}") if stands else None
-    return event_id(system, record, f"{number}:{said}"), before, versions
 
 
 def _body(notice: _Notice, read: dict[str, dict[str, Any]]) -> Body:
