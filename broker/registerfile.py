@@ -16,7 +16,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
-from broker.core.registers import Agency, Area, Calendar, Recipient, Registers, SigningKey, Subscription, is_administrator
+from broker.core.registers import (
+    LONGEST_TOPIC,
+    Agency,
+    Area,
+    Calendar,
+    Recipient,
+    Registers,
+    SigningKey,
+    Subscription,
+    is_administrator,
+    topic_of,
+)
 from broker.errors import RegistersError, reason_in_words
 from broker.kafkaaccess import Principal
 
@@ -259,6 +270,19 @@ def _principals(file: _File) -> Iterable[str]:
             yield f"recipient `{one.id}`: has a principal and no topic of its own to read: set `own_topic`, or take it out"
 
 
+def _topics(file: _File) -> Iterable[str]:
+    """Find recipients who would read each other's topic, or whose topic Kafka would not make; to it `.` and `_` are as one."""
+    seen: dict[str, str] = {}
+    for one in file.recipient:
+        name = topic_of(one.id)
+        if not one.own_topic:
+            continue
+        if len(name) > LONGEST_TOPIC:
+            yield f"recipient `{one.id}`: its topic's name would have {len(name)} signs, Kafka takes {LONGEST_TOPIC}: shorten it"
+        if (other := seen.setdefault(name.replace(".", "_"), one.id)) != one.id:
+            yield f"recipient `{one.id}`: would share its topic with `{other}` and read what is for it: choose another id"
+
+
 def _areas(file: _File) -> Iterable[str]:
     ids = {one.id for one in file.recipient}
     for area in file.area:
@@ -281,6 +305,7 @@ _CHECKS: tuple[Callable[[_File], Iterable[str]], ...] = (
     _keys,
     _recipients,
     _principals,
+    _topics,
     _areas,
     _calendars,
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from broker.core.identifiers import RecipientId, RoleName
+from broker.core.registers import topic_of
 from broker.errors import NotFoundError, RegistersError
 from broker.policyfile import load_policy
 from broker.registeredit import check_narrows, with_subscription
@@ -110,6 +111,7 @@ def test_the_canonical_form_does_not_depend_on_the_order_of_entries_or_on_commen
         ('alternate = "hub"', 'principal = "esk"\nown_topic = false', "has a principal and no topic of its own to read"),
         ('sector = "SCHOOLS"', 'sector = "SCHOOLS"\nprincipal = "council"', "agency `E10000030` has the same principal"),
         ('alternate = "hub"', 'principal = "User:council"', "agency `E10000030` has the same principal"),
+        ('id = "dsl-100001"', f'id = "{"d" * 250}"', "its topic's name would have 265 signs, Kafka takes 249"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_with_file_entry_and_remedy(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -120,6 +122,28 @@ def test_a_fault_is_named_with_file_entry_and_remedy(tmp_path: Path, old: str, n
 
     assert said in str(found.value)
     assert all(line.startswith(f"registers file `{file}`: ") for line in str(found.value).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "why"),
+    [
+        ("dsl:oak", "dsl_oak", "the same name"),
+        ("dsl.oak", "dsl_oak", "to Kafka a dot and an underscore are as one"),
+        ("dsl-é", "dsl-ü", "what Kafka takes in no name"),
+    ],
+)
+def test_two_recipients_never_share_a_topic(tmp_path: Path, one: str, other: str, why: str) -> None:
+    """I10: each would be permitted to read what was disclosed to the other."""
+    second = f'\n[[recipient]]\nid = "{other}"\nname = "Other"\nagency = "urn:100001"\narea = "E10000030"\nroles = ["dsl"]\n'
+    text = GOOD.replace('id = "dsl-100001"', f'id = "{one}"') + second
+
+    with pytest.raises(RegistersError, match=f"recipient `{other}`: would share its topic with `{one}`"):
+        load_registers(write(tmp_path, text))
+    assert load_registers(write(tmp_path, text + "own_topic = false\n")), why
+
+
+def test_a_topic_has_a_name_that_kafka_takes() -> None:
+    assert topic_of("dsl:é/100001") == "disclosures.dsl___100001.v1"
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:

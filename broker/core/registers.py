@@ -12,11 +12,17 @@ from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, Digest, KeyId, Millis, RecipientId, RoleName
 
 ADMINISTRATOR = "administrator"
+LONGEST_TOPIC = 249  # signs that Kafka takes
 
 
 def is_administrator(holder: str) -> bool:
     """Tell whether the holder of a key may release policy and registers: `administrator`, or `administrator:` and a name."""
     return holder == ADMINISTRATOR or holder.startswith(f"{ADMINISTRATOR}:")
+
+
+def topic_of(recipient: str) -> str:
+    """Return the topic of a recipient that has one of its own: of letters, digits, `.`, `_` and `-`, which Kafka takes."""
+    return f"disclosures.{''.join(one if one.isascii() and (one.isalnum() or one in '._-') else '_' for one in recipient)}.v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

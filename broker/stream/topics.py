@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from broker.core.event import Sector
 from broker.core.identifiers import RecipientId
-from broker.core.registers import Registers
+from broker.core.registers import Registers, topic_of
 
 EVENTS: Mapping[Sector, str] = {sector: f"events.{sector.value.lower()}.v1" for sector in Sector}
 CANDIDATES = "candidates.v1"
@@ -95,7 +95,7 @@ TOPICS = declared
 
 def disclosures_topic(recipient: RecipientId) -> str:
     """Return the topic of a recipient that has a Kafka principal of its own."""
-    return f"disclosures.{''.join(one if one.isalnum() or one in '._-' else '_' for one in recipient)}.v1"
+    return topic_of(recipient)
 
 
 def recipient_topics(registers: Registers) -> tuple[Topic, ...]:

@@ -13,7 +13,7 @@ from broker.stream.releases.belief import Say, check_administrator, check_not_la
 from broker.stream.releases.book import Kind, Release, ReleaseBook
 from broker.stream.releases.follow import Releases, release
 from broker.stream.topic_admin import apply
-from broker.stream.topics import SUBJECTS, disclosures_topic, recipient_topics
+from broker.stream.topics import SUBJECTS, recipient_topics
 
 
 async def released(kafka: Kafka, say: Say = say_nothing) -> ReleaseBook:
@@ -40,10 +40,9 @@ async def following_releases(kafka: Kafka, say: Say = say_nothing) -> AsyncItera
 async def release_registers(kafka: Kafka, registers: Registers, content: bytes, signer: Signer) -> Release:
     """Release the registers; a recipient's topic is there before anything can be decided for it.
 
-    Raises RegistersError when this version was released before with another content, two recipients' topics would be one, or
-    nobody could release anything after it; KeysError when the signer is no administrator in the registers in force.
+    Raises RegistersError when this version was released before with another content, or nobody could release anything after
+    it; KeysError when the signer is no administrator in the registers in force.
     """
-    check_topics_apart(registers)
     try:
         check_not_last(registers)
     except SignatureError as error:
@@ -77,12 +76,3 @@ async def _confirm(kafka: Kafka, made: Release) -> None:
     book = await released(kafka)
     if book.refuses(made.of, made.digest):
         raise ReleaseRefusedError(f"{made.of} `{made.version}`: {book.refusals[-1]}")
-
-
-def check_topics_apart(registers: Registers) -> None:
-    """Check that no two recipients' topics have one name; raises RegistersError."""
-    seen: dict[str, str] = {}
-    for recipient in registers.recipients.values():
-        other = seen.setdefault(disclosures_topic(recipient.id), recipient.id)
-        if recipient.own_topic and other != recipient.id:
-            raise RegistersError(f"recipients `{other}` and `{recipient.id}` would share a topic: give one of them another id")
