@@ -28,7 +28,7 @@ _GAP = "nobody can be told in the role `{role}`: see to it that somebody there h
 _BARRED = "a statute wants it told in the role `{role}`, and nobody but you hears of it. {why}"
 _UNSAID = "It may not be said here why."
 _NOBODY: frozenset[str] = frozenset()
-_BY_RECIPIENT = attrgetter("recipient")
+_BY_RECIPIENT, _BARRED_THERE = attrgetter("recipient"), attrgetter("barred")
 _Hub = Callable[[], tuple[RecipientId | None, Decision | None]]  # who hears a gap, and what is decided about it
 _UNKNOWN_TYPE = "an event of a type that the policy does not know: ask its publisher"
 
@@ -55,10 +55,13 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     def hub() -> tuple[RecipientId | None, Decision | None]:
         return _hub(question, found, hub_asked(event.header, facts, registers))
 
+    gaps = _gaps(question, found, hub)
+    if any(map(_BARRED_THERE, decisions)):
+        gaps = (*gaps, *_barred(policy, decisions, {one.role for one in gaps}, hub))
     return Verdict(
         request=Request(event.header, tuple(sorted(known.parties)), facts),
         decisions=tuple(decisions),
-        gaps=(*_gaps(question, found, hub), *_barred(policy, decisions, hub)),
+        gaps=gaps,
         others=plan.others,
         alarms=plan.alarms,
         used=plan.used(question.values),
@@ -174,15 +177,14 @@ def _gaps(question: _Question, found: Seats, hub: _Hub) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def _barred(policy: Policy, decisions: Sequence[Decision], hub: _Hub) -> tuple[Gap, ...]:
+def _barred(policy: Policy, decisions: Sequence[Decision], vacant: Container[RoleName], hub: _Hub) -> tuple[Gap, ...]:
     """Return the roles in which a rule keeps back what a statute wants told, where nobody but the hub hears of it.
 
-    The hub hears why as far as a finding keeps it, and not from the hub: that a child is protected it is told by no more than it
-    was before. INVARIANT: where the hub itself may not know that there is anything, nobody hears of it (I4).
+    Of a role that is `vacant` besides the hub hears already. It hears why as far as a finding keeps it, and not from it: that
+    a child is protected it is told by no more than it was before. INVARIANT: where the hub itself may not know that there is
+    anything, nobody hears of it (I4).
     """
-    barred = {one.barred.role: one.barred for one in decisions if one.barred is not None}
-    if not barred:
-        return ()
+    barred = {one.barred.role: one.barred for one in decisions if one.barred is not None and one.barred.role not in vacant}
     told, hears = hub()
     heard = any(one.outcome is not Outcome.WITHHOLD and one.recipient != told for one in decisions)
     if heard or told is None or hears is None or Category.EXISTENCE in kept_back(hears):

@@ -1,5 +1,6 @@
 """A statutory alert that a rule keeps from everybody but the hub: the hub hears that, and why as far as it may know (I3, I4)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.stream.england import (
     HOME,
     HUB,
     NOTICE,
+    OTHER_SCHOOL,
     POLICE_PROTECTION,
     PRACTICE,
     SCHOOL,
@@ -94,6 +96,17 @@ def test_a_finding_that_keeps_nothing_from_whom_a_statute_names_makes_no_gap() -
     assert (told(line, NOTICE), gaps(line)) == ({DSL}, [])
 
 
+def test_a_role_that_is_vacant_besides_is_one_gap() -> None:
+    """One school's lead may not hear, and the other school has no desk: two messages of one id would be one too many."""
+    policy, registers = england()
+    left = {name: one for name, one in registers.recipients.items() if name != "dsl.other_school"}
+    line = ALine(policy, registers=replace(registers, recipients=left))
+    line.take(*(says(one, "school.pupil.registered", tie("school", one)) for one in (SCHOOL, OTHER_SCHOOL)))
+    line.take(detriment(DSL), says(FORCE, NOTICE))
+
+    assert len(gaps(line)) == 1
+
+
 @pytest.mark.parametrize(("statutory", "if_nobody", "roles"), [(True, "hub", [HUB]), (False, "hub", []), (True, "nothing", [])])
 def test_only_what_a_statute_wants_told_without_fail_makes_such_a_gap(statutory: bool, if_nobody: str, roles: list[str]) -> None:
     named = Condition(Question.FINDING, values=frozenset({"detriment"}))
@@ -147,7 +160,7 @@ def test_nobody_but_the_hub_is_told_that_a_finding_keeps_something_back() -> Non
 
 def test_who_comes_to_the_child_and_is_not_meant_is_told_within_the_days_of_a_gap() -> None:
     line = a_child(detriment(DSL), says(FORCE, NOTICE))
-    line.take(says("urn:100002", "school.pupil.registered", tie("school", "urn:100002")))
+    line.take(says(OTHER_SCHOOL, "school.pupil.registered", tie("school", OTHER_SCHOOL)))
 
     assert told(line, NOTICE) == {HUB, "dsl.other_school"}
     assert [one["state"] for one in line.reviews()] == ["OPEN", "WITHDRAWN"]
