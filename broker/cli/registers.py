@@ -11,9 +11,11 @@ import click
 
 from broker.cli.layout import Page, busy
 from broker.cli.options import administrator_option, json_option, say_refused, settings_option, with_settings
+from broker.core.harmless import one_line
 from broker.core.identifiers import RecipientId, RoleName
 from broker.core.policy import Policy
 from broker.core.registers import Recipient, Registers, Subscription
+from broker.core.words import instant_in_words
 from broker.errors import NotFoundError
 from broker.policyfile import load_policy
 from broker.registeredit import check_narrows, check_silences_nobody, with_subscription
@@ -21,6 +23,7 @@ from broker.registerfile import load_content, load_registers, registers_from_con
 from broker.sealing.signatures import load_signer
 from broker.settings import Settings, load_settings
 from broker.stream.releases.registers import release_registers, released
+from broker.stream.releases.vouch import unsigned_releases, vouch_for
 
 _KINDS = ("area", "agency", "recipient", "key", "calendar")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -112,6 +115,33 @@ def release(settings: Settings, *, file: Path, administrator: str, as_json: bool
         click.echo("principals changed: `broker topics apply` shows what Kafka has to permit now, and does it with --yes")
     state = "is in force" if told["released"] else "was in force already: nothing to do"
     click.echo(f"registers {registers.version} (digest {registers.digest[:12]}) {state}")
+
+
+@group.command("vouch")
+@click.argument("digests", nargs=-1, metavar="[DIGEST]...")
+@administrator_option
+@json_option
+@with_settings
+def vouch(settings: Settings, *, digests: tuple[str, ...], administrator: str, as_json: bool) -> None:
+    """Sign releases that an older version of this software made unsigned; without a DIGEST, list them.
+
+    Unsigned they count for nothing, and what was decided by them cannot be told. Signed, they are known again and come into force
+    nowhere: release registers with an administrator's key first, and the policy. Sign only what you know to be yours.
+
+    Example: broker registers vouch 3fa94c01d2e8
+    """
+    if digests:
+        with busy("signing"):
+            found = tuple(asyncio.run(vouch_for(settings.kafka, digests, load_signer(settings.keys, administrator))))
+    else:
+        found = asyncio.run(unsigned_releases(settings.kafka))
+    for one in found:
+        told = {"of": one.of, "version": one.version, "digest": one.digest, "released_at": one.released_at}
+        when = instant_in_words(one.released_at)
+        words = f"{one.of} {one.version}, digest {one.digest[:12]}, made {when}: {'signed' if digests else 'nobody signed it'}"
+        click.echo(json.dumps({**told, "signed": bool(digests)}) if as_json else one_line(words))
+    if not as_json and not digests:
+        click.echo("if they are yours, name their digests to sign them" if found else "every release is signed: nothing to do")
 
 
 @group.command("subscribe")

@@ -14,7 +14,7 @@ from broker.core.ports import Record
 from broker.core.registers import Registers, is_administrator
 from broker.errors import KeysError, RegistersError, RejectError, SignatureError, UnreadableRecordError
 from broker.registerfile import registers_from_content
-from broker.sealing.signatures import Signer, signed_by
+from broker.sealing.signatures import SIGNATURE_HEADER, Signer, signed_by
 from broker.stream.releases.book import Kind, Release, ReleaseBook, decode_release
 from broker.stream.topics import POLICIES, REGISTERS
 
@@ -35,12 +35,16 @@ class Belief:
     say: Say = say_nothing
     _registers: list[tuple[int, Registers]] = field(default_factory=list)  # released, and when by Kafka's time
     _time: dict[str, int] = field(default_factory=dict)
+    _older: int = 0  # refused, and not said yet
 
     def take(self, records: Iterable[Record]) -> None:
         """Judge records, those of one topic in the order of their log; registers come first where the time is the same."""
         timed = [(self._at(record), record.topic != REGISTERS, record.offset, record) for record in records]
         for at, *_, record in sorted(timed, key=lambda one: one[:3]):
             self._judge(record, at)
+        if self._older and self.book.unsigned():
+            self.say(older_releases(self.book))
+        self._older = 0
 
     def _at(self, record: Record) -> int:
         """Return the time of a record; within one topic it never goes back, even where a clock of Kafka's does."""
@@ -53,11 +57,18 @@ class Belief:
             release = _read(record)
             if self._is_repeat(release):
                 return
-            self._check(release, record, at)
+            comes_into_force = self._check(release, record, at)
         except (RejectError, RegistersError) as error:
             refusal = f"`{record.topic}` offset {record.offset} is no release: {error}: what was in force stays"
-            self.book.refuse(release, refusal)
-            self.say(refusal)
+            unsigned = record.header(SIGNATURE_HEADER) is None
+            self.book.refuse(release, refusal, unsigned=unsigned)
+            if release is not None and unsigned and not self._registers:
+                self._older += 1  # nobody could sign yet: said once, and with what to do, not for each
+            else:
+                self.say(refusal)
+            return
+        if not comes_into_force:
+            self.book.know(release)
             return
         self.book.enter(release)
         if release.of == "registers":
@@ -68,8 +79,11 @@ class Belief:
         latest = self.book.latest(release.of)
         return latest is not None and release.released_at <= latest.released_at and self.book.holds(release.of, release.digest)
 
-    def _check(self, release: Release, record: Record, at: int) -> None:
-        """Check who released it; raises SignatureError."""
+    def _check(self, release: Release, record: Record, at: int) -> bool:
+        """Check who released it, and tell whether it comes into force; raises SignatureError.
+
+        What stands there unsigned from before, an administrator may sign as it is: it is known then, and in force nowhere anew.
+        """
         own = registers_from_content(release.content) if release.of == "registers" else None
         vouching = next((registers for then, registers in reversed(self._registers) if then <= at), own)
         if vouching is None:
@@ -77,11 +91,24 @@ class Belief:
         key = signed_by(vouching, record, release_id(release))
         if not is_administrator(key.holder):
             raise SignatureError(f"key `{key.id}` belongs to `{key.holder}`, who is no administrator")
-        if own is not None:
-            check_not_last(own)
         latest = self.book.latest(release.of)
         if latest is not None and release.released_at <= latest.released_at:
+            if release in self.book.unsigned():
+                return False
             raise SignatureError("it was made before the one in force")
+        if own is not None:
+            check_not_last(own)
+        return True
+
+
+def older_releases(book: ReleaseBook) -> str:
+    """Say that releases stand there that nobody signed, and what to do."""
+    found = book.unsigned()
+    first = "" if book.latest("registers") else " release the registers anew with an administrator's key in them, then"
+    return (
+        f"{len(found)} of the releases in `{REGISTERS}` and `{POLICIES}` nobody signed, as an older version of this software "
+        f"wrote them: they count for nothing: if they are yours:{first} see `broker registers vouch`"
+    )
 
 
 def release_id(release: Release) -> str:
@@ -115,4 +142,14 @@ def _read(record: Record) -> Release:
     return release
 
 
-__all__ = ["TOPIC_OF", "Belief", "Kind", "Say", "check_administrator", "check_not_last", "release_id", "say_nothing"]
+__all__ = [
+    "TOPIC_OF",
+    "Belief",
+    "Kind",
+    "Say",
+    "check_administrator",
+    "check_not_last",
+    "older_releases",
+    "release_id",
+    "say_nothing",
+]

@@ -19,6 +19,7 @@ from broker.registerfile import registers_from_content
 Kind = Literal["policy", "registers"]
 _KINDS: dict[str, Kind] = {"policy": "policy", "registers": "registers"}
 _TOLD = 50  # refusals kept in words: who can write there could write any number
+OLDER = "what stands there unsigned, an older version of this software may have written: see `broker registers vouch`"
 _LARGEST = 64 * 1024 * 1024  # bytes of canonical form; more is not a release
 
 
@@ -85,18 +86,31 @@ class ReleaseBook:
     _refused: set[tuple[str, Digest]] = field(default_factory=set)
     refused: int = 0  # records that somebody wrote where releases stand
     refusals: deque[str] = field(default_factory=lambda: deque(maxlen=_TOLD))  # why the last of them are none
+    _unsigned: dict[tuple[str, Digest], Release] = field(default_factory=dict)  # the first of them that nobody signed
 
     def enter(self, release: Release) -> None:
         """Keep a release that somebody judged to be one; it is the latest now."""
-        self._releases[release.of, release.digest] = release
+        self.know(release)
         self._latest[release.of] = release
 
-    def refuse(self, release: Release | None, why: str) -> None:
-        """Keep in mind what was judged to be no release."""
+    def know(self, release: Release) -> None:
+        """Keep a version that was in force once and is none to come: what was decided by it can be told and repeated."""
+        self._releases[release.of, release.digest] = release
+        self._unsigned.pop((release.of, release.digest), None)
+
+    def refuse(self, release: Release | None, why: str, *, unsigned: bool = False) -> None:
+        """Keep in mind what was judged to be no release; `unsigned`: because nobody signed it, and not because of who did."""
         if release is not None:
-            self._refused.add((release.of, release.digest))
+            name = release.of, release.digest
+            self._refused.add(name)
+            if unsigned and not self.holds(*name) and len(self._unsigned) < _TOLD:
+                self._unsigned[name] = release
         self.refused += 1
         self.refusals.append(why)
+
+    def unsigned(self) -> tuple[Release, ...]:
+        """Return what stands where releases stand and nobody signed, as older versions of this software wrote them."""
+        return tuple(self._unsigned.values())
 
     def refuses(self, of: str, wanted: Digest) -> bool:
         """Tell whether a version was written by somebody who may not release, and by nobody who may."""
@@ -117,7 +131,8 @@ class ReleaseBook:
     def content(self, of: Kind, wanted: Digest) -> bytes:
         """Return a version's canonical form; raises RetryError while it is not here, ReleaseRefusedError when it is none."""
         if self.refuses(of, wanted):
-            raise ReleaseRefusedError(f"the {of} with digest `{wanted[:12]}`: no administrator signed it")
+            remedy = f": {OLDER}" if (of, wanted) in self._unsigned else ""
+            raise ReleaseRefusedError(f"the {of} with digest `{wanted[:12]}`: no administrator signed it{remedy}")
         if (of, wanted) not in self._releases:
             raise RetryError(f"the {of} with digest `{wanted[:12]}` is in force but has not come yet: waiting for it")
         return self._releases[of, wanted].content
@@ -146,5 +161,6 @@ class ReleaseBook:
         newest = self.latest(of)
         if newest is None:
             have = "have" if of == "registers" else "has"
-            raise RetryError(f"no {of} {have} been released: run `broker {of} release`")
+            older = f"; {OLDER}" if any(one.of == of for one in self.unsigned()) else ""
+            raise RetryError(f"no {of} {have} been released: run `broker {of} release`{older}")
         return newest

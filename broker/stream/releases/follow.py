@@ -50,7 +50,7 @@ class Releases:
         self._belief = Belief(self.book, self.say)
 
     async def start(self) -> None:
-        """Read everything released so far, then go on following; raises KafkaUnavailableError or TopicsError."""
+        """Read everything released so far, then go on following; raises KafkaUnavailableError or TopicsMissingError."""
         places = await places_of(self.kafka, TOPIC_OF.values())
         try:
             self.consumer.assign(places)
@@ -117,6 +117,23 @@ class Releases:
             self._unjudged.extend(to_record(record) for record in records)
 
 
+async def vouch(producer: AIOKafkaProducer, made: Release, signer: Signer) -> None:
+    """Sign a release that stands there unsigned, as it is; it is known then and comes into force nowhere.
+
+    Raises SendFailedError.
+    """
+    try:
+        await _write(producer, made, signer)
+    except KafkaError as error:
+        raise SendFailedError(f"kafka did not take {made.of} `{made.version}`: vouch for it again") from error
+
+
+async def _write(producer: AIOKafkaProducer, made: Release, signer: Signer) -> None:
+    name, value = release_id(made), encode_release(made)
+    signed = signer.headers(TOPIC_OF[made.of], value, name)
+    await producer.send_and_wait(TOPIC_OF[made.of], value, key=name.encode(), headers=list(signed))
+
+
 async def release(  # noqa: PLR0913 - what is released, by whom, and how one makes sure of it
     producer: AIOKafkaProducer,
     of: Kind,
@@ -135,14 +152,13 @@ async def release(  # noqa: PLR0913 - what is released, by whom, and how one mak
     and others not: release again.
     """
     made = Release(of, version, content, max(time.time_ns() // 1_000_000, after + 1), (signer.key_id,))
-    name, value = release_id(made), encode_release(made)
     epoch = encode(
         "subject_record",
         {"kind": "EPOCH", "child_ref": "", "epoch": {"of": of, "version": version, "digest": made.digest}},
     )
-    signed, headers = signer.headers(TOPIC_OF[of], value, name), [(EPOCH, f"{of}:{made.digest}".encode())]
+    headers = [(EPOCH, f"{of}:{made.digest}".encode())]
     try:
-        await producer.send_and_wait(TOPIC_OF[of], value, key=name.encode(), headers=list(signed))
+        await _write(producer, made, signer)
         if confirm is not None:
             await confirm(made)
         partitions = await producer.partitions_for(SUBJECTS)

@@ -19,7 +19,7 @@ from broker.stream.topics import SUBJECTS, recipient_topics
 async def released(kafka: Kafka, say: Say = say_nothing) -> ReleaseBook:
     """Return everything released so far, and say what stands beside it that is no release.
 
-    Raises KafkaUnavailableError or TopicsError.
+    Raises KafkaUnavailableError or TopicsMissingError.
     """
     async with following_releases(kafka, say) as book:
         return book

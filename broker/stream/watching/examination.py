@@ -22,6 +22,7 @@ from broker.stream.access_admin import GUARD_IT, look_at_access
 from broker.stream.access_lists import declare
 from broker.stream.clients import open_consumer, open_producer
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes
+from broker.stream.releases.belief import older_releases
 from broker.stream.releases.book import Kind, ReleaseBook
 from broker.stream.releases.follow import Releases
 from broker.stream.topic_admin import compare
@@ -168,7 +169,9 @@ async def _releases(settings: Settings, book: ReleaseBook) -> AsyncIterator[Find
     in_force = await _in_force(settings)
     for kind in ("registers", "policy"):
         yield _release(book, kind, in_force, settings.partitions)
-    if book.refusals:
+    if book.unsigned():
+        yield Finding("releases", State.DOUBTFUL, older_releases(book), "broker registers vouch")
+    elif book.refusals:
         others = f"; {book.refused - 1} more likewise" if book.refused > 1 else ""
         words = f"{book.refusals[-1]}{others}"
         yield Finding("releases", State.DOUBTFUL, words, "see who can write there: broker topics access")

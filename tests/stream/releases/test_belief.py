@@ -9,7 +9,7 @@ import pytest
 
 from broker.core.ports import Record
 from broker.core.registers import ADMINISTRATOR
-from broker.errors import KeysError, ReleaseRefusedError
+from broker.errors import KeysError, ReleaseRefusedError, RetryError
 from broker.policyfile import policy_from_content
 from broker.registerfile import load_content, registers_from_content
 from broker.sealing.signatures import Signer
@@ -269,3 +269,69 @@ def test_the_order_of_reading_within_a_time_does_not_matter() -> None:
         book = ReleaseBook(policy_from_content)
         Belief(book).take(order)
         assert versions(book, "policy") == ["1"]
+
+
+class Older(Log):
+    """The log of a place where an older version of this software released, which signed nothing, and named no administrator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.old = (self.registers("old", POLICE, by=None), self.policy("old", by=None))
+        self.said: list[str] = []
+
+    def believed(self) -> ReleaseBook:
+        book = ReleaseBook(policy_from_content)
+        self.said.clear()
+        Belief(book, self.said.append).take(self.records)
+        return book
+
+
+def test_what_an_older_version_released_unsigned_is_said_once_and_with_what_to_do() -> None:
+    log = Older()
+    log.policy("older", by=None)
+
+    book = log.believed()
+
+    assert book.unsigned()[:2] == log.old
+    (said,) = log.said
+    assert "3 of the releases in `registers.v1` and `policies.v1` nobody signed" in said
+    assert "release the registers anew with an administrator's key in them, then see `broker registers vouch`" in said
+    with pytest.raises(RetryError, match="see `broker registers vouch`"):
+        book.newest()
+    with pytest.raises(ReleaseRefusedError, match="see `broker registers vouch`"):
+        book.registers(log.old[0].digest)
+
+
+def test_what_an_administrator_vouches_for_is_known_again_and_comes_into_force_nowhere() -> None:
+    log = Older()
+    log.registers("new", FIRST, POLICE, by=FIRST)
+    log.policy("new", by=FIRST)
+    for one in log.old:
+        value = encode_release(one)
+        log.write(TOPIC[one.of], value, FIRST.headers(TOPIC[one.of], value, release_id(one)))
+
+    book = log.believed()
+
+    assert book.registers(log.old[0].digest).version == "old"
+    assert book.content("policy", log.old[1].digest) == log.old[1].content
+    assert [book.latest("registers").version, book.latest("policy").version] == ["new", "new"]  # type: ignore[union-attr]  # released above
+    assert (book.unsigned(), log.said) == ((), [])
+
+
+@pytest.mark.parametrize("by", [None, POLICE, STRANGER])
+def test_nobody_but_an_administrator_vouches_for_what_stands_unsigned(by: Signer | None) -> None:
+    log = Older()
+    log.registers("new", FIRST, POLICE, by=FIRST)
+    log.policy("new", by=FIRST)
+    (old, _), value = log.old, encode_release(log.old[0])
+    log.write(REGISTERS, value, by.headers(REGISTERS, value, release_id(old)) if by else ())
+
+    assert log.believed().refuses("registers", old.digest)
+
+
+def test_an_administrator_brings_back_nothing_that_did_not_stand_there_unsigned() -> None:
+    """Made before the one in force, and never written until now: it would be a version that nobody saw."""
+    log = started()
+    log.release("policy", "0", b'{"version":"0"}', FIRST, made=1)
+
+    assert versions(log.read(), "policy") == ["1"]
