@@ -144,6 +144,10 @@ class KafkaUnavailableError(RetryError):
     """Raised when Kafka does not answer."""
 
 
+class TopicsMissingError(RetryError):
+    """Raised when topics are not there yet: `broker topics apply` makes them, and who waits goes on then."""
+
+
 class SendFailedError(RetryError):
     """Raised when Kafka did not acknowledge a send; the chunk is not committed."""
 
@@ -177,7 +181,7 @@ class KeysError(StopError):
 
 
 class UnforeseenError(RetryError):
-    """Raised when a stage failed in a way that nobody foresaw; its state is dropped and its records are read again.
+    """Raised when a stage failed in a way that nobody foresaw; its state is dropped and its records are taken again.
 
     `place` names the record at fault, `sender` who sent it by its own word; when it fails there again, the record becomes a
     dead letter, as it came.

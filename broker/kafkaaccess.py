@@ -16,6 +16,7 @@ from broker.errors import reason_in_words
 
 PASSWORD_VARIABLE = "BROKER_KAFKA_PASSWORD"  # noqa: S105 - the name of a variable, no password
 FILES = ("ca", "certificate", "key", "password_file")
+KNOWN_FILE = "kafka.json"  # in the folder of local state: which Kafka this place knows
 
 _TLS, _SASL = ("ca", "certificate", "key"), ("mechanism", "username", "password_file")
 
@@ -84,16 +85,25 @@ class KafkaPrincipals(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class KafkaPlace:
-    """Where Kafka is and how one gets in; as text it is the address alone."""
+    """Where Kafka is, how one gets in, and the file in which is kept which one it is; as text it is the address alone.
+
+    Without `access` it lets everybody in. With `known` no client is handed out for another Kafka than the one kept there.
+    """
 
     address: str
-    access: KafkaAccess
+    access: KafkaAccess | None = None
+    known: Path | None = None
 
     def __str__(self) -> str:
         return self.address
 
 
-Kafka = str | KafkaPlace  # a mere address is that of a Kafka that lets everybody in
+Kafka = str | KafkaPlace  # a mere address is that of a Kafka that lets everybody in, and of which nothing is known
+
+
+def access_of(kafka: Kafka) -> KafkaAccess | None:
+    """Return how one gets in; None where everybody does."""
+    return None if isinstance(kafka, str) else kafka.access
 
 
 def look_at_access(told: Mapping[str, Any], address: object) -> tuple[SecretStr | None, list[Fault]]:

@@ -39,6 +39,11 @@ class Entry(StrEnum):
         "What keeps the audit index, the reconciler's books and the metrics begins again. Events go on meanwhile.",
         "Read the reason: Kafka, or the folder of local state. `broker doctor` looks at both.",
     )
+    RECORD_TRIED_AGAIN = (
+        "record_tried_again",
+        "A stage failed at a record in a way that nobody foresaw; the partition's state is read anew and the record taken again.",
+        "Nothing yet: when it fails a second time it is set aside.",
+    )
     RECORD_SET_ASIDE = (
         "record_set_aside",
         "A stage failed at a record in a way that nobody foresaw; the record goes to the dead letters, the line goes on.",
@@ -61,8 +66,8 @@ class Entry(StrEnum):
     )
     KAFKA_WAITED_FOR = (
         "kafka_waited_for",
-        "Kafka does not answer; the worker waits and tries again.",
-        "Start Kafka, or mend `kafka`.",
+        "Kafka does not answer, or has no topics yet; the worker waits and tries again.",
+        "Read the reason: start Kafka, mend `kafka`, or run `broker topics apply`.",
     )
     KAFKA_LIMITED = (
         "kafka_limited",
@@ -100,6 +105,7 @@ def log(entry: Entry, **keys: Any) -> None:
     if entry in (
         Entry.WORKER_FAILED,
         Entry.RECORD_SET_ASIDE,
+        Entry.RECORD_TRIED_AGAIN,
         Entry.RECORDS_REFUSED,
         Entry.RELEASE_REFUSED,
         Entry.WORKER_RESTARTED,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from broker.errors import SettingsError, reason_in_words
-from broker.kafkaaccess import FILES, Kafka, KafkaAccess, KafkaPlace, KafkaPrincipals, look_at_access
+from broker.kafkaaccess import FILES, KNOWN_FILE, KafkaAccess, KafkaPlace, KafkaPrincipals, look_at_access
 
 VARIABLE = "BROKER_SETTINGS"
 DEFAULT_FILE = Path("broker.toml")
@@ -52,9 +52,9 @@ class Settings(BaseModel):
     kafka_principals: KafkaPrincipals = KafkaPrincipals()
 
     @property
-    def kafka(self) -> Kafka:
-        """Return where Kafka is and how one gets in."""
-        return KafkaPlace(self.address, self.kafka_access) if self.kafka_access else self.address
+    def kafka(self) -> KafkaPlace:
+        """Return where Kafka is, how one gets in, and where is kept which one it is."""
+        return KafkaPlace(self.address, self.kafka_access, self.data / KNOWN_FILE)
 
     @property
     def master_key(self) -> Path:
@@ -69,6 +69,17 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     file = path or Path(os.environ.get(VARIABLE) or DEFAULT_FILE)
     return settings_from(_read(file), file)
+
+
+def load_access(path: Path, address: str) -> KafkaAccess:
+    """Read from a settings file how one gets into the Kafka at an address, and nothing else of it; raises SettingsError."""
+    content = _read(path)
+    if _ACCESS not in content:
+        raise SettingsError(f"settings file `{path}`: `{_ACCESS}`: missing: it says how that Kafka lets one in")
+    rest = {"kafka": address, "data": "state", "keys": "keys", "area": "any", "mode": "demo"}
+    access = settings_from({**rest, _ACCESS: content[_ACCESS]}, path).kafka_access
+    assert access is not None
+    return access
 
 
 def settings_from(content: Mapping[str, Any], file: Path) -> Settings:

@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import re
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,18 @@ def test_nobody_asks_a_client_where_a_log_ends_but_the_one_place_that_knows_the_
     }
 
     assert asking == {"broker/stream/log_ends.py"}
+
+
+def test_clients_are_made_where_it_is_seen_to_that_it_is_the_kafka_that_the_place_knows() -> None:
+    """Besides: Faust's own, which a worker opens behind that, and the look whether a Kafka of this machine is up."""
+    making = re.compile(r"\bAIOKafka(Consumer|Producer|AdminClient)\(")
+    found = {str(path.relative_to(ROOT)) for path in (ROOT / "broker").rglob("*.py") if making.search(path.read_text("utf-8"))}
+
+    assert found == {
+        "broker/stream/clients.py",
+        "broker/stream/engine/transport.py",
+        "broker/stream/node/kafka_probe.py",
+    }
 
 
 def _inwards(name: str) -> bool:

@@ -64,6 +64,9 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Share what protects a child with those who need to know, and with nobody else.
 
+    Exit status of every command: 2 settings, policy, registers or state are unfit; 3 the input was not taken; 75 Kafka is away
+    or has no topics yet, and the same command may succeed later. What else one means stands in its own help.
+
     Example: broker demo
     """
 

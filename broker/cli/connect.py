@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,9 @@ from broker.core.words import Words
 from broker.errors import InputError, NotFoundError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import open_producer
-from broker.stream.engine.kafka_identity import recognise_kafka
+from broker.stream.clients import check_known, open_producer
 from broker.stream.publish import Gate, Publisher
+from broker.stream.recognise import recognise_kafka
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import following_releases
 from broker.stream.topics import EVENTS
@@ -152,7 +152,7 @@ class _Inbox:
 
     async def work(self, *, once: bool) -> None:
         connector = self._registration.make()
-        await recognise_kafka(self._settings.kafka, [EVENTS[connector.sector]], self._settings.data)
+        await recognise_kafka(self._settings.kafka, {EVENTS[connector.sector]}, self._settings.data)
         async with following_releases(self._settings.kafka, say_refused) as book:
             await self._work(connector, book, once=once)
 
@@ -169,7 +169,8 @@ class _Inbox:
         try:
             async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:
                 with self._progress() as progress:
-                    publish = _Counting(Publisher(producer, self._signer), progress)
+                    same = partial(check_known, producer, self._settings.kafka)
+                    publish = _Counting(Publisher(producer, self._signer), same, progress)
                     inbox = Directory(self._inbox, job, publish, memory, check=gate.check, words=self._words, agency=gate.agency)
                     async for outcome in inbox.deliveries(once=once):
                         self._show(outcome)
@@ -207,15 +208,17 @@ class _Inbox:
 
 
 class _Counting:
-    """Publishes, and shows how far it is."""
+    """Publishes, each time to the Kafka that this place knows, and shows how far it is."""
 
-    def __init__(self, publisher: Publisher, progress: Progress) -> None:
+    def __init__(self, publisher: Publisher, same_kafka: Callable[[], Awaitable[None]], progress: Progress) -> None:
         self._publisher = publisher
+        self._same_kafka = same_kafka
         self._progress = progress
         self._task = progress.add_task("waiting for files", total=None)
         self.count = 0
 
     async def __call__(self, events: Iterable[Event]) -> None:
+        await self._same_kafka()
         await self._publisher.publish(self._counted(events))
         self._progress.update(self._task, description="waiting for files")
 

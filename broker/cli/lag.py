@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from textwrap import fill
 
@@ -13,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.cli.options import json_option, with_broker_settings
+from broker.cli.patience import patiently
 from broker.cli.wording import words_at_hand
 from broker.core.harmless import one_line
 from broker.core.words import Words
@@ -50,17 +53,17 @@ def lag(settings: Settings, *, watch: bool, seconds: float, every: bool, as_json
     """Show how far behind each stage is, in seconds and in words.
 
     Seconds are exact: the age of the next record to be read. Status follows Burrow's rules.
-    Exit codes: 0 all is well or catching up; 1 slow or a feed is silent; 4 somebody must help (stuck, stopped, records lost);
-    2 the log is another than the workers of this place know.
+    Exit codes: 0 all is well or catching up; 1 slow, a feed is silent, or an alert or a review is past its time; 4 somebody must
+    help (stuck, stopped, records lost); 2 the log is another than the workers of this place know; 75 Kafka does not answer, or
+    has no topics yet: --watch waits for it.
 
     Example: broker lag --watch
     """
-    try:
-        report, words = asyncio.run(_watch(settings, every=every, as_json=as_json) if watch else _look(settings, seconds))
-    except KeyboardInterrupt:
-        if not watch:
-            raise
-        return  # watching ends so; a look that was broken off must not say that all is well
+    if watch:
+        with suppress(KeyboardInterrupt):  # watching ends so; a look that was broken off must not say that all is well
+            asyncio.run(patiently(partial(_watch, settings, every=every, as_json=as_json)))
+        return
+    report, words = asyncio.run(_look(settings, seconds))
     if as_json:
         _print_json(report)
     else:
@@ -83,7 +86,7 @@ async def _look(settings: Settings, seconds: float) -> tuple[Report, Words]:
         return with_noted(report, read_noted(settings.data)), words
 
 
-async def _watch(settings: Settings, *, every: bool, as_json: bool) -> tuple[Report, Words]:
+async def _watch(settings: Settings, *, every: bool, as_json: bool) -> None:
     async with open_watch(settings) as watch:
         words = await words_at_hand(settings.kafka)
         with Live(console=Console(), auto_refresh=False, screen=False) as live:

@@ -25,9 +25,9 @@ from broker.errors import InputError, reason_in_words
 from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
-from broker.stream.clients import open_producer
-from broker.stream.engine.kafka_identity import recognise_kafka
+from broker.stream.clients import check_known, open_producer
 from broker.stream.publish import Publisher, signed_record
+from broker.stream.recognise import recognise_kafka
 from broker.stream.releases.registers import released
 from broker.stream.standing import agency_here
 from broker.stream.topics import EVENTS
@@ -78,6 +78,7 @@ async def _publish(settings: Settings, signer: Signer, events: Iterator[Event]) 
         async with open_producer(settings.kafka, topics=sorted(EVENTS.values())) as kafka_producer:
             publisher = Publisher(kafka_producer, signer)
             while chunk := [event for _, event in zip(range(_AT_ONCE), events, strict=False)]:
+                await check_known(kafka_producer, settings.kafka)
                 count += await publisher.publish(chunk)
                 progress.update(task, completed=count, description=f"published {count}")
     return count
@@ -95,7 +96,7 @@ async def _in_force(settings: Settings, signer: Signer) -> InForce:
     Raises DataLossError when Kafka is not the one that was published to from here before.
     """
     known = _shipped(signer.holder)
-    await recognise_kafka(settings.kafka, [EVENTS[known.sector]] if known.sector else [], settings.data)
+    await recognise_kafka(settings.kafka, {EVENTS[known.sector]} if known.sector else set(), settings.data)
     book = await released(settings.kafka, say_refused)
     if book.latest("policy"):
         known = replace(known, events=book.newest_policy().events, findings=book.newest_policy().findings)

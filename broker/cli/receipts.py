@@ -19,7 +19,9 @@ from broker.stream.inbox import NOTICES, Inbox, Shown
 from broker.stream.receipt import Answer, send_receipts
 from broker.stream.releases.registers import released
 from broker.stream.standing import recipient_here
+from broker.stream.subscribe import From, check_log
 
+_OTHER_LOG = "what was told here stood in another log, where alone the answer says anything: broker subscribe {} --from beginning"
 _WORDS = {"READ": "read", "ACTED": "acted on", "OUTCOME": "answered with its outcome"}
 
 
@@ -79,6 +81,7 @@ def _check_outcome(settings: Settings, what: str) -> None:
 def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, Any], *, as_json: bool) -> None:
     inbox, shown = _found(settings, recipient, disclosure)
     try:
+        asyncio.run(check_log(settings.kafka, inbox, From(remedy=_OTHER_LOG.format(recipient))))
         signer, _ = asyncio.run(recipient_here(settings, recipient))
         answer = Answer(disclosure_id=shown.id, token=shown.token, said_at=time.time_ns() // 1_000_000, **what)
         asyncio.run(_send(settings, signer, answer))

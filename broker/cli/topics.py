@@ -8,7 +8,7 @@ import click
 
 from broker.cli.options import json_option, with_settings
 from broker.core.registers import Registers
-from broker.errors import TopicsError
+from broker.errors import TopicsMissingError
 from broker.registerfile import load_registers
 from broker.settings import Settings
 from broker.stream.access_admin import UNGUARDED, change_access, look_at_access
@@ -88,7 +88,7 @@ def _registers(settings: Settings, file: Path | None) -> Registers | None:
         return load_registers(file)
     try:
         book = asyncio.run(released(settings.kafka))
-    except TopicsError:
+    except TopicsMissingError:
         return None
     return book.newest() if book.latest("registers") else None
 

@@ -11,7 +11,7 @@ from broker.stream.releases.registers import released
 async def words_in_force(kafka: Kafka) -> Words:
     """Return the words of what was released last; before any release, those of the policy that comes with the program.
 
-    Raises KafkaUnavailableError or TopicsError.
+    Raises KafkaUnavailableError or TopicsMissingError.
     """
     return words_of_book(await released(kafka))
 

@@ -11,16 +11,16 @@ from aiokafka.helpers import create_ssl_context
 from faust.auth import SASLCredentials, SSLCredentials
 
 from broker.errors import SettingsError
-from broker.kafkaaccess import Kafka, KafkaAccess
+from broker.kafkaaccess import Kafka, KafkaAccess, access_of
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:
     """Return what an aiokafka client is made with; raises SettingsError when a certificate or key is none."""
-    if isinstance(kafka, str):
-        return {"bootstrap_servers": kafka}
-    access = kafka.access
+    access = access_of(kafka)
+    if access is None:
+        return {"bootstrap_servers": str(kafka)}
     return {
-        "bootstrap_servers": kafka.address,
+        "bootstrap_servers": str(kafka),
         "security_protocol": access.protocol,
         **({"ssl_context": _context(access)} if access.encrypted else {}),
         **(_password(access) if access.by_password else {}),
@@ -29,9 +29,9 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
 
 def faust_credentials(kafka: Kafka) -> SASLCredentials | SSLCredentials | None:
     """Return the same as Faust wants it for the clients that it makes itself; None where Kafka lets everybody in."""
-    if isinstance(kafka, str) or kafka.access.protocol == "PLAINTEXT":
+    access = access_of(kafka)
+    if access is None or access.protocol == "PLAINTEXT":
         return None
-    access = kafka.access
     context = _context(access) if access.encrypted else None
     if not access.by_password:
         return SSLCredentials(context)

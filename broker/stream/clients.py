@@ -1,6 +1,8 @@
 """The one place that makes Kafka clients, with our defaults, and turns their errors into ours.
 
 A send counts when every replica has it; nothing is committed by itself; a record whose checksum is wrong is an error.
+
+INVARIANT: no client is handed out for another Kafka than the one that the place knows, so that no command can forget to ask.
 """
 
 import asyncio
@@ -25,10 +27,12 @@ from aiokafka.errors import (
 )
 
 from broker.core.ports import Outgoing, Record
-from broker.errors import KafkaUnavailableError, SendFailedError, StopError, TopicsError
+from broker.errors import KafkaUnavailableError, RetryError, SendFailedError, StopError, TopicsError, TopicsMissingError
 from broker.kafkaaccess import Kafka
 from broker.stream.client_options import client_options
+from broker.stream.kafka_identity import check_identity, identity_of, read_known
 from broker.stream.record_batches import read_every_record
+from broker.stream.topics import declared
 
 BATCH_BYTES = 512 * 1024
 REQUEST_TIMEOUT_MS = 20_000
@@ -42,23 +46,29 @@ Lane = tuple[str, int]  # topic and partition
 # For those outside of this package who hold a client and hand it back.
 KafkaProducer = AIOKafkaProducer
 KafkaConsumer = AIOKafkaConsumer
+KafkaAdmin = AIOKafkaAdminClient
 
 
+_MISSING = "the topic is not there yet: run `broker topics apply`"
 _REMEDY = "see that it runs, that `kafka` in the settings is its address, and that `kafka_access` is how it lets you in"
-_FORBIDDEN = (
+FORBIDDEN = (
     "Kafka does not permit it to this principal: `broker topics access` says who may do what, `broker topics apply` makes it so"
 )
 
 
 @contextmanager
 def kafka_errors(doing: str) -> Iterator[None]:
-    """Turn a client's error into ours: KafkaUnavailableError, or TopicsError where waiting cannot help."""
+    """Turn a client's error into ours: KafkaUnavailableError, TopicsMissingError, or StopError where waiting cannot help."""
     try:
         yield
-    except (UnknownTopicOrPartitionError, InvalidTopicError) as error:
-        raise TopicsError(f"{doing}: the topic does not exist: run `broker topics apply`") from error
+    except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+        raise StopError(f"{doing}: a record is larger than the topic takes: raise its max.message.bytes") from error
+    except UnknownTopicOrPartitionError as error:
+        raise TopicsMissingError(f"{doing}: {_MISSING}") from error
+    except InvalidTopicError as error:
+        raise TopicsError(f"{doing}: Kafka takes no topic of this name") from error
     except _NOT_PERMITTED as error:
-        raise StopError(f"{doing}: {_FORBIDDEN}") from error
+        raise StopError(f"{doing}: {FORBIDDEN}") from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaUnavailableError(f"{doing}: Kafka does not answer ({_name(error)}): {_REMEDY}") from error
 
@@ -70,10 +80,11 @@ async def open_producer(
     """Open a producer that waits for all replicas; it learns about all `topics` at once.
 
     It is idempotent where Kafka can do it; the embedded broker cannot, and there a retried batch may stand twice in the log.
-    Raises KafkaUnavailableError.
+    Raises KafkaUnavailableError, or DataLossError as `check_known`.
     """
     producer = await _start_producer(kafka, idempotent=idempotent)
     try:
+        await check_known(producer, kafka)
         if topics:
             with kafka_errors(f"metadata of {len(topics)} topics"):
                 await producer.client.set_topics(list(topics))
@@ -91,7 +102,7 @@ async def _start_producer(kafka: Kafka, *, idempotent: bool) -> AIOKafkaProducer
         max_request_size=MAX_RECORD_BYTES,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
-    with kafka_errors(f"producer for `{kafka}`"):
+    with kafka_errors(f"writing to `{kafka}`"):
         try:
             await asyncio.wait_for(producer.start(), _IDEMPOTENCE_SECONDS)
         except BaseException as error:
@@ -109,7 +120,7 @@ async def open_consumer(
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """Open a consumer that commits nothing by itself; without topics the caller assigns partitions.
 
-    Raises KafkaUnavailableError.
+    Raises KafkaUnavailableError, or DataLossError as `check_known`.
     """
     read_every_record()
     consumer = AIOKafkaConsumer(
@@ -126,8 +137,9 @@ async def open_consumer(
         },
     )
     try:
-        with kafka_errors(f"consumer for `{kafka}`"):
+        with kafka_errors(f"reading from `{kafka}`"):
             await consumer.start()
+        await check_known(consumer, kafka)
         yield consumer
     finally:
         await asyncio.sleep(0)  # a task of aiokafka's that was never begun would end as if we had been cancelled
@@ -136,14 +148,32 @@ async def open_consumer(
 
 @asynccontextmanager
 async def open_admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Open a client for topics and groups; raises KafkaUnavailableError."""
+    """Open a client for topics and groups; raises KafkaUnavailableError, or DataLossError as `check_known`."""
     admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        with kafka_errors(f"administration of `{kafka}`"):
+        with kafka_errors(f"reaching `{kafka}`"):
             await admin.start()
+        await check_known(admin, kafka)
         yield admin
     finally:
         await _within(admin.close())
+
+
+async def check_known(client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient, kafka: Kafka) -> None:
+    """Check that a client speaks to the Kafka that its place knows: every client when it is opened, and who holds one for long.
+
+    Raises DataLossError when the cluster or a topic of ours is another, or gone; where nothing was kept there is nothing to
+    compare with. Raises KafkaUnavailableError.
+    """
+    file = None if isinstance(kafka, str) else kafka.known
+    known = read_known(file) if file else None
+    if file is None or known is None:
+        return
+    used = known.topics.keys() & {topic.name for topic in declared(1)}
+    with kafka_errors(f"ids of `{kafka}`"):
+        found = await identity_of(client, used)
+    if found is not None:
+        check_identity(found, used, file)
 
 
 async def _close_producer(producer: AIOKafkaProducer) -> None:
@@ -192,8 +222,8 @@ class Writer:
     async def write(self, batch: Sequence[Outgoing]) -> None:
         """Send the records, in this order per partition, and return once every one is acknowledged.
 
-        Raises SendFailedError when one was not, and StopError when trying again cannot help: too large, no such topic,
-        not permitted.
+        Raises SendFailedError when one was not, TopicsMissingError when there is no such topic yet, and StopError when trying
+        again cannot help: too large, not permitted.
         """
         lanes: dict[Lane, list[Outgoing]] = {}
         await self._learn({outgoing.topic for outgoing in batch if outgoing.partition is None})
@@ -202,7 +232,7 @@ class Writer:
         done = await asyncio.gather(*(self._send(lane, records) for lane, records in lanes.items()), return_exceptions=True)
         failures = [error for error in done if error is not None]
         if failures:
-            raise min(failures, key=lambda error: isinstance(error, SendFailedError))
+            raise min(failures, key=lambda error: isinstance(error, RetryError))
 
     async def _send(self, lane: Lane, records: Sequence[Outgoing]) -> None:
         """Send to one partition, batch after batch.
@@ -250,15 +280,10 @@ class Writer:
 def _send_errors(lane: Lane) -> Iterator[None]:
     place = f"`{lane[0]}` partition {lane[1]}"
     try:
-        yield
-    except (MessageSizeTooLargeError, RecordTooLargeError) as error:
-        raise StopError(f"{place}: a record is larger than the topic takes: raise its max.message.bytes") from error
-    except (UnknownTopicOrPartitionError, InvalidTopicError) as error:
-        raise TopicsError(f"{place} does not exist: run `broker topics apply`") from error
-    except _NOT_PERMITTED as error:
-        raise StopError(f"{place}: {_FORBIDDEN}") from error
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise SendFailedError(f"{place}: Kafka did not acknowledge a send: {_name(error)}") from error
+        with kafka_errors(place):
+            yield
+    except KafkaUnavailableError as error:
+        raise SendFailedError(f"{place}: Kafka did not acknowledge a send: {_name(error.__cause__ or error)}") from error
 
 
 def partition_of(key: bytes, count: int) -> int:

@@ -4,22 +4,19 @@ A dead letter that was put back is marked by an empty record under its key. Noth
 only what routing reads is told.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker import codec
 from broker.core.identifiers import is_event_id
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
 from broker.kafkaaccess import Kafka
-from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.cloudevents import is_plain
 from broker.stream.engine.chunk import ATTEMPT, OFFSET, PARTITION, REASON, TOPIC, Writer
-from broker.stream.log_ends import log_ends
 from broker.stream.topics import DEAD_LETTERS, EVENTS
-from broker.stream.watching.places import places_of
+from broker.stream.watching.log_reader import read_whole
 
 REDRIVEN = "sb_redriven"  # header of the mark that a dead letter was put back
 _BROKERS_OWN = frozenset({ORIGIN, ACCEPTED, CAUSE, ATTEMPT})
@@ -62,17 +59,15 @@ class DeadLetter:
 
 
 async def open_dead_letters(kafka: Kafka) -> list[DeadLetter]:
-    """Return the dead letters that were not put back, the oldest first; raises KafkaUnavailableError."""
+    """Return the dead letters that were not put back, the oldest first; raises KafkaUnavailableError or TopicsMissingError."""
     found: dict[bytes, DeadLetter] = {}
-    async with open_consumer(kafka) as consumer:
-        async for record in _whole(consumer, await places_of(kafka, [DEAD_LETTERS])):
+    async for records in read_whole(kafka, DEAD_LETTERS):
+        for record in records:
             if record.value is None:
                 found.pop(record.key or b"", None)
                 continue
-            try:
+            with suppress(RejectError, ValueError):  # not written by the broker: there is nothing to put back
                 found[record.key or b""] = read_dead_letter(record)
-            except (RejectError, ValueError):
-                continue  # not written by the broker: there is nothing to put back
     return sorted(found.values(), key=lambda one: (one.at, one.place))
 
 
@@ -127,19 +122,6 @@ def back(letter: DeadLetter) -> Outgoing:
 def _mark(letter: DeadLetter) -> Outgoing:
     key = bytes(Position(f"{letter.topic}/{letter.partition}", letter.offset))
     return Outgoing(DEAD_LETTERS, key, None, ((REDRIVEN, b"%d" % (letter.attempt + 1)),))
-
-
-async def _whole(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> AsyncIterator[Record]:
-    """Read the topic from its beginning to where it ends now."""
-    with kafka_errors("dead letters"):
-        consumer.assign(places)
-        ends = await log_ends(consumer, places)
-        await consumer.seek_to_beginning(*places)
-        behind = set(places)
-        while behind := {place for place in behind if await consumer.position(place) < ends[place]}:
-            for records in (await consumer.getmany(*behind, timeout_ms=500)).values():
-                for record in records:
-                    yield to_record(record)
 
 
 def _text(record: Record, header: str) -> str:

@@ -30,6 +30,11 @@ async def log_ends(consumer: AIOKafkaConsumer, places: Collection[TopicPartition
     return {place: max(end, await _high_watermark(client, node, place, end)) for place, end in ends.items()}
 
 
+async def is_before(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    """Tell whether a consumer has not come to all of these ends yet; raises aiokafka's KafkaError."""
+    return any([await consumer.position(place) < end for place, end in ends.items()])
+
+
 async def _high_watermark(client: Any, node: int, place: TopicPartition, offset: int) -> int:
     """Fetch from near the end: what comes with the records says where the log ends."""
     wanted = [(place.topic, [(place.partition, offset, _BYTES)])]

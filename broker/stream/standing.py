@@ -22,12 +22,11 @@ async def recipient_here(settings: Settings, recipient: str) -> tuple[Signer, Re
     """Return the key of a recipient that may be served here, and what was released.
 
     Raises KeysError when its key is not here or is not the one in force, or when it has no topic of its own and this is not
-    the place of the broker: on the shared topic stand the messages of others. Raises NotFoundError when nobody knows it.
+    the place of the broker: on the shared topic stand the messages of others. Raises NotFoundError when nobody knows it, and
+    RetryError before any registers are in force: who would be served where is not known yet.
     """
     signer = load_signer(settings.keys, recipient)
     book = await released(settings.kafka)
-    if not book.latest("registers"):
-        return signer, book
     registers = book.newest()
     entry = registers.recipients.get(RecipientId(recipient))
     if entry is None:

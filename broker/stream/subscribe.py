@@ -17,12 +17,13 @@ from aiokafka.errors import OffsetOutOfRangeError
 from broker import codec
 from broker.core.identifiers import RecipientId
 from broker.core.ports import Record
-from broker.errors import DataLossError, RejectError, TopicsError
+from broker.errors import BrokerError, DataLossError, RejectError
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record
-from broker.stream.engine.kafka_identity import identity_of
 from broker.stream.inbox import Inbox
-from broker.stream.log_ends import log_ends
+from broker.stream.kafka_identity import check_topic, identity_of
+from broker.stream.log_ends import is_before, log_ends
+from broker.stream.recognise import absence
 from broker.stream.topics import DISCLOSURES, disclosures_topic
 from broker.stream.watching.places import places_where
 
@@ -76,7 +77,7 @@ async def following(
     """Give what a recipient is told, batch by batch; it ends only with `until_now`.
 
     Before the next batch the caller tells the inbox how far it read. What was deleted before it could be read is said, and
-    reading goes on with what is there. Raises TopicsError, KafkaUnavailableError, also when Kafka goes away meanwhile, and
+    reading goes on with what is there. Raises TopicsMissingError, KafkaUnavailableError, also when Kafka goes away meanwhile, and
     DataLossError when the log is another than the one that was read here, or ends before it.
     """
     async with open_admin(kafka) as admin, open_consumer(kafka, auto_offset_reset="none") as consumer:
@@ -109,8 +110,8 @@ class _Reading:
         if self.start.anew and (known not in {None, here} or any(at > ends[one] for one, at in kept.items())):
             self.inbox.begin_anew()
             kept = {}
-        elif known and here and known[0] == topic:
-            _check_same(known, here[1], self.start.remedy)
+        elif known and identity and known[0] == topic:
+            check_topic(*known, identity, self.start.remedy)
         if here:
             self.inbox.follow(*here)
         await self._seek(kept, at=self.start.at)
@@ -118,7 +119,7 @@ class _Reading:
     async def batches(self) -> AsyncIterator[Batch]:
         ends = await log_ends(self.consumer, self.places)
         looked = time.monotonic()
-        while not self.start.until_now or await _is_behind(self.consumer, ends):
+        while not self.start.until_now or await is_before(self.consumer, ends):
             fetched = await self._fetch()
             if fetched:
                 yield _batch(fetched, self.inbox.recipient)
@@ -183,14 +184,11 @@ async def _check_log(admin: AIOKafkaAdminClient, inbox: Inbox, remedy: str) -> N
         return
     with kafka_errors(f"id of topic `{known[0]}`"):
         found = await identity_of(admin, [known[0]])
-    if found is not None:
-        _check_same(known, found.topics.get(known[0]), remedy)
-
-
-def _check_same(known: tuple[str, str], found: str | None, remedy: str) -> None:
-    if found != known[1]:
-        what = "is another than was read here" if found else "is gone, or no more for this principal to see"
-        raise DataLossError(f"topic `{known[0]}` {what}: another Kafka, or empty: {remedy}")
+    if found is None:
+        return
+    if known[0] in found.hidden:
+        raise absence([known[0]], found)
+    check_topic(*known, found, remedy)
 
 
 async def _places(admin: AIOKafkaAdminClient, recipient: str) -> list[TopicPartition]:
@@ -199,12 +197,17 @@ async def _places(admin: AIOKafkaAdminClient, recipient: str) -> list[TopicParti
     places = await places_where(admin, {own, DISCLOSURES}.__contains__)
     chosen = [place for place in places if place.topic == own] or places
     if not chosen:
-        raise TopicsError(f"neither `{own}` nor `{DISCLOSURES}` is there for this principal to see: run `broker topics apply`")
+        raise await _unseen(admin, own)
     return chosen
 
 
-async def _is_behind(consumer: AIOKafkaConsumer, ends: Offsets) -> bool:
-    return any([await consumer.position(place) < end for place, end in ends.items()])
+async def _unseen(admin: AIOKafkaAdminClient, own: str) -> BrokerError:
+    """Say why a recipient sees no topic: its own may come yet where it may see that one, else the shared one."""
+    with kafka_errors("topics"):
+        found = await identity_of(admin, [own, DISCLOSURES])
+    hidden = found.hidden if found else frozenset()
+    seen = [one for one in (own, DISCLOSURES) if one not in hidden]
+    return absence(seen or [own], found)
 
 
 def _batch(fetched: Mapping[TopicPartition, list[Any]], recipient: str) -> Batch:

@@ -16,6 +16,7 @@ from broker.cli import COMMANDS, cli
 from broker.policyfile import POLICIES
 from broker.settings import VARIABLE
 from tests.area import Area
+from tests.cli.speaking import SILENT, SPEAKING
 
 EVENT = {"header": {"event_type": "school.concern.raised", "recorded_at": "2026-11-20T09:00:00Z"}}
 
@@ -79,12 +80,20 @@ def test_the_list_of_commands_is_the_table_and_each_is_there() -> None:
 
     assert all(f"  {name} " in shown for name in COMMANDS)
     assert "Example: broker" in shown
+    assert "75 Kafka is away or has no topics yet" in " ".join(shown.split()), "what a script has to know"
 
 
 def test_machines_can_read_what_every_command_says_that_gives_answers() -> None:
     without = {" ".join(words) for words in every_command() if not _has_json(words)}
 
     assert without - {name for name in without if isinstance(command_of(tuple(name.split())), click.Group)} == {"demo", "run"}
+
+
+def test_of_every_command_it_is_known_whether_it_speaks_to_kafka() -> None:
+    """Those that do are called against a Kafka that came back empty, and one without topics: `speaking.py` says how."""
+    leaves = {" ".join(words) for words in every_command() if not isinstance(command_of(words), click.Group)}
+
+    assert leaves == SPEAKING.keys() | SILENT.keys()
 
 
 def _has_json(words: tuple[str, ...]) -> bool:

@@ -17,18 +17,19 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
-from broker.kafkaaccess import Kafka, KafkaPrincipals
+from broker.errors import StopError, TopicsMissingError
+from broker.kafkaaccess import Kafka, KafkaPlace, KafkaPrincipals
 from broker.sealing.signatures import key_file
 from broker.settings import load_settings
 from broker.stream.access_admin import change_access, look_at_access
 from broker.stream.access_lists import AccessDifference, Entry, Kind, Operation, declare
 from broker.stream.client_options import client_options
+from broker.stream.kafka_identity import keep_identity
 from broker.stream.node.kafka_embedded import EmbeddedNode
+from broker.stream.recognise import read_identity
+from broker.stream.watching.places import places_of
 from tests.area import POLICE, Area, on_roll
 from tests.guarded import ROOT_USER, GuardedKafka
 from tests.integration.apache_kafka import need_apache_kafka
@@ -62,7 +63,7 @@ class Place:
         file.write_text(f"{plain}{self.node.access(user)}{OWN_PRINCIPALS}")
         return file
 
-    def kafka(self, user: str) -> Kafka:
+    def kafka(self, user: str) -> KafkaPlace:
         return load_settings(self.settings_of(user)).kafka
 
 
@@ -118,6 +119,18 @@ def test_an_administrator_may_compare_and_apply_and_a_publisher_may_not(applied:
     assert by_administrator.returncode == 0, by_administrator.stderr
     assert by_police.returncode != 0
     assert "Traceback" not in by_police.stderr
+
+
+def test_a_topic_that_an_access_list_hides_is_not_said_to_be_gone_nor_waited_for(applied: Applied) -> None:
+    """At a place that knows every topic."""
+    place, _ = applied
+    police, known = place.kafka("police"), asyncio.run(read_identity(place.kafka(ROOT_USER)))
+    keep_identity(known, known.topics, police.known)
+
+    with pytest.raises(StopError, match=r"`audit.v1`: Kafka does not permit it to this principal"):
+        asyncio.run(places_of(police, ["registers.v1", "audit.v1"]))
+    with pytest.raises(TopicsMissingError, match=r"topic `disclosures.nobody.v1` is not there yet"):
+        asyncio.run(places_of(place.kafka(OWN["broker"]), ["disclosures.nobody.v1"]))
 
 
 async def writes(kafka: Kafka, topic: str) -> bool:

@@ -12,11 +12,12 @@ import pytest
 
 from broker.errors import DataLossError, SettingsError
 from broker.stream.engine.app import make_app
-from broker.stream.engine.kafka_identity import KafkaIdentity, compare_identity, read_identity
 from broker.stream.engine.transport import OUTSTANDING, PassThrough
+from broker.stream.kafka_identity import KafkaIdentity, keep_identity
 from broker.stream.node.kafka_embedded import EmbeddedNode
 from broker.stream.node.kafka_node import KafkaNode
 from broker.stream.node.kafka_probe import free_port
+from broker.stream.recognise import read_identity
 from tests.integration.log_of_a_run import PARTITIONS, Run, a_run, ended
 from tests.patience import LONG, within
 
@@ -114,22 +115,22 @@ async def test_a_topic_that_was_made_anew_is_noticed(run: Run) -> None:
     found = await read_identity(run.kafka)
     assert found is not None
     topic = f"in-{run.name}"
-    compare_identity(found, [topic], run.data)
-    compare_identity(found, [topic], run.data)
+    keep_identity(found, [topic], run.data / "kafka.json")
+    keep_identity(found, [topic], run.data / "kafka.json")
 
     with pytest.raises(DataLossError, match="was made anew: its records are lost"):
-        compare_identity(KafkaIdentity(found.cluster, {topic: "another"}), [topic], run.data)
+        keep_identity(KafkaIdentity(found.cluster, {topic: "another"}), [topic], run.data / "kafka.json")
     with pytest.raises(DataLossError, match="is gone"):
-        compare_identity(KafkaIdentity(found.cluster, {}), [topic], run.data)
+        keep_identity(KafkaIdentity(found.cluster, {}), [topic], run.data / "kafka.json")
     with pytest.raises(DataLossError, match="another Kafka, or empty: if that is meant"):
-        compare_identity(dataclasses.replace(found, cluster="another"), [topic], run.data)
+        keep_identity(dataclasses.replace(found, cluster="another"), [topic], run.data / "kafka.json")
 
 
 def test_a_damaged_note_of_kafkas_ids_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "kafka.json").write_text("{", encoding="utf-8")
 
     with pytest.raises(SettingsError, match=r"kafka\.json` cannot be read"):
-        compare_identity(KafkaIdentity("cluster", {}), [], tmp_path)
+        keep_identity(KafkaIdentity("cluster", {}), [], tmp_path / "kafka.json")
 
 
 async def test_memory_stays_flat_when_the_stage_is_slower_than_kafka(run: Run, tmp_path: Path) -> None:

@@ -158,12 +158,12 @@ def a_receipt(name: str, recipient: str, now: int) -> Outgoing:
     return Outgoing(RECEIPTS, name.encode(), encode("receipt", message))
 
 
-def a_review(name: str, state: str, now: int) -> Outgoing:
+def a_review(name: str, state: str, now: int, cause: bytes | None = b"subjects.v1/0@1+0") -> Outgoing:
     message = {
         "review_id": name, "kind": "UNIDENTIFIED", "state": state, "for_recipient": "hub", "opened_at": now - 5_000,
         "event_id": "e", "event_type": "t", "producer": "p", "why": "w", "matching_key": "m",
     }  # fmt: skip
-    return Outgoing(REVIEWS, name.encode(), encode("review", message))
+    return Outgoing(REVIEWS, name.encode(), encode("review", message), ((CAUSE, cause),) if cause else ())
 
 
 async def taken(kafka: str, group: str) -> None:
@@ -185,6 +185,8 @@ async def test_open_work_is_what_was_disclosed_and_not_received_and_what_people_
         a_review("r1", "OPEN", now),
         a_review("r2", "OPEN", now),
         a_review("r2", "RESOLVED", now),
+        a_review("r1", "RESOLVED", now, None),  # who can write there says so: no stage of the broker does
+        a_review("r3", "OPEN", now, None),
     )
     await write(area.kafka, *records)
     await taken(area.kafka, settings.group)

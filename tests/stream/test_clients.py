@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.ports import Outgoing
-from broker.errors import KafkaUnavailableError, SendFailedError, StopError, TopicsError
+from broker.errors import KafkaUnavailableError, SendFailedError, StopError, TopicsMissingError
 from broker.stream.clients import Writer, kafka_errors, murmur2, partition_of
 
 
@@ -133,7 +133,7 @@ async def test_every_send_is_waited_for_even_when_one_failed() -> None:
     ("error", "ours", "words"),
     [
         (MessageSizeTooLargeError(), StopError, "a record is larger than the topic takes"),
-        (UnknownTopicOrPartitionError(), TopicsError, "does not exist: run `broker topics apply`"),
+        (UnknownTopicOrPartitionError(), TopicsMissingError, "not there yet: run `broker topics apply`"),
         (TopicAuthorizationFailedError(), StopError, "Kafka does not permit it"),
         (KafkaConnectionError(), SendFailedError, "Kafka did not acknowledge a send: KafkaConnection"),
     ],

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import signal
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -22,23 +21,22 @@ from faust.types import TP
 from broker.core.ports import Stage
 from broker.errors import (
     BrokerError,
-    DeadLetterLimitError,
     KafkaUnavailableError,
     RetryError,
     StopError,
-    UnforeseenError,
+    TopicsMissingError,
     WorkerStuckError,
 )
 from broker.kafkaaccess import Kafka
 from broker.log import Entry, log
 from broker.stream.client_options import faust_credentials
-from broker.stream.clients import Writer, kafka_errors, open_producer
-from broker.stream.engine.chunk import Place, without_the_worst
-from broker.stream.engine.kafka_identity import recognise_kafka
+from broker.stream.clients import Writer, check_known, kafka_errors, open_admin, open_producer
+from broker.stream.engine.faults import Faults
 from broker.stream.engine.line import Hold, Line, Surroundings
 from broker.stream.engine.progress import Chunk
 from broker.stream.engine.state_log import StateFollower
 from broker.stream.engine.transport import OUTSTANDING, PassThrough
+from broker.stream.recognise import recognise_kafka
 
 CHUNK_RECORDS = 1_000
 FETCH_BYTES = 4 * 1024 * 1024
@@ -50,7 +48,7 @@ _PATIENT_SECONDS = 10.0
 _GARBAGE = 20_000  # objects more before garbage is looked for: at Python's own 700 that costs a tenth of every event
 _LONGEST_WAIT = 4.0  # an alert waits no longer than this once Kafka is back
 _STEADY_SECONDS = 60.0
-MOST_FAULTS = 20  # records at which a stage may fail, besides those of the worst sender, before the worker gives up
+_MIND_SECONDS = 2.0
 
 
 class WorkerSettings(Protocol):
@@ -130,18 +128,15 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
     """Run stages until `stop` is set; raises StopError when going on would be wrong."""
     _require_one_input_with_state(stages)
     wait = 0.5
-    faults: Counter[Place] = Counter()
-    quarantine: set[Place] = set()
-    senders: Counter[str] = Counter()
+    faults = Faults()
     while not stop.is_set():
         began = time.monotonic()
         try:
-            await _until_over(_Round(stages, settings, extras, quarantine), stop)
-        except UnforeseenError as error:
-            set_aside(error, faults, quarantine, senders)
+            await _until_over(_Round(stages, settings, extras, faults), stop)
         except RetryError as error:
             wait = 0.5 if time.monotonic() - began > _STEADY_SECONDS else min(wait * 2, _LONGEST_WAIT)
-            entry = Entry.KAFKA_WAITED_FOR if isinstance(error, KafkaUnavailableError) else Entry.WORKER_RESTARTED
+            waits = isinstance(error, KafkaUnavailableError | TopicsMissingError)
+            entry = Entry.KAFKA_WAITED_FOR if waits else Entry.WORKER_RESTARTED
             log(entry, reason=str(error), seconds=wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait)
@@ -149,24 +144,6 @@ async def work(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
             log(Entry.WORKER_FAILED, reason=str(error))
             raise
     log(Entry.WORKER_STOPPED, group=settings.group)
-
-
-def set_aside(error: UnforeseenError, faults: Counter[Place], quarantine: set[Place], senders: Counter[str]) -> None:
-    """Read a record again at which a stage failed; when it fails there a second time, the record becomes a dead letter.
-
-    Raises DeadLetterLimitError when that happens so often, and to the records of so many, that the release must be bad: one
-    sender alone never stops the line. `senders` counts whose records were set aside.
-    """
-    faults[error.place] += 1
-    if faults[error.place] == 1:
-        log(Entry.WORKER_RESTARTED, reason=str(error), seconds=0.0)
-        return
-    quarantine.add(error.place)
-    log(Entry.RECORD_SET_ASIDE, reason=str(error))
-    senders[error.sender] += 1
-    if without_the_worst(senders)[0] > MOST_FAULTS:
-        log(Entry.WORKER_FAILED, reason=str(error))
-        raise DeadLetterLimitError(f"{error}: a stage failed at {len(quarantine)} records: this release is bad") from error
 
 
 async def _until_over(a_round: "_Round", stop: asyncio.Event) -> None:
@@ -194,8 +171,8 @@ def _require_one_input_with_state(stages: Sequence[Stage]) -> None:
 class _Round:
     """One run of the Faust app, from a fresh start to its end."""
 
-    def __init__(self, stages: Sequence[Stage], settings: WorkerSettings, extras: Extras, quarantine: set[Place]) -> None:
-        self._quarantine = quarantine
+    def __init__(self, stages: Sequence[Stage], settings: WorkerSettings, extras: Extras, faults: Faults) -> None:
+        self._faults = faults
         self._stages = stages
         self._settings = settings
         self._extras = extras
@@ -219,11 +196,7 @@ class _Round:
 
     async def _recognise_kafka(self) -> None:
         topics = {topic for stage in self._stages for topic in (*stage.inputs, *stage.state_topics)}
-        identity = await recognise_kafka(self._settings.kafka, topics, self._settings.data)
-        if identity is not None:
-            missing = sorted(topics - identity.topics.keys())
-            if missing:
-                raise KafkaUnavailableError(f"topics `{'`, `'.join(missing)}` are not there yet: run `broker topics apply`")
+        await recognise_kafka(self._settings.kafka, topics, self._settings.data)
 
     async def _surround(self, stack: AsyncExitStack) -> None:
         kafka = self._settings.kafka
@@ -232,12 +205,20 @@ class _Round:
         writer = Writer(await stack.enter_async_context(open_producer(kafka, topics=self._extras.outputs())))
         follower = StateFollower(kafka, writer, _say_repaired)
         await stack.enter_async_context(self._watched(follower.run()))
+        await stack.enter_async_context(self._watched(self._mind_kafka()))
         consumer: Any = self._app.consumer
         consumer.on_revoke = self._revoke
         consumer.on_assign = self._assign
-        self._around = Surroundings(
-            kafka, writer, follower, consumer.take, consumer.acknowledge, self._fail, hold, self._quarantine
-        )
+        self._around = Surroundings(kafka, writer, follower, consumer.take, consumer.acknowledge, self._fail, hold, self._faults)
+
+    async def _mind_kafka(self) -> None:
+        """Look again and again whether it is the Kafka that the place knows: clients read on in one that came back empty."""
+        kafka = self._settings.kafka
+        async with open_admin(kafka) as admin:
+            while True:
+                await asyncio.sleep(_MIND_SECONDS)
+                with suppress(KafkaUnavailableError):  # away it is waited for, by the clients themselves
+                    await check_known(admin, kafka)
 
     @asynccontextmanager
     async def _watched(self, work_: Any) -> AsyncIterator[None]:

@@ -3,22 +3,25 @@
 Questions stand on the broker's own topic of reviews: a desk with a Kafka principal of its own cannot read it, and gets none here.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from broker import codec
-from broker.core.ports import CAUSE, Record
-from broker.errors import RejectError
+from broker.core.ports import Record
+from broker.errors import StopError
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record
-from broker.stream.log_ends import log_ends
+from broker.stream.log_ends import is_before, log_ends
+from broker.stream.recognise import why_absent
 from broker.stream.topics import REVIEWS
 from broker.stream.watching.places import places_where
+from broker.stream.watching.review_record import review_in
 
 _WAIT_MS = 500
+_LOOK_S = 5.0  # before it is looked again whether the topic is there by now
 _TOLD = frozenset({"GAP"})  # whoever is asked about a gap has a message of its own about it
 
 Review = dict[str, Any]
@@ -39,8 +42,7 @@ async def follow_questions(
 
     `next_offset` says where reading goes on. Raises KafkaUnavailableError.
     """
-    async with open_admin(kafka) as admin:
-        places = await places_where(admin, {REVIEWS}.__contains__)
+    places = await _places(kafka, until_now=until_now)
     if not places:
         return
     async with open_consumer(kafka) as consumer:
@@ -51,27 +53,30 @@ async def follow_questions(
                 consumer.seek(place, max(next_offset(place.topic, place.partition) or 0, first))
             waiting: dict[str, Review] = {}
             while True:
-                if waiting and not await _is_behind(consumer, ends):
+                if waiting and not await is_before(consumer, ends):
                     yield Questions(list(waiting.values()), [(*one, await consumer.position(one)) for one in places])
                     waiting.clear()
-                if until_now and not await _is_behind(consumer, ends):
+                if until_now and not await is_before(consumer, ends):
                     return
                 for batch in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
                     for record in map(to_record, batch):
                         _take(record, waiting, is_asked)
 
 
-async def _is_behind(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
-    return any([await consumer.position(place) < end for place, end in ends.items()])
+async def _places(kafka: Kafka, *, until_now: bool) -> list[TopicPartition]:
+    """Return where questions stand, and wait until there is such a place; none where an access list hides it."""
+    async with open_admin(kafka) as admin:
+        while True:
+            places = await places_where(admin, {REVIEWS}.__contains__)
+            if places or until_now or isinstance(await why_absent(admin, [REVIEWS]), StopError):
+                return places
+            await asyncio.sleep(_LOOK_S)
 
 
 def _take(record: Record, waiting: dict[str, Review], is_asked: Callable[[Review], bool]) -> None:
-    if record.value is None or record.header(CAUSE) is None:
-        return  # nothing that a stage of the broker wrote
-    try:
-        review = codec.decode("review", record.value)
-    except RejectError:
-        return  # not one of ours: the reconciler names it
+    review = review_in(record)
+    if review is None:
+        return
     waiting.pop(review["review_id"], None)
     if review["state"] == "OPEN" and review["kind"] not in _TOLD and is_asked(review):
         waiting[review["review_id"]] = review

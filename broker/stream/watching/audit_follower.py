@@ -12,9 +12,9 @@ from broker.lag.tally import Tally
 from broker.settings import Settings
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.log_ends import log_ends
+from broker.stream.recognise import read_identity
 from broker.stream.topics import AUDIT
 from broker.stream.watching.places import places_of
-from broker.stream.watching.same_kafka import same_kafka
 
 INDEX_FILE = "audit-index.sqlite"
 
@@ -52,7 +52,7 @@ class AuditFollower:
 @asynccontextmanager
 async def open_audit_follower(settings: Settings) -> AsyncIterator[AuditFollower]:
     """Open the index of this place and what follows the log into it; raises KafkaUnavailableError or DataLossError."""
-    identity = await same_kafka(settings)
+    identity = await read_identity(settings.kafka, [AUDIT])
     log_id = f"{identity.cluster}/{identity.topics.get(AUDIT)}" if identity else f"embedded/{settings.kafka}"
     places = await places_of(settings.kafka, [AUDIT])
     index = AuditIndex(index_path(settings), log_id)

@@ -22,17 +22,16 @@ from broker.stream.access_admin import GUARD_IT, look_at_access
 from broker.stream.access_lists import declare
 from broker.stream.clients import open_consumer, open_producer
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes
+from broker.stream.recognise import read_identity
 from broker.stream.releases.belief import older_releases
 from broker.stream.releases.book import Kind, ReleaseBook
 from broker.stream.releases.follow import Releases
 from broker.stream.topic_admin import compare
 from broker.stream.topics import DEAD_LETTERS, FACTS, Topic, declared, recipient_topics
 from broker.stream.watching.audit_follower import INDEX_FILE
-from broker.stream.watching.log_reader import open_log
+from broker.stream.watching.log_reader import read_whole
 from broker.stream.watching.noted import read_noted, with_noted
-from broker.stream.watching.places import places_of
 from broker.stream.watching.reconcile_reader import BOOKS_FILE
-from broker.stream.watching.same_kafka import same_kafka
 from broker.stream.watching.watch import open_watch
 
 PROBE = "sb_doctor"  # header of the empty record by which Kafka's clock is read; readers of dead letters pass it by
@@ -116,7 +115,7 @@ def _keys(settings: Settings) -> Finding:
 
 async def _kafka(settings: Settings) -> Finding:
     try:
-        identity = await same_kafka(settings)
+        identity = await read_identity(settings.kafka)
     except DataLossError as error:
         return Finding(
             "kafka", State.ILL, str(error), "see whether `kafka` in the settings is right, and what became of its disk"
@@ -215,20 +214,17 @@ async def _access(settings: Settings, book: ReleaseBook) -> Finding:
 async def _in_force(settings: Settings) -> dict[int, InForce]:
     """Return what is in force at the end of every partition, from the state of the stage that decides."""
     found: dict[int, InForce] = {}
-    places = await places_of(settings.kafka, [FACTS])
-    async with open_log(settings.kafka) as log:
-        async for records in log.between(await log.starts(places), await log.ends(places)):
-            for record in records:
-                if record.key == KEY:
-                    epochs = epochs_from_bytes(record.value)
-                    if epochs:
-                        found[record.partition] = epochs[-1]
+    async for records in read_whole(settings.kafka, FACTS):
+        for record in records:
+            if record.key == KEY and (epochs := epochs_from_bytes(record.value)):
+                found[record.partition] = epochs[-1]
     return found
 
 
 def workers(report: Report, group: str) -> Finding:
     """Say who works and how far behind the events are."""
-    words = "; ".join(sentences(replace(report, undelivered=())))
+    # What waits for people and for recipients are findings of their own.
+    words = "; ".join(sentences(replace(report, undelivered=(), reviews={}, dead_letters=0)))
     if not report.members:
         return Finding("workers", State.ILL, f"none runs in group `{group}`; {words}", "broker run")
     behind = report.status is not Status.OK

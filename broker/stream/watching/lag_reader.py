@@ -47,7 +47,7 @@ class LagReader:
     async def look(self) -> Report:
         """Return how everything stands now, without open work; raises KafkaUnavailableError.
 
-        Raises TopicsError when a topic is missing: it must not look as if nothing waited there.
+        Raises TopicsMissingError when a topic is missing: it must not look as if nothing waited there.
         """
         inputs = {topic for topics in self.plan.inputs.values() for topic in topics}
         places = await places_from(self.admin, inputs)

@@ -10,6 +10,7 @@ from broker.errors import DataLossError
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.log_ends import log_ends
+from broker.stream.watching.places import places_of
 
 _WAIT_MS = 500
 _LINGER_MS = 20  # what is asked for is there: a fetch that lingers would hold up the next topic
@@ -59,3 +60,11 @@ async def open_log(kafka: Kafka) -> AsyncIterator[LogReader]:
     """Open a reader; raises KafkaUnavailableError."""
     async with open_consumer(kafka, max_poll_records=5_000, fetch_max_wait_ms=_LINGER_MS) as consumer:
         yield LogReader(consumer)
+
+
+async def read_whole(kafka: Kafka, topic: str) -> AsyncIterator[list[Record]]:
+    """Read a topic from its beginning to where it ends now, in batches; raises KafkaUnavailableError or TopicsMissingError."""
+    places = await places_of(kafka, [topic])
+    async with open_log(kafka) as log:
+        async for records in log.between(await log.starts(places), await log.ends(places)):
+            yield records

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from broker.errors import TopicsError
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin
+from broker.stream.recognise import why_absent
 
 
 async def places_where(admin: AIOKafkaAdminClient, wanted: Callable[[str], bool]) -> list[TopicPartition]:
@@ -24,17 +24,19 @@ async def places_where(admin: AIOKafkaAdminClient, wanted: Callable[[str], bool]
 
 
 async def places_from(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[TopicPartition]:
-    """Return every partition of these topics; raises TopicsError when one of them is not there."""
+    """Return every partition of these topics.
+
+    Raises TopicsMissingError while one of them is not there, StopError where an access list hides one.
+    """
     names = set(topics)
     places = await places_where(admin, names.__contains__)
     missing = names - {place.topic for place in places}
     if missing:
-        names_ = ", ".join(f"`{one}`" for one in sorted(missing))
-        raise TopicsError(f"{names_}: not there, or not for this principal to see: run `broker topics apply`")
+        raise await why_absent(admin, missing)
     return places
 
 
 async def places_of(kafka: Kafka, topics: Iterable[str]) -> list[TopicPartition]:
-    """Return every partition of these topics, with a client of its own; raises TopicsError when one of them is not there."""
+    """Return every partition of these topics, with a client of its own; raises as `places_from`."""
     async with open_admin(kafka) as admin:
         return await places_from(admin, topics)

@@ -14,19 +14,18 @@ from pathlib import Path
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from broker import codec
 from broker.audit.books import Books
 from broker.core.balance import OUTCOMES, Balance, End
-from broker.core.ports import CAUSE, ORIGIN, OUTCOME, WAITS, Position, Record
-from broker.errors import RejectError
+from broker.core.ports import ORIGIN, OUTCOME, WAITS, Position, Record
 from broker.settings import Settings
 from broker.stream.clients import open_admin
 from broker.stream.engine.chunk import OFFSET, PARTITION, TOPIC
+from broker.stream.recognise import read_identity
 from broker.stream.topics import AUDIT, CANDIDATES, DEAD_LETTERS, EVENTS, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.group_view import view_group
 from broker.stream.watching.log_reader import LogReader, open_log
 from broker.stream.watching.places import places_from
-from broker.stream.watching.same_kafka import same_kafka
+from broker.stream.watching.review_record import review_in
 
 Progress = Callable[[str, int, int], None]  # topic, records read of it, and in all
 Offsets = Mapping[TopicPartition, int]
@@ -53,7 +52,7 @@ class Reconciler:
     _known: int = field(default=0)
 
     async def balance(self) -> list[Balance]:
-        """Bring the books up to date and draw the line under every partition; raises KafkaUnavailableError or TopicsError.
+        """Bring the books up to date and draw the line under every partition; raises KafkaUnavailableError or TopicsMissingError.
 
         What does not add up is looked at twice: a stage writes to several topics at once, and one may be acknowledged first.
         """
@@ -112,7 +111,7 @@ async def open_reconciler(
 
     Raises DataLossError when the log is another than this place knows: it would balance, for nothing is in it.
     """
-    identity = await same_kafka(settings)
+    identity = await read_identity(settings.kafka, _TOPICS)
     topics = "/".join(str(identity.topics.get(topic)) for topic in _TOPICS) if identity else ""
     books = Books(file, f"{identity.cluster}/{topics}" if identity else f"embedded/{settings.kafka}")
     try:
@@ -153,13 +152,9 @@ def _audit(books: Books, record: Record) -> None:
 
 def _review(books: Books, record: Record) -> None:
     """Only an open review holds a record; one that was closed has sent it on."""
-    if record.value is None or record.header(CAUSE) is None:
-        return  # nothing that a stage of the broker wrote
-    try:
-        state = codec.decode("review", record.value)["state"]
-    except RejectError:
-        return
-    books.review((record.key or b"").decode(errors="replace"), _origin(record), is_open=state == "OPEN")
+    review = review_in(record)
+    if review is not None:
+        books.review((record.key or b"").decode(errors="replace"), _origin(record), is_open=review["state"] == "OPEN")
 
 
 def _dead_letter(books: Books, record: Record) -> None:

@@ -4,24 +4,22 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import TopicPartition
-
 from broker import codec
 from broker.core.judgements import FINDING_TYPE
 from broker.core.policy import HUB
-from broker.core.ports import ANSWERS, CAUSE, ORIGIN, Outgoing, Record
+from broker.core.ports import ANSWERS, ORIGIN, Outgoing, Record
 from broker.core.registers import Registers
-from broker.errors import InputError, NotFoundError, RejectError
+from broker.errors import InputError, NotFoundError
 from broker.kafkaaccess import Kafka
 from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
-from broker.stream.clients import Writer, kafka_errors, open_consumer, open_producer, to_record
+from broker.stream.clients import Writer, open_producer
 from broker.stream.identify.state import Child, child_from_bytes
 from broker.stream.identify.store import children_lines
-from broker.stream.log_ends import log_ends
 from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
-from broker.stream.watching.places import places_of
+from broker.stream.watching.log_reader import read_whole
+from broker.stream.watching.review_record import review_in
 
 LINK, REJECT = "LINK", "REJECT"
 GAP, ASK, UNIDENTIFIED = "GAP", "ASK", "UNIDENTIFIED"
@@ -54,12 +52,9 @@ class _Reviews:
     found: dict[str, Review] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
-        if record.value is None or record.header(CAUSE) is None:
-            return  # nothing that a stage of the broker wrote
-        try:
-            message = codec.decode("review", record.value)
-        except RejectError:
-            return  # not one of ours: the reconciler names it
+        message = review_in(record)
+        if message is None:
+            return
         before = self.found.get(message["review_id"])
         opens = message["state"] == "OPEN"  # put to another, it holds what that one may see, or nothing
         sealed = message["sealed_event"] if opens or before is None else before.sealed
@@ -79,7 +74,7 @@ class Answer:
 
 
 async def read_reviews(kafka: Kafka) -> dict[str, Review]:
-    """Return every review as it stands now, by id, the oldest first; raises KafkaUnavailableError or TopicsError."""
+    """Return every review as it stands now, by id, the oldest first; raises KafkaUnavailableError or TopicsMissingError."""
     reviews = _Reviews()
     for record in await _read_all(kafka, REVIEWS):
         reviews.take(record)
@@ -208,20 +203,5 @@ def _signed(signer: Signer, topic: str, key: str, value: bytes, review: Review) 
 
 async def _read_all(kafka: Kafka, topic: str) -> list[Record]:
     """Return every record of a topic up to its present end, in the order of their time stamps."""
-    places = await places_of(kafka, [topic])
-    found: list[Record] = []
-    async with open_consumer(kafka) as consumer:
-        with kafka_errors(f"reading `{topic}`"):
-            consumer.assign(places)
-            await consumer.seek_to_beginning(*places)
-            ends = await log_ends(consumer, places)
-            behind = {place for place in places if ends[place]}
-            while behind:
-                for records in (await consumer.getmany(*behind, timeout_ms=500)).values():
-                    found.extend(to_record(one) for one in records)
-                behind = {place for place in behind if await _is_behind(consumer, place, ends[place])}
+    found = [record async for records in read_whole(kafka, topic) for record in records]
     return sorted(found, key=lambda record: record.timestamp)
-
-
-async def _is_behind(consumer: Any, place: TopicPartition, end: int) -> bool:
-    return bool(await consumer.position(place) < end)

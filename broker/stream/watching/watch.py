@@ -10,10 +10,9 @@ from broker.lag.open_work import OpenWork
 from broker.lag.report import PartitionLag, Report
 from broker.lag.tally import Tally
 from broker.settings import Settings
-from broker.stream.clients import open_admin, open_consumer
+from broker.stream.clients import check_known, open_admin, open_consumer
 from broker.stream.watching.lag_plan import plan_of
 from broker.stream.watching.lag_reader import LagReader
-from broker.stream.watching.same_kafka import same_kafka
 from broker.stream.watching.work_follower import WorkFollower
 
 _PAUSE_S = 1.0
@@ -29,7 +28,7 @@ class Watch:
 
     async def look(self) -> Report:
         """Return how things stand now; raises KafkaUnavailableError, or DataLossError when the log is another than it was."""
-        await same_kafka(self.settings)
+        await check_known(self.reader.admin, self.settings.kafka)
         lag, work = await asyncio.gather(self.reader.look(), self.follower.catch_up())
         return with_work(lag, work)
 

@@ -24,7 +24,7 @@ class Whereabouts:
 
 
 async def whereabouts(kafka: Kafka, some_id: str) -> list[Whereabouts]:
-    """Find an event by its id or its review's; raises KafkaUnavailableError or TopicsError."""
+    """Find an event by its id or its review's; raises KafkaUnavailableError or TopicsMissingError."""
     reviews = [one for one in (await read_reviews(kafka)).values() if some_id in {one.id, one.message["event_id"]}]
     if reviews:
         return [_in_review(one) for one in reviews]

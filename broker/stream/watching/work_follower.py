@@ -6,22 +6,22 @@ else hide an alert that nobody received.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from broker.codec import decode
-from broker.core.ports import Position
+from broker.codec import Message, decode
+from broker.core.ports import Position, Record
 from broker.errors import RejectError
 from broker.lag.open_work import Alert, OpenWork
 from broker.lag.tally import Tally
-from broker.stream.clients import kafka_errors
+from broker.stream.clients import kafka_errors, to_record
 from broker.stream.engine.chunk import REASON
 from broker.stream.log_ends import log_ends
 from broker.stream.topics import DEAD_LETTERS, RECEIPTS, REVIEWS
 from broker.stream.watching.group_view import Place, view_group
 from broker.stream.watching.places import places_where
+from broker.stream.watching.review_record import review_in
 
 _OF_RECEIPTS = f"{RECEIPTS}/".encode()
 _DISCLOSURES = "disclosures."  # the shared topic and those of recipients begin so
@@ -76,35 +76,36 @@ class WorkFollower:
 
     async def _take(self, behind: set[TopicPartition]) -> None:
         for place, records in (await self.consumer.getmany(*behind, timeout_ms=500)).items():
-            for record in records:
+            for record in map(to_record, records):
                 try:
                     self._note(place, record)
                 except RejectError:
                     continue  # not one of ours: the reconciler names it, a count of open work goes on
 
-    def _note(self, lane: TopicPartition, record: Any) -> None:
+    def _note(self, lane: TopicPartition, record: Record) -> None:
         topic = lane.topic
         if topic == DEAD_LETTERS:
             if (record.key or b"").startswith(_OF_RECEIPTS):
-                self._refused.add(record.key)
+                self._refused.add(record.key or b"")
             place = (record.key or b"").decode(errors="replace")
             if record.value is None:
                 self.work.redriven(place)
             else:
                 self.work.dead_lettered(place, record.timestamp)
-                self.tally.dead_lettered(dict(record.headers).get(REASON, b"").decode(errors="replace"))
+                self.tally.dead_lettered((record.header(REASON) or b"").decode(errors="replace"))
+        elif topic == REVIEWS:
+            if review := review_in(record):
+                self._note_review(review)
         elif record.value is None:
             return
         elif topic == RECEIPTS:
-            place = bytes(Position(f"{topic}/{lane.partition}", record.offset))
-            self._receipts[place] = (lane, record.offset, decode("receipt", record.value)["disclosure_id"])
-        elif topic == REVIEWS:
-            self._note_review(decode("review", record.value))
+            said_at = bytes(Position(f"{topic}/{lane.partition}", record.offset))
+            self._receipts[said_at] = (lane, record.offset, decode("receipt", record.value)["disclosure_id"])
         else:
             told = decode("disclosure", record.value)
             self.work.disclosed(told["disclosure_id"], Alert(told["recipient"], told["issued_at"], told["due_at"]))
 
-    def _note_review(self, review: dict[str, Any]) -> None:
+    def _note_review(self, review: Message) -> None:
         if review["state"] == "OPEN":
             self.tally.review_opened(review["kind"])
             self.work.review_opened(review["review_id"], review["kind"], review["opened_at"], review["due_at"])

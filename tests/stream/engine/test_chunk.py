@@ -1,6 +1,5 @@
 """The chunk protocol: order of writing, dead letters, limits, and what stops the line."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -11,7 +10,6 @@ import pytest
 from broker import codec
 from broker.core.ports import ORIGIN, Effects, Outgoing, Record
 from broker.errors import OURS, DeadLetterLimitError, SendFailedError, SignatureError, UnforeseenError
-from broker.stream.engine.app import MOST_FAULTS, set_aside
 from broker.stream.engine.chunk import (
     ATTEMPT,
     OFFSET,
@@ -24,6 +22,7 @@ from broker.stream.engine.chunk import (
     run_chunk,
     take,
 )
+from broker.stream.engine.faults import MOST_FAULTS, Faults
 from tests.stream.lines import an_event
 
 
@@ -215,14 +214,13 @@ async def test_what_a_recipient_says_of_where_its_receipt_came_in_is_not_believe
 
 def set_aside_all(*counts: tuple[str, int]) -> set[Place]:
     """Let as many records of each of these senders make a stage fail, each of them twice."""
-    quarantine: set[Place] = set()
-    faults, senders, offsets = Counter[Place](), Counter[str](), count()
+    faults, offsets = Faults(), count()
     for sender, many in counts:
         for offset in islice(offsets, many):
             error = UnforeseenError("it failed", "events.police.v1", 0, offset, sender=sender)
-            set_aside(error, faults, quarantine, senders)
-            set_aside(error, faults, quarantine, senders)
-    return quarantine
+            faults.note(error)
+            faults.note(error)
+    return faults.quarantine
 
 
 def test_one_sender_alone_never_stops_the_line_however_many_of_its_records_make_a_stage_fail() -> None:

@@ -32,5 +32,8 @@ def test_all_is_not_well_while_something_waits_for_a_person_beyond_its_clock(lat
     found = people(replace(a_report(0, 0), reviews={"UNIDENTIFIED": 5}, reviews_past_due=late, dead_letters=letters))
 
     assert found.state is state
+    assert workers(replace(a_report(0, 0), reviews={"UNIDENTIFIED": 5}, dead_letters=letters), "g").words.endswith(
+        "everything is up to date"
+    ), "said once"
     assert ("broker reviews list" in found.remedy) is bool(late)
     assert ("broker dead-letters list" in found.remedy) is bool(letters)

@@ -1,7 +1,10 @@
 """Notice that Kafka came back without what it held: the ids of cluster and topics are kept locally and compared.
 
 A Kafka that lost its disk looks like a new one: no records, no committed positions. Going on would pretend that nothing had
-ever been decided.
+ever been decided. `clients` compares before it hands out any client; `recognise` keeps what a place works with.
+
+Kafka is asked for topics by name: of all topics it tells only those that one may see, and one that an access list hides would
+look as if it were gone.
 """
 
 import json
@@ -13,16 +16,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, NodeNotReadyError, TopicAuthorizationFailedError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
 from broker.errors import DataLossError, SettingsError
-from broker.kafkaaccess import Kafka
-from broker.stream.clients import kafka_errors, open_admin
 
-_FILE = "kafka.json"
 _TEXT = CompactString("utf-8")
 _NO_ID = bytes(16)
 _METADATA = 3  # the number of the request in Kafka's protocol
@@ -112,24 +111,27 @@ class _MetadataRequest(Request[_MetadataRequestStruct]):
 
 @dataclass(frozen=True, slots=True)
 class KafkaIdentity:
-    """Which cluster this is, and the id of each topic: a topic that was made anew has another."""
+    """Which cluster this is, and the id of each topic: a topic that was made anew has another.
+
+    `hidden` are the topics that were asked for and that Kafka does not let this principal see, whether they are there or not.
+    """
 
     cluster: str
     topics: Mapping[str, str]
+    hidden: frozenset[str] = frozenset()
 
 
-async def read_identity(kafka: Kafka) -> KafkaIdentity | None:
-    """Ask Kafka for its ids; None when it does not know topic ids (the embedded broker). Raises KafkaUnavailableError."""
-    async with open_admin(kafka) as admin:
-        with kafka_errors(f"ids of `{kafka}`"):
-            return await identity_of(admin)
+async def identity_of(client: Any, topics: Collection[str] | None = None) -> KafkaIdentity | None:
+    """Ask for the ids by a client of aiokafka that is open, of some topics or of all that one may see.
 
-
-async def identity_of(admin: AIOKafkaAdminClient, topics: Collection[str] | None = None) -> KafkaIdentity | None:
-    """Ask for the ids by a client that is open, of some topics or of all; raises aiokafka's KafkaError."""
-    client: Any = admin._client  # noqa: SLF001 - aiokafka has no public way to send this request
+    None where Kafka knows no ids. Raises aiokafka's KafkaError.
+    """
+    inner: Any = getattr(client, "_client", None) or client.client  # aiokafka has no public way to send this request
+    node = inner.get_random_node()
+    if node is None:
+        raise NodeNotReadyError("no node to ask for ids")
     try:
-        answer = await client.send(client.get_random_node(), _MetadataRequest(topics))
+        answer = await inner.send(node, _MetadataRequest(topics))
     except IncompatibleBrokerVersion:
         return None
     except KafkaError:  # which is a RuntimeError too: a Kafka that is away is not one without ids
@@ -139,34 +141,17 @@ async def identity_of(admin: AIOKafkaAdminClient, topics: Collection[str] | None
     ids = {
         topic: str(UUID(bytes=number)) for _, topic, number, internal, *_ in answer.topics if not internal and number != _NO_ID
     }
-    return KafkaIdentity(answer.cluster_id, ids)
+    hidden = frozenset(topic for code, topic, *_ in answer.topics if code == TopicAuthorizationFailedError.errno)
+    return KafkaIdentity(answer.cluster_id, ids, hidden)
 
 
-async def recognise_kafka(kafka: Kafka, used: Collection[str], folder: Path) -> KafkaIdentity | None:
-    """Ask Kafka for its ids and compare them as `compare_identity` does; None when it does not tell them."""
-    found = await read_identity(kafka)
-    if found is not None:
-        compare_identity(found, used, folder)
-    return found
+def check_identity(found: KafkaIdentity, used: Collection[str], file: Path) -> KafkaIdentity | None:
+    """Compare with what was kept in a file, and return that; None where nothing was. Changes nothing.
 
-
-def compare_identity(found: KafkaIdentity, used: Collection[str], folder: Path) -> None:
-    """Compare with what was found before, and remember it; `used` are the topics that matter here.
-
-    Raises DataLossError when this is another Kafka, or a topic is gone or was made anew; SettingsError when the folder
-    cannot be used.
+    Raises DataLossError when this is another Kafka, or one of the topics `used` is gone or was made anew; SettingsError when
+    the file cannot be read. What Kafka hides cannot be compared: the cluster is.
     """
-    known = check_identity(found, used, folder)
-    topics = {**(known.topics if known else {}), **{topic: found.topics[topic] for topic in used if topic in found.topics}}
-    here = KafkaIdentity(found.cluster, topics)
-    if here != known:
-        _write(folder / _FILE, here)
-
-
-def check_identity(found: KafkaIdentity, used: Collection[str], folder: Path) -> KafkaIdentity | None:
-    """Compare with what was kept in a folder, and return that; None where nothing was. Changes nothing, raises the same."""
-    file = folder / _FILE
-    known = _read(file)
+    known = read_known(file)
     if known is None:
         return None
     meant = f"if that is meant, and what was decided before may be forgotten, remove `{file}`"
@@ -175,13 +160,21 @@ def check_identity(found: KafkaIdentity, used: Collection[str], folder: Path) ->
             f"Kafka has cluster id `{found.cluster}`, here it was `{known.cluster}`: another Kafka, or empty: {meant}"
         )
     for topic, number in known.topics.items():
-        if topic in used and found.topics.get(topic) != number:
-            what = "was made anew" if topic in found.topics else "is gone"
-            raise DataLossError(f"topic `{topic}` {what}: its records are lost: {meant}")
+        if topic in used:
+            check_topic(topic, number, found, meant)
     return known
 
 
-def _read(file: Path) -> KafkaIdentity | None:
+def check_topic(topic: str, known: str, found: KafkaIdentity, meant: str) -> None:
+    """Check that a topic is the one that was known here; raises DataLossError. `meant` says what to do if it is not to be."""
+    if topic in found.hidden or found.topics.get(topic) == known:
+        return
+    what = "was made anew" if topic in found.topics else "is gone"
+    raise DataLossError(f"topic `{topic}` {what}: its records are lost: {meant}")
+
+
+def read_known(file: Path) -> KafkaIdentity | None:
+    """Return what was kept in a file; None where nothing was. Raises SettingsError when it cannot be read."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return KafkaIdentity(content["cluster"], content["topics"])
@@ -189,6 +182,18 @@ def _read(file: Path) -> KafkaIdentity | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"`{file}` cannot be read ({type(error).__name__}): mend it from a copy, or remove it") from error
+
+
+def keep_identity(found: KafkaIdentity, used: Collection[str], file: Path) -> None:
+    """Compare as `check_identity` does, and keep what is new: which cluster it is, and the ids of the topics `used`.
+
+    Raises the same, and SettingsError when the folder cannot be used.
+    """
+    known = check_identity(found, used, file)
+    topics = {**(known.topics if known else {}), **{topic: found.topics[topic] for topic in used if topic in found.topics}}
+    here = KafkaIdentity(found.cluster, topics)
+    if here != known:
+        _write(file, here)
 
 
 def _write(file: Path, identity: KafkaIdentity) -> None:
