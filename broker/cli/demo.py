@@ -11,7 +11,11 @@ from rich.console import Console
 from broker.cli.options import quiet_clients
 from broker.demo.page import next_steps
 from broker.demo.run import Options, run_demo
+from broker.errors import InputError
+from broker.kafkaaccess import KafkaAccess
+from broker.settings import load_access
 from broker.simulate.area import Area
+from broker.stream.node.kafka_node import EMBEDDED
 
 _FOLDER = Path("demo-area")
 
@@ -25,6 +29,13 @@ _FOLDER = Path("demo-area")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same county.")
 @click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True, help="How many worker processes decide.")
 @click.option("--kafka", envvar="KAFKA", help="host:port of a Kafka that is there, or `embedded`.  [env: KAFKA]")
+@click.option(
+    "--kafka-access",
+    "access_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="KAFKA_ACCESS",
+    help="A settings file whose [kafka_access] says how that Kafka lets one in; else in clear.  [env: KAFKA_ACCESS]",
+)
 @click.option("--keep", is_flag=True, help="Leave Kafka and the workers running until Ctrl-C, to look around in.")
 def demo(folder: Path, *, children: int, stories: int, seed: int, **how: Any) -> None:
     """Run the main job on this machine: a synthetic county's files in, alerts out, everything counted.
@@ -37,12 +48,22 @@ def demo(folder: Path, *, children: int, stories: int, seed: int, **how: Any) ->
     quiet_clients()
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
     area = Area(seed=seed, children=children, stories=stories, until=yesterday)
-    options = Options(area=area, folder=folder, workers=how["workers"], kafka=how["kafka"] or None, keep=how["keep"])
+    kafka, access = how["kafka"] or None, _access(how["kafka"], how["access_file"])
+    options = Options(area=area, folder=folder, workers=how["workers"], kafka=kafka, access=access, keep=how["keep"])
     console = Console(highlight=False)
     outcome = run_demo(options, console)
     if not options.keep:
         console.print(next_steps(folder, running=False), soft_wrap=True)
     sys.exit(0 if outcome.is_good else 1)
+
+
+def _access(kafka: str | None, file: Path | None) -> KafkaAccess | None:
+    """Return how the given Kafka lets one in; raises InputError where none is given: ours lets everybody in."""
+    if file is None:
+        return None
+    if not kafka or kafka == EMBEDDED:
+        raise InputError("--kafka-access says how a Kafka that is there lets one in: name that one with --kafka host:port")
+    return load_access(file, kafka)
 
 
 commands = {"demo": demo}

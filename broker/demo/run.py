@@ -22,6 +22,8 @@ from broker.demo.post import Post
 from broker.demo.progress import Progress, undisturbed
 from broker.demo.scene import Scene, connect_scene, set_scene
 from broker.demo.workers import Workers
+from broker.errors import InputError
+from broker.kafkaaccess import Kafka, KafkaAccess
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content
 from broker.settings import Settings
@@ -31,6 +33,7 @@ from broker.simulate.compare import compare
 from broker.stream.clients import open_producer
 from broker.stream.node.kafka_node import Node, choose
 from broker.stream.releases.follow import release
+from broker.stream.releases.registers import released
 from broker.stream.topic_admin import apply
 from broker.stream.topics import Topic, declared, recipient_topics
 from broker.stream.watching.reconcile_reader import reconcile
@@ -40,12 +43,16 @@ _SEEN = ("events.", "disclosures.", "audit.", "reviews.", "dead-letters.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a person may choose. `kafka`: `host:port`, `embedded`, or None for the best that this machine can do."""
+    """What a person may choose. `kafka`: `host:port`, `embedded`, or None for the best that this machine can do.
+
+    `access` is how the Kafka at `host:port` lets us in; None where it lets everybody in.
+    """
 
     area: Area
     folder: Path
     workers: int = 2
     kafka: str | None = None
+    access: KafkaAccess | None = None
     keep: bool = False
 
 
@@ -65,7 +72,7 @@ def run_demo(options: Options, console: Console) -> Outcome:
     """Run it and return what came of it; raises BrokerError when it cannot be run to its end."""
     progress = Progress(console)
     console.print(opening())
-    node = choose(options.kafka)
+    node = choose(options.kafka, access=options.access)
     try:
         with progress.step("starting Kafka") as said:  # first: a folder is not overwritten for a Kafka that is not there
             address = node.start()
@@ -74,7 +81,7 @@ def run_demo(options: Options, console: Console) -> Outcome:
             scene = set_scene(options.area, options.folder)
             files = sum(len(one.files) for one in scene.arrivals)
             said(f"{options.area.children:,} children, {scene.written.told} families with a story, {files} native files")
-        connect_scene(scene, address)
+        connect_scene(scene, address, options.access)
         return asyncio.run(_play(options, scene, progress))
     finally:
         _end(node, progress)
@@ -118,6 +125,7 @@ async def _cast(
         open_producer(kafka, topics=[topic.name for topic in topics]) as producer,
         open_observer(kafka, seen, book) as observer,
     ):
+        await _check_new(kafka)
         with progress.step("releasing registers and policy") as said:
             policy, signer = load_policy(), scene.signer(ADMINISTRATOR)
             await release(producer, "registers", scene.registers.version, load_content(scene.registers_file), signer)
@@ -132,6 +140,12 @@ async def _cast(
                 yield _Cast(scene, post, observer, workers, screen, progress), book
         finally:
             post.close()
+
+
+async def _check_new(kafka: Kafka) -> None:
+    """Check that nothing was released in this Kafka: the area's new administrator would not be believed there."""
+    if (await released(kafka)).latest("registers"):
+        raise InputError(f"the Kafka at `{kafka}` holds registers already: the demo needs one in which no broker worked before")
 
 
 async def _week(cast: _Cast, book: Notebook) -> None:
@@ -187,5 +201,6 @@ async def _stay(scene: Scene, event: str | None, workers: Workers, progress: Pro
     progress.console.print(next_steps(scene.folder, event=event, running=True), soft_wrap=True)
     with suppress(asyncio.CancelledError):  # Ctrl-C: what came of the demo is known, it is only time to leave
         while True:
-            workers.check()
+            for words in workers.revive():
+                progress.console.print(words)
             await asyncio.sleep(0.5)

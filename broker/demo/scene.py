@@ -1,12 +1,14 @@
 """Sets the scene: a synthetic area in a folder, its keys, its registers with their public halves, and its settings."""
 
 import base64
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from broker.core.registers import ADMINISTRATOR, Registers
 from broker.errors import InputError
+from broker.kafkaaccess import KafkaAccess
 from broker.registerfile import load_registers
 from broker.sealing.secrets import new_master
 from broker.sealing.signatures import Signer, load_signer, new_key
@@ -79,9 +81,14 @@ def clear(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def connect_scene(scene: Scene, kafka: str) -> None:
-    """Write into the settings which Kafka it is."""
-    scene.settings_file.write_text(settings_text(kafka), encoding="utf-8")
+def connect_scene(scene: Scene, kafka: str, access: KafkaAccess | None = None) -> None:
+    """Write into the settings which Kafka it is, and how it lets one in; a password stays where it is."""
+    scene.settings_file.write_text(settings_text(kafka) + (_access_text(access) if access else ""), encoding="utf-8")
+
+
+def _access_text(access: KafkaAccess) -> str:
+    told = access.model_dump(mode="json", exclude_none=True)
+    return "\n[kafka_access]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items())
 
 
 def _entry(signer: Signer) -> str:

@@ -1,6 +1,8 @@
 """Worker processes of the demo: `broker run`, as an operator would start them, each with its log in the folder."""
 
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from broker.errors import RetryError
@@ -14,9 +16,9 @@ class Workers:
 
     def __init__(self, count: int, settings_file: Path, logs: Path) -> None:
         self._logs = [logs / f"worker-{number}.log" for number in range(1, count + 1)]
-        command = [sys.executable, "-m", "broker", "run", "--settings", str(settings_file)]
+        self._command = [sys.executable, "-m", "broker", "run", "--settings", str(settings_file)]
         self.count = count
-        self._processes = [ChildProcess(command, log) for log in self._logs]
+        self._processes = [ChildProcess(self._command, log) for log in self._logs]
 
     def start(self) -> None:
         """Start them all."""
@@ -30,6 +32,20 @@ class Workers:
         """Ask all of them to end, then wait for each."""
         for process in self._processes:
             process.stop(6)
+
+    def revive(self) -> Iterator[str]:
+        """Start again whoever was ended from outside, as whatever keeps workers running does; say so of each.
+
+        Raises RetryError as `check` when one ended by itself.
+        """
+        for at, process in enumerate(self._processes):
+            status = process.exit_status
+            if status is not None and status < 0:
+                self._processes[at] = ChildProcess(self._command, self._logs[at])
+                self._processes[at].start()
+                name = signal.Signals(-status).name
+                yield f"worker {at + 1} was ended by {name} and is started again: nothing is lost, nobody is told twice"
+        self.check()
 
     def check(self) -> None:
         """Raise RetryError with a worker's last words when one has ended."""

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.guarded import ROOT_USER, GuardedKafka
+from tests.integration.apache_kafka import need_apache_kafka
+
 SMALL = ["--children", "500", "--stories", "68"]
 
 
 def run_demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "broker", "demo", "--folder", str(folder), *SMALL, *options]
-    environment = {name: value for name, value in os.environ.items() if name != "KAFKA"} | {"COLUMNS": "160"}
+    environment = {name: value for name, value in os.environ.items() if name not in {"KAFKA", "KAFKA_ACCESS"}} | {
+        "COLUMNS": "160"
+    }
     return subprocess.run(command, capture_output=True, text=True, timeout=170, env=environment, check=False)
 
 
@@ -33,6 +38,50 @@ def test_everybody_who_must_hear_does_and_nobody_else_and_nothing_stays_running(
     assert re.search(r"missing 0 +forbidden 0 +duplicated 0 +late 0", done.stdout)
     assert "DOES NOT BALANCE" not in done.stdout
     assert not still_running(folder)
+
+
+@pytest.mark.kafka
+def test_a_kafka_that_wants_tls_and_a_password_is_used_by_its_settings_and_a_second_demo_leaves_it_alone(tmp_path: Path) -> None:
+    need_apache_kafka()
+    node = GuardedKafka(tmp_path / "guarded", []).start()
+    access = tmp_path / "access.toml"
+    access.write_text(node.access(ROOT_USER))
+    try:
+        options = ("--kafka", node.by_password, "--kafka-access", str(access))
+        done, again = run_demo(tmp_path / "demo-area", *options), run_demo(tmp_path / "again", *options)
+    finally:
+        node.stop()
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert f"the Kafka at {node.by_password}, by SASL_SSL" in done.stdout
+    assert node.passwords[ROOT_USER] not in (tmp_path / "demo-area" / "broker.toml").read_text()
+    assert again.returncode == 2
+    assert "the demo needs one in which no broker worked before" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--kafka-access", "{access}"), "name that one with --kafka host:port"),
+        (("--kafka", "127.0.0.1:9", "--kafka-access", "{none}"), "`kafka_access`: missing"),
+        (("--kafka", "kafka.example:9", "--kafka-access", "{access}"), "over a network use SASL_SSL"),
+    ],
+)
+def test_what_is_wrong_with_how_a_kafka_lets_one_in_is_said_before_anything_is_written(
+    tmp_path: Path, options: tuple[str, ...], says: str
+) -> None:
+    access, none, folder = tmp_path / "access.toml", tmp_path / "none.toml", tmp_path / "demo-area"
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "password").chmod(0o600)
+    table = '[kafka_access]\nprotocol = "SASL_PLAINTEXT"\nmechanism = "PLAIN"\nusername = "a"\npassword_file = "password"\n'
+    access.write_text(table)
+    none.write_text("")
+
+    done = run_demo(folder, *(one.format(access=access, none=none) for one in options))
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert not folder.exists()
 
 
 def test_a_folder_that_no_demo_wrote_is_left_alone(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from broker.errors import KafkaUnavailableError, StopError
+from broker.kafkaaccess import KafkaAccess, KafkaPlace
 from broker.stream.node.child_process import ChildProcess
 from broker.stream.node.kafka_embedded import EmbeddedNode
 from broker.stream.node.kafka_probe import acknowledges_a_send, answers, free_port, is_free, wait_until
@@ -25,6 +26,7 @@ EMBEDDED = "embedded"
 JAVA_NEEDED = 17
 _JVM = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
 _START_SECONDS = 90
+_ACCESS_FILE = "where it wants TLS or a password, KAFKA_ACCESS=FILE: settings whose `[kafka_access]` says how it lets one in"
 _OTHER_WAYS = "set KAFKA=host:port to use one that runs, or KAFKA=embedded for the in-memory one"
 
 _PROPERTIES = {
@@ -75,14 +77,16 @@ class Node(Protocol):
 class GivenNode:
     """A Kafka that somebody else runs."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self.description = f"the Kafka at {address}"
+    def __init__(self, address: str, access: KafkaAccess | None = None) -> None:
+        self._kafka = KafkaPlace(address, access)
+        how = f", by {access.protocol}" if access else ""
+        self.description = f"the Kafka at {address}{how}"
 
     def start(self) -> str:
         """Return its address; raises KafkaUnavailableError when it does not answer."""
-        wait_until(lambda: answers(self._address), 20, f"Kafka at `{self._address}` does not answer: check KAFKA=host:port")
-        return self._address
+        how = f"check KAFKA=host:port, and {_ACCESS_FILE}"
+        wait_until(lambda: answers(self._kafka), 20, f"Kafka at `{self._kafka}` does not answer: {how}")
+        return str(self._kafka)
 
     def stop(self) -> None:
         """Leave it alone: it is not ours."""
@@ -210,16 +214,16 @@ class KafkaNode:
         wait_until(ready, _START_SECONDS, f"Apache Kafka did not come up in {_START_SECONDS} s: its log is {log}: {_OTHER_WAYS}")
 
 
-def choose(kafka: str | None, *, data: Path | None = None) -> Node:
+def choose(kafka: str | None, *, access: KafkaAccess | None = None, data: Path | None = None) -> Node:
     """Choose a Kafka: the given `host:port`; `embedded`; else Apache Kafka where Java and Maven are; else the embedded one.
 
-    `kafka` is what the environment variable KAFKA or the settings say. The node's description says which it is.
-    Raises StopError when nothing is left to choose.
+    `kafka` is what the environment variable KAFKA or the settings say, `access` how the given one lets us in. The node's
+    description says which it is. Raises StopError when nothing is left to choose.
     """
     if kafka == EMBEDDED:
         return EmbeddedNode()
     if kafka:
-        return GivenNode(kafka)
+        return GivenNode(kafka, access)
     reason = why_no_apache_kafka()
     if reason is None:
         return KafkaNode(data)
