@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ from broker.cli.patience import say_skipped
 from broker.cli.wording import words_of_book
 from broker.core.words import Words
 from broker.errors import InputError
-from broker.sealing.signatures import Signer, load_signer
+from broker.sealing.signatures import load_signer
 from broker.settings import Settings
-from broker.stream.clients import KafkaProducer, open_producer
+from broker.stream.clients import open_producer
 from broker.stream.inbox import NOTICES, Inbox, Shown
-from broker.stream.receipt import Answer, send_receipts
+from broker.stream.receipt import confirm
 from broker.stream.standing import recipient_here
 from broker.stream.subscribe import From, check_log, following
 from connectors.police.encompass_notice import EncompassNotice
@@ -39,12 +37,12 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
     try:
         await check_log(settings.kafka, inbox, start)
         signer, book = await recipient_here(settings, recipient)
-        desk = _Desk(inbox, signer, outbox, words_of_book(book), as_json=as_json)
+        desk = _Desk(inbox, outbox, words_of_book(book), as_json=as_json)
         await asyncio.to_thread(outbox.mkdir, parents=True, exist_ok=True)
         async with open_producer(settings.kafka) as producer, following(settings.kafka, inbox, start, say_skipped) as batches:
-            await desk.confirm(producer, inbox.unconfirmed())
+            await confirm(producer, signer, inbox, inbox.unconfirmed())
             async for batch in batches:
-                await desk.confirm(producer, [shown for one in batch.disclosures if (shown := desk.write(one))])
+                await confirm(producer, signer, inbox, [shown for one in batch.disclosures if (shown := desk.write(one))])
                 inbox.read_up_to(batch.read_up_to)
     except OSError as error:
         if error.filename is None:
@@ -55,12 +53,11 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
 
 
 class _Desk:
-    """Writes notices and says that they were delivered."""
+    """Writes notices."""
 
-    def __init__(self, inbox: Inbox, signer: Signer, outbox: Path, words: Words, *, as_json: bool) -> None:
+    def __init__(self, inbox: Inbox, outbox: Path, words: Words, *, as_json: bool) -> None:
         self._words = words
         self._inbox = inbox
-        self._signer = signer
         self._outbox = outbox
         self._as_json = as_json
         self._connector = EncompassNotice()
@@ -85,12 +82,3 @@ class _Desk:
             else f"{file}: {_KINDS.get(shown.kind, shown.kind.lower())}"
         )
         return shown
-
-    async def confirm(self, producer: KafkaProducer, shown: Sequence[Shown]) -> None:
-        """Say with the recipient's key that some notices were delivered."""
-        if not shown:
-            return
-        now = time.time_ns() // 1_000_000
-        answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
-        await send_receipts(producer, self._signer, answers)
-        self._inbox.mark((one.id for one in shown), "delivered")

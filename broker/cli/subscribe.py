@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +22,7 @@ from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import KafkaProducer, open_producer
 from broker.stream.inbox import ASKED, Inbox, Shown
-from broker.stream.receipt import Answer, send_receipts
+from broker.stream.receipt import confirm
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.standing import recipient_here
 from broker.stream.subscribe import BEGINNING, Batch, From, check_log, following
@@ -159,12 +158,8 @@ class _Desk:
 
     async def _confirm(self, producer: KafkaProducer, shown: Sequence[Shown]) -> None:
         """Say that some disclosures were delivered."""
-        if self._signer is None or not shown:
-            return
-        now = time.time_ns() // 1_000_000
-        answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
-        await send_receipts(producer, self._signer, answers)
-        self._inbox.mark((one.id for one in shown), "delivered")
+        if self._signer is not None:
+            await confirm(producer, self._signer, self._inbox, shown)
 
 
 async def _side_by_side(*work: Coroutine[Any, Any, None]) -> None:

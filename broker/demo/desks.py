@@ -14,7 +14,7 @@ from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import KafkaProducer
 from broker.stream.inbox import Inbox, Shown
-from broker.stream.receipt import Answer, send_receipts
+from broker.stream.receipt import confirm
 from broker.stream.subscribe import BEGINNING, From, following
 
 Seen = Callable[[str, dict[str, Any], int], None]  # recipient, disclosure, when it was in hand
@@ -35,19 +35,12 @@ class Desk:
             async for batch in batches:
                 now = time.time_ns() // 1_000_000
                 fresh = [one for one in batch.disclosures if not self.inbox.was_shown(one["disclosure_id"])]
-                for one in fresh:
+                shown = [Shown(one["disclosure_id"], one["token"], one["event_type"], one["kind"]) for one in fresh]
+                for one, remembered in zip(fresh, shown, strict=True):
                     self.seen(self.inbox.recipient, one, now)
-                    self.inbox.show(Shown(one["disclosure_id"], one["token"], one["event_type"], one["kind"]))
-                await self._confirm([one for one in fresh if one["token"]], now)
+                    self.inbox.show(remembered)
+                await confirm(self.kafka_producer, self.signer, self.inbox, [one for one in shown if one.token])
                 self.inbox.read_up_to(batch.read_up_to)
-
-    async def _confirm(self, fresh: list[dict[str, Any]], now: int) -> None:
-        answers = [
-            Answer(disclosure_id=one["disclosure_id"], token=one["token"], state="DELIVERED", said_at=now) for one in fresh
-        ]
-        if answers:
-            await send_receipts(self.kafka_producer, self.signer, answers)
-            self.inbox.mark((one.disclosure_id for one in answers), "delivered")
 
 
 def subscribing(registers: Registers) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """A receipt as a recipient sends it, signed with its own key and with the token of the disclosure, and as a line takes it."""
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from broker import codec
@@ -10,6 +11,7 @@ from broker.core.ports import Outgoing
 from broker.errors import SendFailedError
 from broker.sealing.signatures import Signer
 from broker.stream.clients import KafkaProducer, Writer
+from broker.stream.inbox import Inbox, Shown
 from broker.stream.topics import RECEIPTS
 
 STATES = ("DELIVERED", "READ", "ACTED", "OUTCOME")
@@ -45,6 +47,16 @@ def signed_receipt(signer: Signer, answer: Answer) -> Outgoing:
     value = codec.encode("receipt", {**asdict(answer), "recipient": signer.holder})
     headers = signer.headers(RECEIPTS, value, answer.disclosure_id)
     return Outgoing(RECEIPTS, answer.disclosure_id.encode(), value, headers)
+
+
+async def confirm(kafka_producer: KafkaProducer, signer: Signer, inbox: Inbox, shown: Sequence[Shown]) -> None:
+    """Say that some disclosures were delivered, and remember that it was said; raises SendFailedError as `send_receipts`."""
+    if not shown:
+        return
+    now = time.time_ns() // 1_000_000
+    answers = [Answer(disclosure_id=one.id, token=one.token, state="DELIVERED", said_at=now) for one in shown]
+    await send_receipts(kafka_producer, signer, answers)
+    inbox.mark((one.id for one in shown), "delivered")
 
 
 async def send_receipts(kafka_producer: KafkaProducer, signer: Signer, answers: Iterable[Answer]) -> None:
