@@ -69,12 +69,12 @@ class OpenWork:
         self.dead_letters.pop(place, None)
 
     def undelivered(self, now: int) -> tuple[Undelivered, ...]:
-        """Return what each recipient has not received, the longest waiting first."""
+        """Return what each recipient has not received: first where most is too late, then at risk, then the longest waiting."""
         by_recipient: dict[str, list[Alert]] = {}
         for alert in self.alerts.values():
             by_recipient.setdefault(alert.recipient, []).append(alert)
         found = [_undelivered(recipient, alerts, now) for recipient, alerts in by_recipient.items()]
-        return tuple(sorted(found, key=lambda one: (-one.oldest_seconds, one.recipient)))
+        return tuple(sorted(found, key=lambda one: (-one.past_due, -one.at_risk, -one.oldest_seconds, one.recipient)))
 
     def reviews_by_kind(self) -> dict[str, int]:
         """Count the open reviews of each kind."""

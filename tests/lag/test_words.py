@@ -126,6 +126,19 @@ def test_an_alert_counts_until_it_is_received_whatever_the_order() -> None:
     assert (one.recipient, one.count, one.at_risk, one.past_due, one.oldest_seconds) == ("gp", 3, 1, 1, 60.0)
 
 
+def test_who_may_hear_too_late_is_named_first_and_not_who_waits_longest() -> None:
+    """The list is cut at its end: at three in the morning somebody is called by its beginning."""
+    work = OpenWork()
+    for name, recipient, age, due in (
+        ("d1", "patient", 9_000, None),
+        ("d2", "at-risk", 2_000, NOW + 1),
+        ("d3", "too-late", 1_000, NOW - 1),
+    ):
+        work.disclosed(name, Alert(recipient, NOW - age, due))
+
+    assert [one.recipient for one in work.undelivered(NOW)] == ["too-late", "at-risk", "patient"]
+
+
 def test_reviews_and_dead_letters_are_counted_with_their_age() -> None:
     work = OpenWork()
     work.review_closed("r0")
