@@ -37,7 +37,7 @@ async def vouch_for(kafka: Kafka, digests: Sequence[str], signer: Signer) -> lis
 
 
 def _one(there: Sequence[Release], named: str) -> Release:
-    found = [one for one in there if one.digest.startswith(named)]
+    found = [one for one in there if named and one.digest.startswith(named)]
     if len(found) != 1:
         what = "no release that nobody signed has it" if not found else "more than one begins so"
         raise NotFoundError(f"digest `{named}`: {what}: see `broker registers vouch`")
