@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from broker.cli import cli
 from broker.core.ports import Outgoing
+from broker.errors import DataLossError
 from broker.settings import load_settings
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer
 from broker.stream.log_ends import log_ends
@@ -83,15 +86,25 @@ async def _write(area: Area, *records: Outgoing) -> None:
         await Writer(producer).write(records)
 
 
-@pytest.mark.parametrize("call", [one for one in CALLS if one != "doctor"])
+@pytest.mark.parametrize("call", [one for one in CALLS if one not in {"doctor", "run"}])
 def test_who_reads_or_writes_hears_that_it_is_another_and_does_neither(gone: Area, call: str) -> None:
     """Also who would wait for a Kafka that is away, and who has something to say in answer to what was there before."""
-    said = broker(gone, *words_of(gone, call, (gone.folder / "alert").read_text()))
+    words = words_of(gone, call, (gone.folder / "alert").read_text())
+    said = CliRunner().invoke(cli, [*words, "--settings", str(gone.settings_file)])
+
+    assert isinstance(said.exception, DataLossError), said.output
+    assert said.stdout == ""
+    assert "another Kafka, or empty" in str(said.exception)
+    assert str(load_settings(gone.settings_file).data / "kafka.json") in str(said.exception), "what to do if that is meant"
+
+
+@pytest.mark.parametrize("call", ["run", "reconcile"])
+def test_it_ends_with_a_status_of_its_own_and_one_line(gone: Area, call: str) -> None:
+    said = broker(gone, call)
 
     assert (said.returncode, said.stdout) == (2, "")
     assert "another Kafka, or empty" in said.stderr
     assert "Traceback" not in said.stderr
-    assert str(load_settings(gone.settings_file).data / "kafka.json") in said.stderr, "what to do if that is meant"
 
 
 def test_nothing_was_written_to_the_kafka_that_nobody_knows(gone: Area) -> None:
