@@ -11,7 +11,9 @@ import pytest
 from aiokafka.admin import RecordsToDelete
 
 from broker.core.ports import Outgoing
+from broker.settings import load_settings
 from broker.stream.clients import Writer, open_admin, open_producer
+from broker.stream.inbox import Inbox
 from broker.stream.node.kafka_node import KafkaNode
 from broker.stream.node.kafka_probe import free_port
 from broker.stream.watching.places import places_of
@@ -39,6 +41,15 @@ async def _trim(area: Area) -> None:
 
 def _command(area: Area, *words: str) -> list[str]:
     return [sys.executable, "-m", "broker", "subscribe", LEAD, "--json", *words, "--settings", str(area.settings_file)]
+
+
+def read_here(area: Area) -> int:
+    """Return how many records of the lead's topic count as read at this place."""
+    inbox = Inbox(load_settings(area.settings_file).data, LEAD)
+    try:
+        return sum(inbox.next_offset(TOPIC, one) or 0 for one in range(area.partitions))
+    finally:
+        inbox.close()
 
 
 @contextmanager
@@ -87,6 +98,7 @@ def test_who_follows_waits_for_kafka_in_words(node: KafkaNode, tmp_path: Path) -
             node.start()
             asyncio.run(_write(area, second))
             assert wait_for(lambda: shown.read_text().count("\n") == 2, 60), said.read_text()
+        assert wait_for(lambda: read_here(area) == 2, 60), "it is noted as read once it is confirmed, not when it is shown"
         assert "Traceback" not in said.read_text()
         assert "Kafka does not answer" in said.read_text()
 
