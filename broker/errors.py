@@ -26,6 +26,7 @@ class RejectError(BrokerError):
 
     reason = "rejected"
     sender = OURS
+    of_the_record = False  # whether it is so under every release: then no release can be the cause, however many are refused
 
 
 class RetryError(BrokerError):
@@ -68,18 +69,21 @@ class HeadersError(RejectError):
     """Raised when a record's CloudEvents headers are missing or say something else than the event itself."""
 
     reason = "headers_disagree"
+    of_the_record = True
 
 
 class EventIdError(RejectError):
     """Raised when an event's id, or the id that it names, is no UUID in lower case; the message does not repeat it."""
 
     reason = "id_not_a_uuid"
+    of_the_record = True
 
 
 class TooLargeError(RejectError):
     """Raised when a record is larger than the broker takes."""
 
     reason = "too_large"
+    of_the_record = True
 
 
 class DeliveryError(RejectError):
@@ -96,24 +100,28 @@ class TimeError(RejectError):
     """Raised when a record was recorded in the future."""
 
     reason = "time_in_future"
+    of_the_record = True
 
 
 class ImpossibleTimeError(RejectError):
     """Raised when a time is in no year that a source can mean."""
 
     reason = "impossible_time"
+    of_the_record = True
 
 
 class StaleVersionError(RejectError):
     """Raised when a redriven record is older than what the child's line already holds."""
 
     reason = "stale_version"
+    of_the_record = True
 
 
 class ChangedContentError(RejectError):
     """Raised when an agency sends other content under the id of an event that was taken before."""
 
     reason = "content_differs"
+    of_the_record = True
 
 
 class ReviewClosedError(RejectError):
@@ -126,6 +134,7 @@ class TooManyReviewsError(RejectError):
     """Raised when a publisher has as many events about nobody known in review as one place takes: answer some, then redrive."""
 
     reason = "too_many_reviews"
+    of_the_record = True
 
 
 class NothingInForceError(RejectError):

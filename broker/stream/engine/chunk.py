@@ -50,8 +50,9 @@ class DeadLetterLimits:
     """How many dead letters are too many for one partition: then a release is bad, not the records.
 
     The line stops when so many records are refused that no single sender can be the cause: what nobody proved to have sent is
-    not counted, nor is whoever sent most of what was refused. A sender alone never stops the line, not even its own; its
-    records wait as dead letters and can be put back.
+    not counted, nor is whoever sent most of what was refused, nor what no release would take, such as a time to come: two
+    agencies whose clocks are fast must not stop the others. A sender alone never stops the line, not even its own; its records
+    wait as dead letters and can be put back.
 
     `run` is how many in a row, `share` which part of the last `window` records. One per partition: it remembers.
     `quarantine` names the records at which a stage failed unforeseen; they are dead-lettered without being tried again.
@@ -143,7 +144,7 @@ def _step(task: Task, record: Record, effects: Effects, quarantine: set[Place], 
         task.step(record, effects)
     except RejectError as error:
         effects.outputs.append(dead_letter(record, error.reason, dead_letters))
-        return error.sender
+        return NOBODY if error.of_the_record else error.sender
     except BrokerError:
         raise
     except Exception as error:

@@ -1,4 +1,4 @@
-"""While it is in question whether somebody is excluded (R11), others are asked instead, and no false word silences anybody (I10)."""
+"""While it is in question whether somebody is excluded (R11), others are asked, and no false word silences anybody (I10)."""
 
 from dataclasses import replace
 from functools import cache
