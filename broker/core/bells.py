@@ -40,11 +40,15 @@ class Bell:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that waits: its review, who was asked, and the event that it is about."""
+    """A question that waits: its review, who was asked, and the event that it is about.
+
+    `is_nobodys`: it is not known yet which child that is, so the question is all that there is to tell of.
+    """
 
     review_id: str
     by: str
     event: Event
+    is_nobodys: bool = False
 
 
 _Heard = tuple[RecipientId | None, str]  # who hears a bell, if anybody, and the line of the audit about it
@@ -76,7 +80,8 @@ def take_question(facts: Facts, asked: Asked | None, bell: Bell, rules: Rules) -
     told, why = _BELLS[bell.stage](facts, line, bell, rules) if line.recipient or bell.stage != WARNED else (None, _NO_DESK)
     if told is None:
         return Turn(outcome=APPLIED, facts=facts, others=f"a question: {why}", concerns=about)
-    notice = _unanswered(facts, line, bell, told, rules)
+    knows = asked.is_nobodys or _knows(facts, line, told)
+    notice = _unanswered(line, bell, told, rules, knows=knows)
     if ledger.was_told(facts, notice.event_id, told):
         return Turn(outcome=DUPLICATE, facts=facts, others="this clock rang before", concerns=about)
     return Turn(outcome=DECIDED, facts=facts, others=f"a question: {why}", notices=(notice,), concerns=about)
@@ -207,14 +212,14 @@ def _desk_of(asked: str, rules: Rules) -> RecipientId:
     return next(iter(desks), NOBODY)
 
 
-def _unanswered(facts: Facts, line: Sent, bell: Bell, told: RecipientId, rules: Rules) -> Notice:
-    """Say that a question waits: which one to whoever was asked, or was told of the event itself, else no more than that."""
+def _unanswered(line: Sent, bell: Bell, told: RecipientId, rules: Rules, *, knows: bool) -> Notice:
+    """Say that a question waits: which one to whoever was asked, or knows of the event itself, else no more than that."""
     kind, clock = rules.policy.clocks.get(bell.name), bell.name.replace("_", " ")
     left = ((kind and kind.warn_before) or "").replace("_", " ")
     warned = f"`{line.disclosure_id}` waits for your answer: {left} are left, then others in the area hear that."
     late = f"`{line.disclosure_id}` was not answered within {clock}: see `broker reviews show {line.disclosure_id}`."
     unsaid = f"A question about this child was not answered within {clock}: ask the operator, who knows whose it is."
-    because = warned if bell.stage == WARNED else late if _knows(facts, line, told) else unsaid
+    because = warned if bell.stage == WARNED else late if knows else unsaid
     return Notice(
         event_id=_bell_event(line, bell),
         event_type=UNANSWERED,

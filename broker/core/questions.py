@@ -1,5 +1,7 @@
 """What a person is asked, by whom it is answered and by when: `ASK` about categories, `GAP` in a role, `HOLD` of an event.
 
+`WHO` stands for a question of whom an event is about, which waits elsewhere: here it is nothing but its clock.
+
 A question runs on the clock of what waits for it, from when the event was accepted: no statutory clock stops because a person
 is asked (I11). Never an open queue: somebody named is asked.
 """
@@ -20,7 +22,7 @@ from broker.core.registers import Registers
 from broker.core.rules import Rules
 from broker.core.verdict import Decision, Gap, Verdict
 
-ASK, GAP, HOLD = "ASK", "GAP", "HOLD"
+ASK, GAP, HOLD, WHO = "ASK", "GAP", "HOLD", "WHO"
 _DAY = 24 * 3600 * 1000
 GAP_STAYS = 7 * _DAY  # how long somebody who comes to the child is still told what came before them
 
@@ -31,7 +33,7 @@ _Wanted = tuple[str, str]  # a clock, and on whose calendar it runs
 class Question:
     """Something that a person has to decide.
 
-    `about` is the recipient of an `ASK`, the role of a `GAP`, the event of a `HOLD`; `asks` the categories of an `ASK`.
+    `about` is the recipient of an `ASK`, the role of a `GAP`, else the event; `asks` the categories of an `ASK`.
     `wanted` are the clocks of what waits for the answer. `shown` is what whoever is asked may see of the event.
     `due_at` and `bells` are set by `with_due`.
     """

@@ -52,6 +52,7 @@ class Runner:
     rejected: list[RejectError] = field(default_factory=list)
     published: int = 0
     hubs: tuple[str, ...] = (HUB,)
+    began: int = 1_000_000  # when Kafka took the first record
 
     def publish(self, *events: Event) -> None:
         """Put events into the log, as intake passes them on."""
@@ -84,7 +85,7 @@ class Runner:
     def append(self, outgoing: Outgoing) -> None:
         partition = zlib.crc32(outgoing.key or b"") % self.partitions
         log = self.log.setdefault(partition, [])
-        log.append(record_of(outgoing, partition, len(log)))
+        log.append(record_of(outgoing, partition, len(log), self.began))
 
     def run(self) -> None:
         """Take every candidate, also those that come of others; partitions take turns by chance, when there is any."""
@@ -162,8 +163,8 @@ class Runner:
         return [codec.decode("audit_entry", one.value or b"")["outcome"] for one in self.audit]
 
 
-def record_of(outgoing: Outgoing, partition: int, offset: int) -> Record:
-    return Record(outgoing.topic, partition, offset, 1_000_000 + offset, outgoing.key, outgoing.value, outgoing.headers)
+def record_of(outgoing: Outgoing, partition: int, offset: int, began: int = 1_000_000) -> Record:
+    return Record(outgoing.topic, partition, offset, began + offset, outgoing.key, outgoing.value, outgoing.headers)
 
 
 def header(headers: Headers, name: str) -> bytes:

@@ -18,7 +18,7 @@ from broker.core.facts import Exclusion
 from broker.core.identifiers import ChildRef, Millis
 from broker.core.judgements import is_judgement
 from broker.core.policy import SHAREABLE
-from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, Question
+from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, WHO, Question
 from broker.sealing.secrets import Secrets
 
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
@@ -76,7 +76,7 @@ class Waiting:
 
     def asked(self) -> Asked:
         """Return the question as its clock sees it."""
-        return Asked(self.review_id, self.for_recipient, decode_event(self.event))
+        return Asked(self.review_id, self.for_recipient, decode_event(self.event), is_nobodys=self.kind == WHO)
 
 
 def doubts(waiting: Iterable[Waiting]) -> tuple[Exclusion, ...]:

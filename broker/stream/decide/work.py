@@ -13,6 +13,7 @@ from broker.core.identifiers import EventId, Millis, digest
 from broker.core.merging import merge
 from broker.core.own_ids import own_ids
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
+from broker.stream.decide import nobodys
 from broker.stream.decide.answering import take_answer
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.enforce import Cause, freed_review
@@ -96,6 +97,9 @@ class Work:
         draft.put(feedback.take_receipt(draft.facts, held, said, rules), cause, rules)
 
     def _clock(self) -> None:
+        if self.message["question"] is not None:
+            nobodys.take(self.draft, self.message)
+            return
         draft, clock = self.draft, _there(self.message["clock"])
         bell = bells.Bell(clock["name"], clock["stage"])
         draft.rung = rung = clock["clock_id"]

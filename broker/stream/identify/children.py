@@ -14,7 +14,8 @@ from broker.core.identifiers import EventId
 from broker.core.matching import Description, Match, Matcher, Strength, resemble
 from broker.errors import ReviewClosedError, TooManyReviewsError
 from broker.sealing.reviews import review_id
-from broker.stream.identify.joining import hubs_elsewhere, may_hold, may_join
+from broker.stream.identify.asking import asked_about, excluded_for
+from broker.stream.identify.joining import may_hold, may_join
 from broker.stream.identify.outcome import Ask, Forward, Outcome, Wait
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
@@ -96,7 +97,7 @@ class Line:
         self._release(one)
         self.roster.drop(one.name)
         self.turn.review(one, RESOLVED, dict(resolution))
-        named = self._resolve(resolution["child_ref"] or "") if resolution["decision"] == "LINK" else None
+        named = self.children.resolve(resolution["child_ref"] or "") if resolution["decision"] == "LINK" else None
         if named is not None and named != one.child:
             self._linked(one, said, named)
         elif one.opens:
@@ -141,7 +142,7 @@ class Line:
 
     def _outcome(self, one: Waiting, said: Said) -> Outcome:
         if one.child is not None and one.child in self.children:
-            return self._about(one, said, Match(Strength.SAME, (self._resolve(one.child),)))
+            return self._about(one, said, Match(Strength.SAME, (self.children.resolve(one.child),)))
         match = self._match(one, said)
         if match.strength is Strength.SAME and not match.children[0].startswith(_UNSETTLED):
             return self._about(one, said, match)
@@ -211,38 +212,18 @@ class Line:
             self.roster.drop(one.name)
         elif isinstance(outcome, Wait):
             self._keep(replace(one, child=one.child or outcome.child_ref), said)
-        elif (one.review, one.candidates, one.hub) != (outcome.kind, outcome.candidates, hub := self._asked(one, said, outcome)):
+        elif (asked := asked_about(one, said, outcome, self._losers("", said), self.children)) != one:
+            asked = replace(asked, opened_at=one.opened_at or self.turn.at)
             if one.review:
                 self._release(one)
-            asked = replace(
-                one,
-                review=outcome.kind,
-                candidates=outcome.candidates,
-                hub=hub,
-                opened_at=one.opened_at or self.turn.at,
-            )
             self.turn.review(asked, OPEN)
             self._keep(asked, said)
             if said.protects and outcome.kind != UNIDENTIFIED:
                 self._hold(asked, said)
 
-    def _asked(self, one: Waiting, said: Said, outcome: Ask) -> str:
-        """Return who is asked: the first in turn whom no event excludes for a child that it may be about. Asking tells (R11).
-
-        Of a merge the hubs of another area than its publisher's, where one of the children is known there: of the one that
-        would end before the one that would stay.
-        """
-        candidates = outcome.candidates if outcome.kind != UNIDENTIFIED else ()
-        refs = tuple(dict.fromkeys((*self._losers("", said), *candidates)))
-        excluded = self.excluded_for(refs) | {word.recipient for word in said.excludes}
-        children = (self.children[ref] for ref in refs if ref in self.children)
-        hubs = (said.merges and hubs_elsewhere(one, children)) or one.hubs
-        return next((hub for hub in hubs if hub not in excluded), "")
-
     def excluded_for(self, refs: Iterable[str]) -> frozenset[str]:
         """Return whom events exclude for some children, so far as they are known here."""
-        known = [self.children[ref] for ref in map(self._resolve, refs) if ref in self.children]
-        return frozenset(one.recipient for child in known for one in child.exclusions)
+        return excluded_for(refs, self.children)
 
     def _send(self, one: Waiting, said: Said, ref: str) -> None:
         self.turn.forward(ref, one)
@@ -260,7 +241,7 @@ class Line:
     def _open(self, one: Waiting, said: Said) -> Outcome:
         """Open a child by a record from a register of people."""
         ref = str(self.turn.secrets.child_ref(self.turn.key, EventId(f"{one.producer}/{one.event_id}")))
-        others = self._holders(said.identifiers)
+        others = self.children.holders(said.identifiers)
         links = {i: Link(kind, IGNORED, others[i]) for i, kind in said.identifiers.items() if i in others}
         exclusions = frozenset(said.excludes)
         words = said.description
@@ -281,16 +262,7 @@ class Line:
         """Return the other children whose identifier a merge ends in favour of this one."""
         if not said.losing.identifiers:
             return ()
-        return tuple(sorted(set(self._holders(said.losing.every_identifier).values()) - {ref}))
-
-    def _holders(self, identifiers: Iterable[str]) -> dict[str, str]:
-        """Return which child here holds or claims each of these identifiers; a merged one holds none."""
-        sought = frozenset(identifiers)
-        found: dict[str, str] = {}
-        for ref in self.children.mentioning(sought):
-            links = self.children[ref].links
-            found.update({i: ref for i in sought if i in links and links[i].state in (ASKED, GRANTED)})
-        return found
+        return tuple(sorted(set(self.children.holders(said.losing.every_identifier).values()) - {ref}))
 
     def _merge(self, ref: str, losers: tuple[str, ...]) -> None:
         for loser in losers:
@@ -325,7 +297,7 @@ class Line:
 
     def _learn(self, ref: str, said: Said) -> None:
         """Take over for a child what a person confirmed; an identifier that is another's stays the other's."""
-        holders, child = self._holders(said.identifiers), self.children.get(ref, Child())
+        holders, child = self.children.holders(said.identifiers), self.children.get(ref, Child())
         new = {i: kind for i, kind in said.description_identifiers.items() if i not in holders and i not in child.links}
         if new or ref in self.children:
             links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
@@ -378,11 +350,6 @@ class Line:
             child = self.children[ref]
             if one.name in child.holds:
                 self.children[ref] = replace(child, holds=child.holds - {one.name})
-
-    def _resolve(self, ref: str) -> str:
-        while ref in self.children and self.children[ref].merged_into is not None:
-            ref = str(self.children[ref].merged_into)
-        return ref
 
 
 def check_share(producer: str, in_review: Iterable[str]) -> None:

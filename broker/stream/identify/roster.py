@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from broker.core.matching import Description
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import (
+    ASKED,
+    GRANTED,
     Child,
     Waiting,
     child_from_bytes,
@@ -121,6 +123,21 @@ class Children(MutableMapping[str, Child]):
                 child = self._made.get(ref) or child_from_bytes(self._lines[ref] or b"")
                 self._words.say(ref, words_of(child))
         return sorted(self._words.sayers(words))
+
+    def holders(self, identifiers: Iterable[str]) -> dict[str, str]:
+        """Return which child holds or claims each of these identifiers; a merged one holds none."""
+        sought = frozenset(identifiers)
+        found: dict[str, str] = {}
+        for ref in self.mentioning(sought):
+            links = self[ref].links
+            found.update({i: ref for i in sought if i in links and links[i].state in (ASKED, GRANTED)})
+        return found
+
+    def resolve(self, ref: str) -> str:
+        """Return the child that another became; itself where it became none."""
+        while ref in self and self[ref].merged_into is not None:
+            ref = str(self[ref].merged_into)
+        return ref
 
     def _set(self, ref: str, child: Child) -> None:
         self._made[ref], self._lines[ref] = child, None

@@ -78,7 +78,8 @@ class Child:
 class Waiting:
     """An event that is not with a child yet: claims are on their way, or a person is asked (`review` says about what).
 
-    `hubs` are who may be asked, in turn; `hub` is who is asked, or nobody.
+    `hubs` are who may be asked, in turn; `hub` is who is asked, or nobody. `silent` hear nothing of it, not that it is late
+    either. `guards` are the kinds of protection of children that it may be about.
     """
 
     event_id: str
@@ -95,6 +96,8 @@ class Waiting:
     opened_at: int = 0
     supersedes: str | None = None  # the event of which it is a later version
     accepted_at: int = 0
+    silent: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -197,15 +200,17 @@ def _waiting(one: Waiting) -> list[Any]:
         one.opened_at,
         one.supersedes,
         one.accepted_at,
+        one.silent,
+        one.guards,
     ]
 
 
 def _waiting_from(found: list[Any]) -> Waiting:
-    event_id, producer, event_type, event, origin, hubs, hub, opens, child, review, candidates, *rest = found
+    """Read it; what was written before a field came has a shorter end."""
+    event_id, producer, event_type, event, origin, hubs, hub, opens, child, review, *rest = found
     content, asked = base64.b64decode(event), (tuple(hubs), hub)
-    return Waiting(
-        event_id, producer, event_type, content, origin.encode(), *asked, opens, child, review, tuple(candidates), *rest
-    )
+    more: Any = (tuple(one) if isinstance(one, list) else one for one in rest)
+    return Waiting(event_id, producer, event_type, content, origin.encode(), *asked, opens, child, review, *more)
 
 
 def _json(value: Mapping[str, Any] | list[Any]) -> bytes:

@@ -1,10 +1,11 @@
 """What one record makes in `identify`: the records to be written, each with the position that made it, counted in order."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker import codec
-from broker.core.identifiers import digest
+from broker.core.event import Body, Event
+from broker.core.identifiers import RecipientId, digest
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
 from broker.sealing.reviews import review_id, seal_event
 from broker.sealing.secrets import Secrets
@@ -16,6 +17,7 @@ OPEN, RESOLVED, WITHDRAWN = "OPEN", "RESOLVED", "WITHDRAWN"
 # Which clock an event runs on only its child's line knows. Until somebody says whose it is, it may be on the shortest: that of
 # police protection (Children Act 1989 s.46, DOMAIN event 3).
 SHORTEST, SHORTEST_MS = "1_hour", 3_600_000
+NOBODYS = "w-"  # begins the key of a line in `subjects` that is no child's: of one question of whom an event is about
 
 _WHY = {
     UNIDENTIFIED: "no child is known by what this record says of who it is about",
@@ -104,6 +106,30 @@ class Turn:
             "resolution": resolution,
         }
         self._write(REVIEWS, review, codec.encode("review", message), one)
+        self._clock_of(review, one, is_open=state == OPEN)
+
+    def _clock_of(self, review: str, one: Waiting, *, is_open: bool) -> None:
+        """Start the clock of a question, or stop it, on a line of its own: it warns and escalates as on any child's line (I11).
+
+        One line for each place where the event may wait: what one partition says of it comes in order. It is no record of the
+        accepted event, which is accounted for by its review.
+        """
+        place = f"{self.key}\x1f{review}"
+        line = NOBODYS + digest(place.encode())[:32]
+        question = {
+            "review_id": review,
+            "for_recipient": one.hub,
+            "is_open": is_open,
+            "clock": SHORTEST,
+            "protections": list(one.guards),
+        }
+        message: dict[str, Any] = {"kind": "CLOCK", "child_ref": line, "question": question}
+        since: Headers = ((ACCEPTED, b"%d" % one.accepted_at),) if one.accepted_at else ()
+        if is_open:
+            header = codec.decode_header(one.event)
+            silent = tuple(dict.fromkeys((*header.excluded, *map(RecipientId, one.silent))))
+            message["event"] = codec.encode_event(Event(replace(header, excluded=silent), Body(), None))
+        self._write(SUBJECTS, line, codec.encode("subject_record", message), more=since)
 
     def record_end(self, one: Waiting, outcome: str, why: str = "") -> None:
         """Write the audit entry of an event that goes no further: a duplicate, taken back, or rejected by a person in review."""
@@ -125,9 +151,8 @@ class Turn:
         headers = ((ORIGIN, one.origin), (CAUSE, self._next()), (OUTCOME, outcome.lower().encode()))
         self.audit.append(Outgoing(AUDIT, one.event_id.encode(), codec.encode("audit_entry", message), headers))
 
-    def _write(self, topic: str, key: str, value: bytes, of: Waiting | None = None) -> None:
-        stamp = (CAUSE, self._next())
-        headers = (*_came_with(of), stamp) if of is not None else (stamp,)
+    def _write(self, topic: str, key: str, value: bytes, of: Waiting | None = None, more: Headers = ()) -> None:
+        headers = (*(_came_with(of) if of is not None else more), (CAUSE, self._next()))
         self.outputs.append(Outgoing(topic, key.encode(), value, headers))
 
     def _next(self) -> bytes:

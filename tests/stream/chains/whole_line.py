@@ -1,9 +1,9 @@
 """The broker's own stages from intake to disclosure and back: what an agency said reaches the school, once and as it stands.
 
 A story has notices that are changed, taken back or questioned by another agency, two records of one child that are joined, a
-release of the policy, receipts, answers of people, and clocks that fall due. The reconciler judges that every accepted record
-ends in exactly one way. The rest is about what leaves: recorded first, the same bytes under the same id, the last version of
-every notice in force and no other, every receipt taken once, no clock missed.
+release of the policy, receipts, answers of people, and clocks of alerts and of questions that fall due. The reconciler judges
+that every accepted record ends in exactly one way. The rest is about what leaves: recorded first, the same bytes under the same
+id, the last version of every notice in force and no other, every receipt taken once, no clock missed.
 """
 
 import random
@@ -16,11 +16,11 @@ from typing import Any
 
 from broker import codec
 from broker.audit.books import Books
-from broker.core.clocks import clock_id
+from broker.core.clocks import clock_id, question_clock_id
 from broker.core.event import Action, Category, Event, Sector
 from broker.core.identifiers import AgencyId, Digest, EventId, digest, event_id
 from broker.core.policy import Condition, Policy, Question
-from broker.core.ports import Outgoing, Record, Stage
+from broker.core.ports import CAUSE, Outgoing, Position, Record, Stage
 from broker.core.registers import Agency, Registers
 from broker.stream.decide.stage import Decide
 from broker.stream.deliver import Deliver
@@ -327,12 +327,26 @@ def not_received(left: Left) -> Iterable[str]:
 
 
 def not_rung(left: Left) -> Iterable[str]:
-    """I11: what the school neither confirmed nor was told to let go of has rung."""
+    """I11: what the school neither confirmed nor was told to let go of has rung, and every question that nobody answered."""
     rung = {entry["event_id"] for _, entry in left.audits if entry["subject"] == "clock"}
+    late = {entry["event_id"] for _, entry in left.audits if entry["subject"] == "clock" and entry["outcome"] == "DECIDED"}
+    for name, review in asked_last(left.kafka).items():
+        if review["state"] == "OPEN" and question_clock_id(name, review["clock"]) not in late:
+            yield f"the question {name} ({review['kind']}) fell due and nobody heard"
     over = {one["replaces"] for _, one in left.told}
     for name in {one["disclosure_id"] for _, one in left.told if one["recipient"] == SCHOOL and one["due_at"]}:
         if name not in over and not is_confirmed(name) and clock_id(name, CLOCK) not in rung:
             yield f"the clock of {name} fell due and did not ring"
+
+
+def asked_last(kafka: InProcessKafka) -> dict[str, Any]:
+    """Return how each question of `identify` stands by what it said last: a dead worker may say later what it said before."""
+    found: dict[str, tuple[int, Any]] = {}
+    for record in kafka.topic(REVIEWS):
+        review, order = codec.decode("review", record.value or b""), Position.parse(record.header(CAUSE) or b"").order
+        if review["matching_key"] and order >= found.get(review["review_id"], (0, None))[0]:
+            found[review["review_id"]] = order, review
+    return {name: review for name, (_, review) in found.items()}
 
 
 def partitions() -> dict[str, int]:

@@ -16,6 +16,7 @@ from broker.stream.decide.agenda import Agenda
 from broker.stream.engine.chunk import take
 from broker.stream.engine.table import StateTable
 from broker.stream.identify.children import Line
+from broker.stream.identify.turn import Turn
 from tests.stream.chains import whole_line
 from tests.stream.chains.counting import CHAIN
 from tests.stream.explorer import Chain, Protections, World, chains_there_are, explore, undisturbed
@@ -163,6 +164,7 @@ FORGOTTEN: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "a person's answer": (work.Work, "_resolution", lambda _self: None),
     "what a release brings into force": (stage.Line, "_epoch", lambda _self, _record, _epoch, _effects: None),
     "what was said of a child before its registration": (Line, "_settle", lambda _self: None),
+    "that a question of whom an event is about runs on a clock": (Turn, "_clock_of", lambda *_args, **_more: None),
 }
 
 

@@ -1,0 +1,44 @@
+"""Who is asked whom an event is about, and who hears nothing of it, not that it is late either. Asking tells (R11)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from broker.stream.identify.joining import hubs_elsewhere
+from broker.stream.identify.outcome import Ask
+from broker.stream.identify.roster import Children
+from broker.stream.identify.said import Said
+from broker.stream.identify.state import Child, Waiting
+from broker.stream.identify.turn import UNIDENTIFIED
+
+
+def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], children: Children) -> Waiting:
+    """Return an event as it waits for a person's word.
+
+    Who is asked is the first in turn whom no event excludes for a child that it may be about. Of a merge the hubs of another area
+    than its publisher's, where one of the children is known there: of the one that would end before the one that would stay.
+    """
+    candidates = outcome.candidates if outcome.kind != UNIDENTIFIED else ()
+    refs = tuple(dict.fromkeys((*losers, *candidates)))
+    excluded = excluded_for(refs, children) | {word.recipient for word in said.excludes}
+    meant = (children[ref] for ref in refs if ref in children)
+    hubs = (said.merges and hubs_elsewhere(one, meant)) or one.hubs
+    hub = next((hub for hub in hubs if hub not in excluded), "")
+    known = _known((*losers, *outcome.candidates), children)
+    silent = excluded if hub else excluded.union(one.hubs)  # whoever may not answer is not told either that nobody did
+    return replace(
+        one,
+        review=outcome.kind,
+        candidates=outcome.candidates,
+        hub=hub,
+        silent=tuple(sorted(silent)),
+        guards=tuple(sorted({guard.partition("/")[0] for child in known for guard in child.guards})),
+    )
+
+
+def excluded_for(refs: Iterable[str], children: Children) -> frozenset[str]:
+    """Return whom events exclude for some children, so far as they are known here."""
+    return frozenset(one.recipient for child in _known(refs, children) for one in child.exclusions)
+
+
+def _known(refs: Iterable[str], children: Children) -> list[Child]:
+    return [children[ref] for ref in map(children.resolve, refs) if ref in children]
