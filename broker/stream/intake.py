@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker import codec
-from broker.core.corrections import superseded_by, takes_back
-from broker.core.event import Action, Event, Sector
+from broker.core.event import Event, Sector
 from broker.core.exclusions import with_conflicts
 from broker.core.identifiers import Millis, RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
@@ -29,15 +28,14 @@ from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
 from broker.stream.event_size import check_head, check_whole
-from broker.stream.identify.said import MERGE
-from broker.stream.identify.trail import bare
+from broker.stream.identify.said import MERGE, changed_by
+from broker.stream.identify.trail import BY_ITSELF, bare
 from broker.stream.topics import CANDIDATES, EVENTS
 
 # Records of a person from a register of people: they may open a child.
 REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
 
 _SECTOR_OF = {EVENTS[sector]: sector for sector in Sector}
-_BY_ITSELF = "n-"  # begins the key of an event that says nothing of whom it is about
 
 
 class RegistersSource(Protocol):
@@ -103,7 +101,7 @@ class _IntakeTask:
         )  # never the publisher's own words about where it stands
         trail = trail_of(self.secrets, event)
         key = candidate_key(self.secrets, event)
-        says_nothing = key.startswith(_BY_ITSELF)
+        says_nothing = key.startswith(BY_ITSELF)
         first = trail if trail is not None and says_nothing else key
         effects.outputs.append(Outgoing(CANDIDATES, first.encode(), codec.encode("candidate", message), headers))
         if trail is not None and not says_nothing:
@@ -124,13 +122,12 @@ def candidate_key(secrets: Secrets, event: Event) -> str:
     strongest = next(iter(keys_of(event)), None)
     if strongest is not None:
         return secrets.identifier_hash(strongest.scheme, strongest.value, strongest.issuer)
-    return _BY_ITSELF + secrets.identifier_hash("event", event.header.event_id)[2:]
+    return BY_ITSELF + secrets.identifier_hash("event", event.header.event_id)[2:]
 
 
 def trail_of(secrets: Secrets, event: Event) -> str | None:
     """Return who keeps the trail of the event that this one changes or takes back; None when it does neither."""
-    changes = takes_back(event) or event.header.action is Action.UPDATE
-    superseded = superseded_by(event) if changes else None
+    superseded = changed_by(event)
     return secrets.trail_key(event.header.producer, superseded) if superseded is not None else None
 
 

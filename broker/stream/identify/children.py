@@ -10,6 +10,8 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import Any
 
+from broker.codec import decode_event
+from broker.core.event import Event
 from broker.core.identifiers import EventId
 from broker.core.matching import Description, Match, Matcher, Strength, resemble
 from broker.errors import ReviewClosedError, TooManyReviewsError
@@ -20,14 +22,13 @@ from broker.stream.identify.outcome import Ask, Forward, Outcome, Wait
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Waiting
+from broker.stream.identify.trail import TOOK_BACK, let_go
 from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
 MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
 MOST_CLOSED = 1_000
 MOST_OF_ONE_PUBLISHER = 200  # in review at once under one birth date or identifier, when it is about nobody known
 _MOST_NAMES, _MOST_PLACES, _MOST_RESEMBLING = 8, 16, 10
-_TAKEN_BACK = "its publisher took it back while a person was asked about it"
-_TOOK_BACK = "it took back what had gone nowhere yet"
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
 
 
@@ -49,9 +50,9 @@ class Line:
         if one.name in roster.waiting or one.name in roster.beyond or one.name in roster.closed:
             self.turn.record_end(one, "DUPLICATE")
             return
-        is_done, outcome = self._take_back(said), self._outcome(one, said)
+        is_done, outcome = self._take_back(one, said), self._outcome(one, said)
         if is_done and isinstance(outcome, Ask):
-            self._end(one, "APPLIED", _TOOK_BACK)
+            self._end(one, "APPLIED", TOOK_BACK)
         else:
             if isinstance(outcome, Ask) and (outcome.kind == UNIDENTIFIED or said.merges):
                 check_share(one.producer, (*(w.producer for w in roster.waiting.values() if w.review), *roster.beyond.values()))
@@ -59,20 +60,33 @@ class Line:
         if roster.waiting and roster.children_changed:
             self._settle()
 
-    def _take_back(self, said: Said) -> bool:
+    def _take_back(self, one: Waiting, said: Said) -> bool:
         """Ask nobody any more about an event that went nowhere yet and that its own agency takes back."""
-        by, event_id = (said.takes_back and said.undoes) or ("", "")
-        one = self.roster.waiting.get(f"{by}/{event_id}")
-        if one is None or not one.review or one.child or one.supersedes:
+        if not said.takes_back or said.undoes is None:
             return False
-        self.turn.review(one, WITHDRAWN)
+        return self._over("/".join(said.undoes), decode_event(one.event), "")
+
+    def changed(self, event: Event, event_id: str, to: str) -> None:
+        """Take that an event which waits here is over, as its trail says: `event` changed it, and went to `to`."""
+        if self._over(f"{event.header.producer}/{event_id}", event, to):
+            self._settle()
+
+    def _over(self, name: str, event: Event, to: str) -> bool:
+        """End a question; not of a registration that opened a child here, since others may mean that child by now."""
+        one = self.roster.waiting.get(name)
+        if one is None or not one.review or (one.opens and one.child):
+            return False
         self._release(one)
         self.roster.drop(one.name)
-        self._end(one, "APPLIED", _TAKEN_BACK)
+        if let_go(one, event, to, self.turn):
+            self._close(one)
         return True
 
     def _end(self, one: Waiting, outcome: str, why: str = "") -> None:
         self.turn.record_end(one, outcome, why)
+        self._close(one)
+
+    def _close(self, one: Waiting) -> None:
         self.roster.set_queues(closed=(*self.roster.closed, one.name)[-MOST_CLOSED:])
 
     def answered(self, claim: Mapping[str, Any]) -> None:
@@ -217,6 +231,8 @@ class Line:
             if one.review:
                 self._release(one)
             self.turn.review(asked, OPEN)
+            if not one.review:
+                self.turn.waits(asked)
             self._keep(asked, said)
             if said.protects and outcome.kind != UNIDENTIFIED:
                 self._hold(asked, said)

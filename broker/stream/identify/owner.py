@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from broker.core.event import Event
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.children import MOST_CLOSED, MOST_WAITING, check_share
 from broker.stream.identify.state import Holding, Waiting
+from broker.stream.identify.trail import let_go
 from broker.stream.identify.turn import CONFLICT, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
 
@@ -43,6 +45,7 @@ def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
     if asked.review == UNIDENTIFIED:
         check_share(one.producer, (*(w.producer for w in holding.waiting), *holding.beyond.values()))
     turn.review(asked, OPEN)
+    turn.waits(asked)
     if len(holding.waiting) >= MOST_WAITING:
         return replace(holding, beyond={**holding.beyond, one.name: one.producer})
     return replace(holding, waiting=(*holding.waiting, asked))
@@ -62,7 +65,16 @@ def resolved(holding: Holding, resolution: Mapping[str, Any], brought: Waiting |
         turn.forward(resolution["child_ref"], one)
         return after
     turn.record_end(one, "IN_REVIEW")
-    return replace(after, closed=(*after.closed, one.name)[-MOST_CLOSED:])
+    return _closed(after, one)
+
+
+def changed(holding: Holding, event: Event, event_id: str, to: str, turn: Turn) -> Holding:
+    """Take that an event which waits here is over, as its trail says: `event` of its publisher changed it, and went to `to`."""
+    one = next((w for w in holding.waiting if w.name == f"{event.header.producer}/{event_id}"), None)
+    if one is None:
+        return holding
+    after = replace(holding, waiting=tuple(w for w in holding.waiting if w is not one))
+    return _closed(after, one) if let_go(one, event, to, turn) else after
 
 
 def under_review(holding: Holding, review: str) -> Waiting | None:
@@ -83,6 +95,10 @@ def _asked(holding: Holding, one: Waiting, turn: Turn) -> Waiting:
     claimants = {ref for ref, _ in holding.contested} | {str(holding.holder)}
     candidates, hub = tuple(sorted(claimants)) if holding.holder else (), one.hubs[0] if one.hubs else ""
     return replace(one, review=CONFLICT if candidates else UNIDENTIFIED, candidates=candidates, hub=hub, opened_at=turn.at)
+
+
+def _closed(holding: Holding, one: Waiting) -> Holding:
+    return replace(holding, closed=(*holding.closed, one.name)[-MOST_CLOSED:])
 
 
 def _is_clear(holding: Holding) -> bool:

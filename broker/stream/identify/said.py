@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from broker.core.betrayal import PROTECTS
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event, Sector
+from broker.core.identifiers import EventId
 from broker.core.matching import Description, Key, keys_among, keys_of, names_of, places_of, whole_birth_date
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.state import Exclusion
@@ -118,9 +119,13 @@ def _excludes(event: Event) -> tuple[Exclusion, ...]:
     return tuple(Exclusion(one, header.producer, header.event_id, header.event_id) for one in dict.fromkeys(header.excluded))
 
 
+def changed_by(event: Event) -> EventId | None:
+    """Return the event that this one changes or takes back; None when it does neither."""
+    return superseded_by(event) if takes_back(event) or event.header.action is Action.UPDATE else None
+
+
 def _undoes(event: Event) -> tuple[str, str] | None:
-    changes = takes_back(event) or event.header.action is Action.UPDATE
-    superseded = superseded_by(event) if changes else None
+    superseded = changed_by(event)
     return (event.header.producer, superseded) if superseded else None
 
 

@@ -120,6 +120,8 @@ class _IdentifyTask:
 
     def _holding_after(self, before: Holding, given: "_Input") -> Holding:
         message = given.message
+        if message["changes"]:
+            return identify_owner.changed(before, *_change(message), given.turn)
         if message["kind"] == "EVENT":
             return identify_owner.arrived(before, _waiting(message, given.record), given.turn)
         if message["kind"] == "CLAIM" and message["claim"]:
@@ -147,7 +149,9 @@ class _IdentifyTask:
 
     def _carry_out(self, children: Line, given: "_Input") -> None:
         message = given.message
-        if message["kind"] == "EVENT":
+        if message["changes"]:
+            children.changed(*_change(message))
+        elif message["kind"] == "EVENT":
             one, event = _event_of(message, given.record)
             children.arrive(one, said_by(event, self.stage.secrets))
         elif message["kind"] == "ANSWER" and message["claim"]:
@@ -245,6 +249,13 @@ def _content(message: Mapping[str, Any]) -> bytes:
     if message["event"] is None:
         raise UnreadableRecordError("candidate of kind EVENT holds no event")
     return bytes(message["event"])
+
+
+def _change(message: Mapping[str, Any]) -> tuple[Event, str, str]:
+    """Return what changed or took back an event that waits, without its content, the id of that one, and where it went."""
+    if message["went"] is None:
+        raise UnreadableRecordError("candidate says that something changed and not what")
+    return codec.decode_event(_content(message)), message["went"]["event_id"], message["went"]["child_ref"]
 
 
 def _waiting(message: Mapping[str, Any], record: Record, header: Header | None = None) -> Waiting:

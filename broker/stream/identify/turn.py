@@ -9,6 +9,7 @@ from broker.core.identifiers import RecipientId, digest
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
 from broker.sealing.reviews import review_id, seal_event
 from broker.sealing.secrets import Secrets
+from broker.stream.identify.said import changed_by
 from broker.stream.identify.state import Waiting
 from broker.stream.topics import AUDIT, CANDIDATES, REVIEWS, SUBJECTS
 
@@ -24,6 +25,10 @@ _WHY = {
     AMBIGUOUS: "this record may be about more than one child, or a person must confirm whom it is about",
     CONFLICT: "an identifier in this record is held by a child under another birth date",
     HOLD: "an earlier record that may protect this child waits for a person",
+}
+_ENDED = {
+    RESOLVED: "a person has decided",
+    WITHDRAWN: "nobody has to say any more whom this record is about",
 }
 
 
@@ -47,10 +52,28 @@ class Turn:
         if one.supersedes is not None:
             self._went(child_ref, one, one.supersedes, one.supersedes)
 
-    def _went(self, child_ref: str, one: Waiting, trail: str, supersedes: str | None) -> None:
-        """Tell who keeps an event's trail where it went, or where the version went that changes it."""
-        message = {"kind": "ANSWER", "went": {"event_id": one.event_id, "supersedes": supersedes, "child_ref": child_ref}}
-        self._write(CANDIDATES, self.secrets.trail_key(one.producer, trail), codec.encode("candidate", message))
+    def waits(self, one: Waiting) -> None:
+        """Tell who keeps an event's trail that it waits here for a person, and who keeps that of the event that it changes."""
+        self._went("", one, one.event_id, None, at=self.key)
+        earlier = changed_by(codec.decode_event(one.event))
+        if earlier is not None:
+            self._went("", one, earlier, earlier, at=self.key)
+
+    def over(self, one: Waiting, earlier: str) -> None:
+        """Tell who keeps the trail of the event that this one changed that it is over and went nowhere."""
+        self._went("", one, earlier, earlier)
+
+    def _went(self, child_ref: str, one: Waiting, trail: str, supersedes: str | None, at: str | None = None) -> None:
+        """Tell who keeps an event's trail where it went or waits, or the version that changes it."""
+        went = {"event_id": one.event_id, "supersedes": supersedes, "child_ref": child_ref, "at": at}
+        key = self.secrets.trail_key(one.producer, trail)
+        self._write(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}))
+
+    def changed(self, key: str, event_id: str, event: bytes, to: str) -> None:
+        """Tell where an event waits for a person that another changed it or took it back, and to which line that went."""
+        went = {"event_id": event_id, "supersedes": None, "child_ref": to}
+        message = {"kind": "EVENT", "event": event, "changes": True, "went": went}
+        self._write(CANDIDATES, key, codec.encode("candidate", message))
 
     def moved(self, child_ref: str, event: bytes, to: str) -> None:
         """Tell a child's line that what was said on it was about another child, or was taken back."""
@@ -83,8 +106,8 @@ class Turn:
         said = {**claim, "granted": conflict_with is None, "conflict_with": conflict_with}
         self._write(CANDIDATES, claim["reply_to"], codec.encode("candidate", {"kind": "ANSWER", "claim": said}))
 
-    def review(self, one: Waiting, state: str, resolution: dict[str, Any] | None = None) -> None:
-        """Open, withdraw or close the review of an event; only an open one holds the event, sealed."""
+    def review(self, one: Waiting, state: str, resolution: dict[str, Any] | None = None, why: str = "") -> None:
+        """Open, withdraw or close the review of an event, and say why; only an open one holds the event, sealed."""
         review = review_id(one.producer, one.event_id)
         kind = one.review or UNIDENTIFIED
         message = {
@@ -99,7 +122,7 @@ class Turn:
             "event_id": one.event_id,
             "event_type": one.event_type,
             "producer": one.producer,
-            "why": _WHY[kind],
+            "why": why or (_WHY[kind] if state == OPEN else _ENDED[state]),
             "candidates": list(one.candidates),
             "matching_key": self.key,
             "sealed_event": seal_event(self.secrets, review, one.event) if state == OPEN else None,

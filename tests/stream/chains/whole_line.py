@@ -120,9 +120,10 @@ def said_by_police(child: dict[str, str], chain: Sequence[str], dice: random.Ran
         said.append(notified(**child, event_id=second, action=Action.UPDATE, supersedes=EventId(first)))
     over = {"action": Action.RETRACT, "supersedes": EventId(dice.choice(chain[: len(said)]))}
     luck = dice.random()
-    if luck < 0.2:
+    if luck < 0.3:  # half of them say nothing of the child
+        child = child if luck < 0.15 else {"born": ""}
         said.append(notified(**child, event_id=event_id("police", f"back {first}", "1"), **over))
-    elif luck < 0.3:  # the school takes back what the police said: people decide, and say no
+    elif luck < 0.4:  # the school takes back what the police said: people decide, and say no
         said.append(an_event("control.retraction", SCHOOL_AGENCY, **child, event_id=event_id("school", first, "1"), **over))
     return said
 
@@ -221,7 +222,7 @@ class Left:
 def judge(kafka: InProcessKafka, fed: Sequence[Outgoing]) -> list[str]:
     audits = [(record, codec.decode("audit_entry", record.value or b"")) for record in kafka.topic(AUDIT)]
     left = Left(kafka, audits, [(record, codec.decode("disclosure", record.value or b"")) for record in disclosures(kafka)])
-    checks = (not_recorded_first, not_the_same, not_one_line, not_in_force, not_received, not_rung)
+    checks = (not_recorded_first, not_the_same, not_one_line, not_in_force, not_let_go, not_received, not_rung)
     return [*out_of_balance(kafka), *(fault for check in checks for fault in check(left))]
 
 
@@ -306,6 +307,16 @@ def not_in_force(left: Left) -> Iterable[str]:
         if held != wanted and not asked & {*chain, ROLL_OF[chain[0]]}:
             of_chain = [[chain.index(one) for one in some] for some in (held, wanted)]
             yield f"the school holds versions {of_chain[0]} of {chain[0]} and not {of_chain[1]}"
+
+
+def not_let_go(left: Left) -> Iterable[str]:
+    """Nobody is asked any more about what its own agency took back, nor about that."""
+    back = [one for one in headers_taken(left.kafka) if one.action is Action.RETRACT and one.producer == POLICE]
+    over = {name for one in back for name in (one.event_id, one.supersedes)}
+    there = {one.event_id for one in headers_taken(left.kafka)}
+    for name, review in asked_last(left.kafka).items():
+        if review["state"] == "OPEN" and review["event_id"] in over and all(one.supersedes in there for one in back):
+            yield f"the question {name} ({review['kind']}) stands although its event was taken back"
 
 
 def headers_taken(kafka: InProcessKafka) -> Iterable[Any]:

@@ -164,6 +164,7 @@ FORGOTTEN: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "a person's answer": (work.Work, "_resolution", lambda _self: None),
     "what a release brings into force": (stage.Line, "_epoch", lambda _self, _record, _epoch, _effects: None),
     "what was said of a child before its registration": (Line, "_settle", lambda _self: None),
+    "that what waits for a person was taken back": (Turn, "changed", lambda *_args: None),
     "that a question of whom an event is about runs on a clock": (Turn, "_clock_of", lambda *_args, **_more: None),
 }
 
