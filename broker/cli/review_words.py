@@ -69,6 +69,7 @@ _FINDING = _Kind(
         (_REJECT, "it holds no more: what it kept back may go from now on"),
     ),
 )
+_BY_NOBODY = "by whom is shown once it is known which child it is about"
 _FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header
 _CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind", "identifiers scheme"})
 _STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed"}
@@ -87,7 +88,8 @@ def _kind(review: Mapping[str, Any]) -> _Kind:
 def told(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
     """Yield the lines of a review, each with its label; nothing personal is among them."""
     yield "review", review["review_id"]
-    yield "about", f"{words.event(review['event_type'])}, said by {words.name(review['producer'])}"
+    by = f"said by {words.name(review['producer'])}" if review["producer"] else _BY_NOBODY
+    yield "about", f"{words.event(review['event_type'])}, {by}"
     yield "why", _named_roles(review["why"], words)
     yield "for", words.name(review["for_recipient"])
     if review["due_at"] and review["state"] == "OPEN":

@@ -29,6 +29,7 @@ from broker.stream.watching.review_reader import (
     LINK,
     REJECT,
     Answer,
+    KnownChild,
     Review,
     answer,
     answer_to,
@@ -38,6 +39,8 @@ from broker.stream.watching.review_reader import (
     excluded_for,
     known_children,
     read_reviews,
+    said_by,
+    set_it,
 )
 
 _TAKEN_WITHIN_SECONDS = 15.0
@@ -100,6 +103,7 @@ def show(settings: Settings, *, review: str, holder: str | None, as_json: bool) 
     found, words = asyncio.run(_read(settings, in_words=not as_json))
     one = _find(found, review)
     event, note = _seen(settings, one, holder)
+    one = said_by(one, event["header"]["producer"]) if event and _asks_who(one) else one
     if as_json:
         click.echo(json.dumps({**_told(one), "event": event, "event_note": note}, default=str))
         return
@@ -138,9 +142,8 @@ def link(settings: Settings, *, review: str, child: str | None, as_json: bool, *
     Example: broker reviews link r-5f0c6b1e --child c-3k2v --reason "seen in the case system"
     """
     one = _find(_all(settings), review)
-    if child is not None:
-        child = _child(settings, child)
-    _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"])
+    known = KnownChild() if child is None else _child(settings, child)
+    _answer(settings, one, Answer(LINK, said["reason"], known.ref, known.key), said["holder"])
     _say(settings, one, "answered, the line goes on", as_json=as_json)
 
 
@@ -193,7 +196,7 @@ def _answer(settings: Settings, one: Review, said: Answer, holder: str | None) -
     asyncio.run(answer(settings.kafka, made))
 
 
-def _child(settings: Settings, named: str) -> str:
+def _child(settings: Settings, named: str) -> KnownChild:
     """Return the one child that a reference, or its beginning, names; raises NotFoundError."""
     known = asyncio.run(known_children(settings.kafka))
     found = sorted(ref for ref in known if ref.startswith(named))
@@ -232,7 +235,10 @@ async def _look(settings: Settings, one: Review, holder: str, event: Event) -> d
     if not _asks_who(one):
         return event_to_message(event)  # sealed as whoever is asked may see it
     held = one.message["kind"] == "HOLD" or any(child.guards or child.holds for child in candidates)
-    shown = event_to_message(who_it_is(event, held=held))
+    itself = {f"{event.header.producer}/{event.header.event_id}"}
+    guarded = one.message["guarded"] or any(child.guards or child.holds - itself for child in candidates)
+    may_know = guarded and set_it(one, candidates, registers)
+    shown = event_to_message(who_it_is(event, held=held or guarded, guarded=guarded and not may_know))
     return {**shown, "header": {name: shown["header"][name] for name in HEADER}}
 
 

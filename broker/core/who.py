@@ -5,10 +5,12 @@ lets it; R10: no protected place). It is not decided yet for whom the rest is, a
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 
 from broker.core.disclose import PLACE_PROTECTED
 from broker.core.event import Body, Control, Event, Header, Identifier, Identity, Source
+from broker.core.identifiers import AgencyId
 
 # Of the header; every other field of it stands at its default here, and is not what the publisher said.
 HEADER = ("event_id", "event_type", "action", "supersedes", "producer", "sector", "occurred_at", "recorded_at")
@@ -17,13 +19,17 @@ _WHERE = frozenset({"postcode", "building", "address", "organisation"})  # home 
 _TIES = frozenset({"role", "organisation"})  # the school or practice that a record connects the child with
 
 
-def who_it_is(event: Event, *, held: bool = False) -> Event:
+def who_it_is(event: Event, *, held: bool = False, guarded: bool = False) -> Event:
     """Return the part of an event that says whom it is about, with its type, publisher and times.
 
     Home and school tell two children of one name apart. They are left out of a control event and of a restricted record, and
-    where the event is `held`: something that hides them, or may, is known of a child that it may be about.
+    where the event is `held`: something that hides them, or may, is known of a child that it may be about. Where it is `guarded`
+    by another's word, nothing that betrays a place is there either, as under the cut `place`: who published it, and every number
+    that is not the nation's.
     """
-    hides = held or _hides(event)
+    if guarded:
+        event = replace(event, header=replace(event.header, producer=AgencyId("")))
+    hides = held or guarded or _hides(event)
     identity = {name: value for name, value in event.body.get("identity", {}).items() if name in _WHO}
     control: dict[str, Any] = {}
     if event.control is not None:
@@ -47,8 +53,8 @@ def _hides(event: Event) -> bool:
 
 
 def _placeless(identifiers: Iterable[Identifier], producer: str) -> list[Identifier]:
-    """Return the numbers that name no place beside the publisher, whom every review names."""
-    return [one for one in identifiers if one["scheme"] == "nhs_number" or one.get("issuer") == producer]
+    """Return the numbers that name no place beside the publisher, where the review names that."""
+    return [one for one in identifiers if one["scheme"] == "nhs_number" or (producer and one.get("issuer") == producer)]
 
 
 def _header(header: Header) -> Header:

@@ -159,11 +159,11 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
     return show
 
 
-def sealing(event: Event, kind: str, child: str | None, asked: str = HUB) -> Review:
+def sealing(event: Event, kind: str, child: str | None, asked: str = HUB, *, guarded: bool = False) -> Review:
     plain = a_review(kind, asked, event.header.event_type, child)
     more = {
         "event_id": "e1", "producer": "police:42", "why": "x", "opened_at": 1, "accepted_at": 1, "due_at": None, "clock": None,
-        "candidates": [], "resolution": None,
+        "candidates": [], "resolution": None, "guarded": guarded,
     }  # fmt: skip
     return Review({**plain.message, **more}, None, seal_event(SECRETS, "r-1", codec.encode_event(event)))
 
@@ -199,6 +199,38 @@ def test_no_place_is_shown_where_one_of_the_children_that_it_may_be_is_guarded(
     out = shown(sealing(WHO, kind, None), **known)
 
     assert "Wexwick" in out
+    assert [one for one in (*SECRET, "ZZ1 1ZZ", "urn:100001", "police:42") if one in out] == []
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_what_identify_knows_of_children_that_are_not_among_those_shown_counts_too(how: tuple[str, ...], shown: Show) -> None:
+    out = shown(sealing(WHO, "UNIDENTIFIED", None, guarded=True), *how)
+
+    assert "Wexwick" in out
+    assert [one for one in (*SECRET, "ZZ1 1ZZ", "urn:100001", "police:42") if one in out] == []
+
+
+@pytest.mark.parametrize(
+    ("set_by", "named"),
+    [(("E10000030",), True), (("police:42", "urn:100001"), True), (("E2",), False), (("E10000030", "E2"), False)],
+    ids=["of its area", "two of its area", "of another", "of both"],
+)
+def test_where_the_protection_was_set_it_is_no_secret_who_published_the_event(
+    set_by: tuple[str, ...], named: bool, shown: Show
+) -> None:
+    """Whoever set it while no other's stood may know what it hides; so the hub can ask the publisher."""
+    guards = frozenset(f"safe_address/{one}" for one in set_by)
+    out = shown(sealing(WHO, "AMBIGUOUS", None, guarded=True), guards=guards)
+
+    assert ("police:42" in out) == named
+    assert [one for one in (*SECRET, "ZZ1 1ZZ", "urn:100001") if one in out] == []
+
+
+def test_what_holds_a_child_itself_names_its_publisher(shown: Show) -> None:
+    """Whoever is asked about a protection in question has to be able to call who set it."""
+    out = shown(sealing(WHO, "AMBIGUOUS", None), holds=frozenset({"police:42/e1"}))
+
+    assert "police:42" in out
     assert [one for one in (*SECRET, "ZZ1 1ZZ", "urn:100001") if one in out] == []
 
 
@@ -270,8 +302,9 @@ def test_whom_events_exclude_for_a_child_that_it_may_be_about_is_known(
     def child(recipient: str, into: str | None = None) -> Child:
         return Child(exclusions=frozenset({Exclusion(recipient, "by", "e", "e")}), merged_into=into)
 
-    async def children(_: Any) -> dict[str, Child]:
-        return {"c-1": child("a"), "c-2": child("b", into="c-3"), "c-3": Child(merged_into="c-4"), "c-4": child("d")}
+    async def children(_: Any) -> dict[str, dict[str, Child]]:
+        known = {"c-1": child("a"), "c-2": child("b", into="c-3"), "c-3": Child(merged_into="c-4"), "c-4": child("d")}
+        return {ref: {"m-1": one} for ref, one in known.items()}
 
     monkeypatch.setattr(review_reader, "_children", children)
     review = Review({**a_review(kind, child=None).message, "candidates": candidates}, None)

@@ -106,6 +106,17 @@ def test_where_the_child_is_is_never_shown_of_what_may_hide_it(event: Event, hel
     assert COUNCIL not in said
 
 
+def test_where_another_word_protects_a_child_that_it_may_be_nothing_betrays_the_place_nor_who_published_it() -> None:
+    """The cut `place`: who speaks, and whose number it is, tell where a child is to be found."""
+    shown = who_it_is(everything(), guarded=True)
+    said = json.dumps(event_to_message(shown))
+
+    assert shown.header.producer == ""
+    assert shown.body["identity"]["identifiers"] == [NHS]
+    assert set(shown.body) == {"identity"}
+    assert [one for one in (TRUST, COUNCIL, "location-said") if one in said] == []
+
+
 def test_what_says_nothing_of_a_child_shows_no_group() -> None:
     shown = who_it_is(replace(everything(), body={"intelligence": {"text": "as heard"}}, control=None))
 

@@ -69,7 +69,9 @@ class Runner:
             headers = ((ORIGIN, place), (CAUSE, place))
             self.append(Outgoing(CANDIDATES, candidate_key(SECRETS, event).encode(), codec.encode("candidate", message), headers))
 
-    def resolve(self, signer: Signer, review: dict[str, Any], decision: str, child_ref: str | None = None) -> None:
+    def resolve(
+        self, signer: Signer, review: dict[str, Any], decision: str, child_ref: str | None = None, child_key: str | None = None
+    ) -> None:
         """Answer a review as its hub does."""
         resolution = {
             "review_id": review["review_id"],
@@ -77,6 +79,7 @@ class Runner:
             "child_ref": child_ref,
             "by": signer.key_id,
             "reason": "seen in the case system",
+            "child_key": child_key,
         }
         value = codec.encode("candidate", {"kind": "RESOLUTION", "resolution": resolution})
         headers = signer.headers(CANDIDATES, value, review["review_id"])

@@ -1,4 +1,7 @@
-"""Who is asked whom an event is about, and who hears nothing of it, not that it is late either. Asking tells (R11)."""
+"""Who is asked whom an event is about, who hears nothing of it, not that it is late either, and what nobody is shown of it.
+
+Asking tells (R11). Where a child that it may be about is protected, or may be by what waits, the review betrays no place (I8).
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -23,7 +26,7 @@ def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], c
     meant = (children[ref] for ref in refs if ref in children)
     hubs = (said.merges and hubs_elsewhere(one, meant)) or one.hubs
     hub = next((hub for hub in hubs if hub not in excluded), "")
-    known = _known((*losers, *outcome.candidates), children)
+    known = _known((*losers, *outcome.candidates, *outcome.alike), children)
     silent = excluded if hub else excluded.union(one.hubs)  # whoever may not answer is not told either that nobody did
     return replace(
         one,
@@ -32,6 +35,7 @@ def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], c
         hub=hub,
         silent=tuple(sorted(silent)),
         guards=tuple(sorted({guard.partition("/")[0] for child in known for guard in child.guards})),
+        guarded=any(child.guards or child.holds - {one.name} for child in known),
     )
 
 

@@ -7,7 +7,6 @@ INVARIANT: a child is told of, and an identifier is used, only after the identif
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from itertools import islice
 from typing import Any
 
 from broker.codec import decode_event
@@ -18,7 +17,7 @@ from broker.errors import ReviewClosedError, TooManyReviewsError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.asking import asked_about, excluded_for
 from broker.stream.identify.joining import may_hold, may_join
-from broker.stream.identify.outcome import Ask, Forward, Outcome, Wait
+from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Waiting
@@ -28,7 +27,7 @@ from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVE
 MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
 MOST_CLOSED = 1_000
 MOST_OF_ONE_PUBLISHER = 200  # in review at once under one birth date or identifier, when it is about nobody known
-_MOST_NAMES, _MOST_PLACES, _MOST_RESEMBLING = 8, 16, 10
+_MOST_NAMES, _MOST_PLACES = 8, 16
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
 
 
@@ -114,6 +113,8 @@ class Line:
         named = self.children.resolve(resolution["child_ref"] or "") if resolution["decision"] == "LINK" else None
         if named is not None and named != one.child:
             self._linked(one, said, named)
+            if (key := resolution["child_key"]) not in (None, self.turn.key):
+                self.turn.learn(key, named, one)
         elif one.opens:
             self._opened_by_person(one, said)
         else:
@@ -164,14 +165,16 @@ class Line:
             return Ask(AMBIGUOUS, tuple(ref for ref in match.children if not ref.startswith(_UNSETTLED)))
         if one.opens and said.has_birth_date:
             return self._open(one, said)
-        return Ask(UNIDENTIFIED, self._resembling(said))
+        alike = self._resembling(said)
+        return Ask(UNIDENTIFIED, alike[:MOST_SHOWN], alike)
 
     def _resembling(self, said: Said) -> tuple[str, ...]:
-        """Return some children that a person who looks for this one might want to see."""
+        """Return the children that a person who looks for this one might want to see."""
         refs = self.children.mentioning(resembling_words(said.description))
         children = ((ref, self.children[ref]) for ref in refs)
-        found = (ref for ref, child in children if child.merged_into is None and resemble(said.description, child.described()))
-        return tuple(islice(found, _MOST_RESEMBLING))
+        return tuple(
+            ref for ref, child in children if child.merged_into is None and resemble(said.description, child.described())
+        )
 
     def _match(self, one: Waiting, said: Said) -> Match:
         known = self._known(said)
@@ -241,8 +244,16 @@ class Line:
         """Return whom events exclude for some children, so far as they are known here."""
         return excluded_for(refs, self.children)
 
+    def learn(self, one: Waiting, said: Said, ref: str) -> None:
+        """Take what an event said of a child to whose line it went from elsewhere."""
+        self._note(one, said, self.children.resolve(ref))
+        self._settle()
+
     def _send(self, one: Waiting, said: Said, ref: str) -> None:
         self.turn.forward(ref, one)
+        self._note(one, said, ref)
+
+    def _note(self, one: Waiting, said: Said, ref: str) -> None:
         child = self.children.get(ref)
         if child is None:
             return

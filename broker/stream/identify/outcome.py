@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+MOST_SHOWN = 10  # children that a person is shown who only look alike
+
 
 @dataclass(frozen=True, slots=True)
 class Forward:
@@ -19,10 +21,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A person has to say."""
+    """A person has to say. `candidates` are shown, `alike` are all children that it may be about, where they are more."""
 
     kind: str
     candidates: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
 
 
 Outcome = Forward | Wait | Ask

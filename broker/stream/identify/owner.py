@@ -63,6 +63,8 @@ def resolved(holding: Holding, resolution: Mapping[str, Any], brought: Waiting |
     turn.review(one, RESOLVED, dict(resolution))
     if resolution["decision"] == "LINK":
         turn.forward(resolution["child_ref"], one)
+        if resolution["child_key"]:
+            turn.learn(resolution["child_key"], resolution["child_ref"], one)
         return after
     turn.record_end(one, "IN_REVIEW")
     return _closed(after, one)

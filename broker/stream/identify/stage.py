@@ -153,7 +153,11 @@ class _IdentifyTask:
             children.changed(*_change(message))
         elif message["kind"] == "EVENT":
             one, event = _event_of(message, given.record)
-            children.arrive(one, said_by(event, self.stage.secrets))
+            said = said_by(event, self.stage.secrets)
+            if message["went"] is None:
+                children.arrive(one, said)
+            else:
+                children.learn(one, said, message["went"]["child_ref"])
         elif message["kind"] == "ANSWER" and message["claim"]:
             children.answered(message["claim"])
         elif message["kind"] == "RESOLUTION" and message["resolution"]:

@@ -79,7 +79,8 @@ class Waiting:
     """An event that is not with a child yet: claims are on their way, or a person is asked (`review` says about what).
 
     `hubs` are who may be asked, in turn; `hub` is who is asked, or nobody. `silent` hear nothing of it, not that it is late
-    either. `guards` are the kinds of protection of children that it may be about.
+    either. `guards` are the kinds of protection of children that it may be about; it is `guarded` also where something that waits
+    may protect one.
     """
 
     event_id: str
@@ -98,6 +99,7 @@ class Waiting:
     accepted_at: int = 0
     silent: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
+    guarded: bool = False
 
     @property
     def name(self) -> str:
@@ -202,6 +204,7 @@ def _waiting(one: Waiting) -> list[Any]:
         one.accepted_at,
         one.silent,
         one.guards,
+        one.guarded,
     ]
 
 

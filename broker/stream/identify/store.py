@@ -113,8 +113,8 @@ class Store:
         self._table.put(_at(key, part), value, effects, version=version)
 
 
-def children_lines(states: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes]]:
-    """Return every child as it is written, by its reference, from all records of the state topic."""
+def children_lines(states: Mapping[bytes, bytes]) -> Iterator[tuple[str, str, bytes]]:
+    """Return every child as it is written, by matching key and reference, from all records of the state topic."""
     parts: dict[bytes, bytes] = {}
     for at, value in states.items():
         if value and at.partition(_IN)[2].startswith(_CHILD.encode()):
@@ -123,7 +123,9 @@ def children_lines(states: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes]]
         if value and _IN not in key and not key.endswith(LANES):
             journal = _from_bytes(codec.decode("state_record", value)["content"])[1]
             parts.update({_at(key, part): content for part, (_, content) in journal.items() if child_of(part)})
-    return ((child_of(at.partition(_IN)[2].decode()) or "", content) for at, content in parts.items())
+    for at, content in parts.items():
+        whose, _, part = at.partition(_IN)
+        yield whose.decode(), child_of(part.decode()) or "", content
 
 
 def child_part(ref: str) -> str:

@@ -18,6 +18,7 @@ OPEN, RESOLVED, WITHDRAWN = "OPEN", "RESOLVED", "WITHDRAWN"
 # Which clock an event runs on only its child's line knows. Until somebody says whose it is, it may be on the shortest: that of
 # police protection (Children Act 1989 s.46, DOMAIN event 3).
 SHORTEST, SHORTEST_MS = "1_hour", 3_600_000
+BORN = "m-"  # begins the key of the children of one birth date
 NOBODYS = "w-"  # begins the key of a line in `subjects` that is no child's: of one question of whom an event is about
 
 _WHY = {
@@ -90,6 +91,16 @@ class Turn:
         message = {"kind": "EVENT", "event": one.event, "opens_child": one.opens, **hubs}
         self._write(CANDIDATES, matching_key, codec.encode("candidate", message), one)
 
+    def learn(self, matching_key: str, child_ref: str, one: Waiting) -> None:
+        """Tell where a child is known what an event said of it that went to its line from elsewhere."""
+        if not matching_key.startswith(BORN):
+            return
+        event = codec.decode_event(one.event)
+        went = {"event_id": one.event_id, "supersedes": None, "child_ref": child_ref}
+        hubs = {"hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:])}
+        said = codec.encode_event(Event(event.header, Body(), event.control))
+        self._write(CANDIDATES, matching_key, codec.encode("candidate", {"kind": "EVENT", "event": said, "went": went, **hubs}))
+
     def claim(self, identifier: str, child_ref: str, *, given_up: bool = False) -> None:
         """Ask the owner of an identifier to make a child its holder, or say that it no longer asks."""
         claim = {
@@ -121,7 +132,8 @@ class Turn:
             "clock": SHORTEST if state == OPEN and one.accepted_at else None,
             "event_id": one.event_id,
             "event_type": one.event_type,
-            "producer": one.producer,
+            "producer": "" if one.guarded else one.producer,
+            "guarded": one.guarded,
             "why": why or (_WHY[kind] if state == OPEN else _ENDED[state]),
             "candidates": list(one.candidates),
             "matching_key": self.key,

@@ -1,10 +1,11 @@
 """Read reviews from the log, and answer them: signed, to where the question waits."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from broker import codec
+from broker.core.identifiers import AgencyId
 from broker.core.judgements import FINDING_TYPE
 from broker.core.policy import HUB
 from broker.core.ports import ANSWERS, ORIGIN, Outgoing, Record
@@ -15,6 +16,7 @@ from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
 from broker.stream.clients import Writer, open_producer
+from broker.stream.identify.outcome import MOST_SHOWN
 from broker.stream.identify.state import Child, child_from_bytes
 from broker.stream.identify.store import children_lines
 from broker.stream.topics import CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
@@ -45,6 +47,11 @@ class Review:
         return bool(self.message["state"] == "OPEN")
 
 
+def said_by(review: Review, producer: str) -> Review:
+    """Return a review that names this publisher of its event, or nobody."""
+    return replace(review, message={**review.message, "producer": producer})
+
+
 @dataclass(slots=True)
 class _Reviews:
     """The newest record of each review; a closed one keeps what its opening held."""
@@ -66,11 +73,19 @@ class _Reviews:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person decided: LINK, with the child where there is none yet, or REJECT."""
+    """What a person decided: LINK, with the child where there is none yet and where that is known, or REJECT."""
 
     decision: str
     reason: str
     child_ref: str | None = None
+    child_key: str | None = None
+
+
+class KnownChild(NamedTuple):
+    """A child, and the matching key under which `identify` knows it."""
+
+    ref: str | None = None
+    key: str | None = None
 
 
 async def read_reviews(kafka: Kafka) -> dict[str, Review]:
@@ -81,20 +96,27 @@ async def read_reviews(kafka: Kafka) -> dict[str, Review]:
     return dict(sorted(reviews.found.items(), key=lambda item: (item[1].message["opened_at"], item[0])))
 
 
-async def known_children(kafka: Kafka) -> dict[str, str]:
-    """Return every child_ref that `identify` knows and the child_ref it was merged into, or itself."""
-    return {ref: child.merged_into or ref for ref, child in (await _children(kafka)).items()}
+async def known_children(kafka: Kafka) -> dict[str, KnownChild]:
+    """Return for every child_ref that `identify` knows the child that it is now, it itself or the one that it was merged into.
+
+    One that came about under a birth date may be spoken of under another, too; there it never was opened, and is no merged one.
+    """
+    found: dict[str, KnownChild] = {}
+    for ref, known in (await _children(kafka)).items():
+        key, child = max(known.items(), key=lambda one: (bool(one[1].names or one[1].merged_into), one[0]))
+        found[ref] = KnownChild(child.merged_into or ref, key)
+    return found
 
 
 async def candidates_of(kafka: Kafka, review: Review) -> tuple[Child, ...]:
     """Return the children that a review may be about as `identify` knows them, and those that they were joined to."""
     known = await _children(kafka) if review.message["candidates"] else {}
     found: list[Child] = []
-    for ref in review.message["candidates"]:
-        child = known.get(ref)
-        while child is not None:
-            found.append(child)
-            child = known.get(child.merged_into) if child.merged_into else None
+    wanted = list(review.message["candidates"])
+    for ref in wanted:
+        here = known.get(ref, {}).values()
+        found.extend(here)
+        wanted.extend(child.merged_into for child in here if child.merged_into and child.merged_into not in wanted)
     return tuple(found)
 
 
@@ -105,12 +127,28 @@ def excluded_for(review: Review, candidates: Iterable[Child]) -> frozenset[str]:
     return frozenset(one.recipient for child in candidates for one in child.exclusions)
 
 
-async def _children(kafka: Kafka) -> dict[str, Child]:
+def set_it(review: Review, candidates: Sequence[Child], registers: Registers) -> bool:
+    """Tell whether all that protects the children that a review may be about was set where it is asked: there it is no secret.
+
+    Not where something that waits may protect one, nor where there are more children than are shown.
+    """
+    asked = registers.recipients.get(review.message["for_recipient"])
+    by = {guard.partition("/")[2] for child in candidates for guard in child.guards}
+    areas = {registers.agencies[AgencyId(one)].area if one in registers.agencies else "" for one in by}
+    sure = len(review.message["candidates"]) < MOST_SHOWN and not any(child.holds for child in candidates)
+    return asked is not None and sure and areas == {asked.area}
+
+
+async def _children(kafka: Kafka) -> dict[str, dict[str, Child]]:
+    """Return every child by its reference, as it is known under each matching key."""
     newest: dict[bytes, bytes] = {}
     for record in await _read_all(kafka, IDENTITIES):
         if record.key:
             newest[record.key] = record.value or b""
-    return {ref: child_from_bytes(line) for ref, line in children_lines(newest)}
+    found: dict[str, dict[str, Child]] = {}
+    for key, ref, line in children_lines(newest):
+        found.setdefault(ref, {})[key] = child_from_bytes(line)
+    return found
 
 
 async def answer(kafka: Kafka, answered: Outgoing) -> None:
@@ -180,6 +218,7 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
         "child_ref": said.child_ref,
         "by": signer.key_id,
         "reason": said.reason,
+        "child_key": said.child_key,
     }
     if review.message["child_ref"]:
         line = review.message["child_ref"]
