@@ -26,7 +26,7 @@ from broker.stream.receipt import confirm
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.standing import recipient_here
 from broker.stream.subscribe import BEGINNING, Batch, From, check_log, following
-from broker.stream.watching.asked import Review, follow_questions
+from broker.stream.watching.asked import WITHDRAWN, Review, follow_questions
 
 _COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
 
@@ -120,9 +120,14 @@ class _Desk:
             self._inbox.read_up_to(batch.read_up_to)
 
     async def _be_asked(self, settings: Settings, start: From, hubs: frozenset[str]) -> None:
-        """Show what this desk has to decide; a duty team also what is about nobody known, as its hub may be closed."""
+        """Show what this desk has to decide; a duty team also what is about nobody known, as its hub may be closed.
+
+        Of what was shown, and nobody is asked any more, it is said that it is over.
+        """
 
         def is_asked(review: Review) -> bool:
+            if review["state"] == WITHDRAWN:
+                return self._inbox.was_shown(review["review_id"])
             return review["for_recipient"] == self._recipient or (not review["child_ref"] and review["for_recipient"] in hubs)
 
         places = self._inbox.next_offset if start.at is None else lambda *_: None
@@ -132,14 +137,18 @@ class _Desk:
             self._inbox.read_up_to(questions.read_up_to)
 
     def _show_question(self, one: Review) -> None:
-        made = one["review_id"]
-        if made in self._this_run or (self._inbox.was_shown(made) and not self._again):
+        made, is_over = one["review_id"], one["state"] == WITHDRAWN
+        if not is_over and (made in self._this_run or (self._inbox.was_shown(made) and not self._again)):
             return
         self._this_run.add(made)
         if self._as_json:
             click.echo(json.dumps({name: one[name] for name in PLAIN}))
         else:
             print_question(self._page, one, self._words)
+        if is_over:
+            self._this_run.discard(made)
+            self._inbox.forget_question(made)
+            return
         self._inbox.show(Shown(made, b"", one["event_type"], one["kind"], ASKED))
 
     def _show(self, one: Disclosure) -> Shown | None:
@@ -192,8 +201,14 @@ def _hubs_of(book: ReleaseBook, recipient: str) -> frozenset[str]:
 
 
 def print_question(page: Page, one: Review, words: Words) -> None:
-    """Print that a person has to decide something: about what and by when, and nothing that names a child."""
+    """Print that a person has to decide something, or no more: about what and by when, and nothing that names a child."""
     with page.together():
+        if one["state"] == WITHDRAWN:
+            page.head("No longer asked")
+            page.labelled("review", one["review_id"])
+            page.labelled("why", one["why"])
+            page.line()
+            return
         page.head(question(one), instant_in_words(one["opened_at"]), "bold magenta")
         for label, text in told(one, words):
             page.labelled(label, text)

@@ -57,6 +57,10 @@ class Inbox:
         row = (one.id, one.token, one.event_type, one.kind, one.state)
         self._database.execute("INSERT OR IGNORE INTO shown VALUES (?, ?, ?, ?, ?)", row)
 
+    def forget_question(self, review_id: str) -> None:
+        """Forget that a question was shown: asked once more, it is shown once more."""
+        self._database.execute("DELETE FROM shown WHERE id = ? AND state = ?", (review_id, ASKED))
+
     def mark(self, disclosure_ids: Iterable[str], state: str) -> None:
         """Remember which receipt was sent for some disclosures."""
         self._database.executemany("UPDATE shown SET state = ? WHERE id = ?", [(state, one) for one in disclosure_ids])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from broker.cli.review_words import PLAIN
 from broker.cli.subscribe import _Desk
 from broker.stream.inbox import Inbox, Shown
 
@@ -45,6 +46,29 @@ def test_who_asks_sees_it_again_once_and_it_is_not_confirmed_again(tmp_path: Pat
     shown(capsys)
 
     assert (a_run(tmp_path, "d-1", "d-1", again=True), shown(capsys)) == ([False, False], 1)
+
+
+def a_question(state: str) -> dict[str, Any]:
+    plain = dict.fromkeys(PLAIN, "said")
+    more = {"kind": "AMBIGUOUS", "opened_at": 1, "due_at": None, "candidates": [], "why": "its publisher took it back"}
+    return {**plain, **more, "review_id": "r-1", "state": state}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_question_that_was_shown_ends_with_a_word_and_is_shown_again_when_it_is_asked_again(
+    *, as_json: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = Inbox(tmp_path, OAK)
+    desk = _Desk(inbox, None, again=False, as_json=as_json)
+    said = []
+    for state in ("OPEN", "OPEN", "WITHDRAWN", "OPEN"):
+        desk._show_question(a_question(state))
+        said.append(capsys.readouterr().out)
+    inbox.close()
+
+    assert ["r-1" in one for one in said] == [True, False, True, True]
+    assert "its publisher took it back" in said[2]
+    assert "broker reviews show" not in said[2]
 
 
 def test_two_recipients_never_share_a_memory(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from broker.stream.watching.review_record import review_in
 
 _WAIT_MS = 500
 _LOOK_S = 5.0  # before it is looked again whether the topic is there by now
+WITHDRAWN = "WITHDRAWN"
 _TOLD = frozenset({"GAP"})  # whoever is asked about a gap has a message of its own about it
 
 Review = dict[str, Any]
@@ -29,7 +30,7 @@ Review = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Open questions in the order of the log, and up to where reading has come."""
+    """Open questions, and those that are no more, in the order of the log, and up to where reading has come."""
 
     reviews: list[Review]
     read_up_to: list[tuple[str, int, int]]
@@ -39,6 +40,8 @@ async def follow_questions(
     kafka: Kafka, is_asked: Callable[[Review], bool], next_offset: Callable[[str, int], int | None], *, until_now: bool
 ) -> AsyncIterator[Questions]:
     """Yield what is asked and still open; what was decided before it could be shown is passed over. Ends with `until_now`.
+
+    Also what nobody is asked any more, without anybody having decided it: `is_asked` tells for whom that is news.
 
     `next_offset` says where reading goes on. Raises KafkaUnavailableError.
     """
@@ -78,5 +81,6 @@ def _take(record: Record, waiting: dict[str, Review], is_asked: Callable[[Review
     if review is None:
         return
     waiting.pop(review["review_id"], None)
-    if review["state"] == "OPEN" and review["kind"] not in _TOLD and is_asked(review):
+    asks = review["state"] == "OPEN" and review["kind"] not in _TOLD
+    if (asks or review["state"] == WITHDRAWN) and is_asked(review):
         waiting[review["review_id"]] = review
