@@ -129,9 +129,10 @@ class _Desk:
     def _sureness(self, one: Received, evidence: Evidence) -> int:
         """Say how sure it is that this is the child and the event: 0 when it is another."""
         identity = one.message.get("identity") or self._known.get((one.recipient, str(one.message.get("child"))))
-        when = _same_time(one.message.get("occurred_at"), evidence.at)
-        if identity is None:
-            return 1 if when else 0
+        said_when = one.message.get("occurred_at")
+        when = _same_time(said_when, evidence.at)
+        if identity is None:  # that there is something is told without saying when it was
+            return 1 if when or said_when is None else 0
         return 2 + bool(when) if _same_child(identity, evidence) else 0
 
 
