@@ -130,12 +130,12 @@ def test_the_commands_list_show_and_redrive_without_a_childs_name(area: Area) ->
     assert [result.exit_code for result in (listed, as_json, shown, redriven, empty)] == [0] * 5
     assert place in listed.output
     for result in (listed, shown):
-        assert "It is larger than the broker takes (too_large)" in result.output
+        assert "is larger than the broker takes (too_large)" in result.output
         assert (
             "Police attended domestic abuse in a home to which the child is linked (police.encompass.notified)" in result.output
         )
     assert json.loads(as_json.output)["event_type"] == "police.encompass.notified"
-    assert "its publisher has to send less" in shown.output
+    assert "its publisher has to send" in shown.output
     assert isinstance(missing.exception, BrokerError)
     assert "see `broker dead-letters list`" in str(missing.exception)
     assert redriven.output.startswith("1 record put back")

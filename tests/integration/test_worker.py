@@ -84,7 +84,8 @@ def test_an_alert_reaches_its_school_and_nobody_else_and_everything_is_accounted
     assert equation["total"]["accepted"] == 2 * CHILDREN + 40
     assert equation["total"]["decided"] + equation["total"]["applied"] == 2 * CHILDREN + 40
     assert (page.returncode, told.returncode) == (0, 0), page.stdout
-    assert "everything is up to date" in page.stdout
+    at_risk = "40 alerts may not be received by the time they must be"  # when their school is about to begin its day
+    assert "everything is up to date" in page.stdout or at_risk in page.stdout
     assert all(one["lag"] == 0 for one in json.loads(told.stdout)["partitions"])
     assert sum(one["count"] for one in json.loads(told.stdout)["undelivered"]) == 40, "nobody has said that it received any"
     assert samples["broker_records_total", "decided"] == 40
