@@ -16,7 +16,8 @@ from broker.policyfile import load_policy
 from tests.core.values import area
 
 SCHOOL = AgencyId("urn:100001")
-KNOWN = InForce(events=load_policy().events, now=Millis(1_795_200_000_000), sector=Sector.SCHOOLS)
+POLICY = load_policy()
+KNOWN = InForce(events=POLICY.events, purposes=POLICY.purposes, now=Millis(1_795_200_000_000), sector=Sector.SCHOOLS)
 GOOD: dict[str, Any] = {
     "header": {"event_type": "school.concern.raised", "recorded_at": "2026-11-20T09:00:00Z", "occurred_at": "2026-11-19"},
     "identity": {
@@ -94,6 +95,7 @@ def test_an_id_in_upper_case_is_taken_in_the_one_form_that_ids_have() -> None:
         (changed(source="our system"), "field `header.source`"),
         (changed(sector="POLICE"), "field `header.sector`: agency `urn:100001` is of the sector SCHOOLS"),
         (changed(purpose=" "), "field `header.purpose`: is empty"),
+        (changed(purpose="safe guarding"), "field `header.purpose`: is none of promoting_welfare, safeguarding"),
         (changed(recorded_at="2100-01-01T00:00:00Z"), "field `header.recorded_at`: is in the future"),
         (changed(occurred_at="2099-01-01"), "field `header.occurred_at`: is in the future"),
         (changed(occurred_at="2099"), "field `header.occurred_at`: is in the future"),

@@ -87,7 +87,13 @@ async def _publish(settings: Settings, signer: Signer, events: Iterator[Event]) 
 def _shipped(agency: str) -> InForce:
     """Return what can be known without Kafka: the catalogue that comes with the program."""
     policy = load_policy()
-    return InForce(events=policy.events, findings=policy.findings, now=_now(), sector=sector_of(AgencyId(agency)))
+    return InForce(
+        events=policy.events,
+        findings=policy.findings,
+        purposes=policy.purposes,
+        now=_now(),
+        sector=sector_of(AgencyId(agency)),
+    )
 
 
 async def _in_force(settings: Settings, signer: Signer) -> InForce:
@@ -99,7 +105,8 @@ async def _in_force(settings: Settings, signer: Signer) -> InForce:
     await recognise_kafka(settings.kafka, {EVENTS[known.sector]} if known.sector else set(), settings.data)
     book = await released(settings.kafka, say_refused)
     if book.latest("policy"):
-        known = replace(known, events=book.newest_policy().events, findings=book.newest_policy().findings)
+        policy = book.newest_policy()
+        known = replace(known, events=policy.events, findings=policy.findings, purposes=policy.purposes)
     if not book.latest("registers"):
         return known
     registers = book.newest()

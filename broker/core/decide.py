@@ -4,7 +4,7 @@ Pure: the same event, facts, policy, registers and instant give the same verdict
 header, the facts and which parties are named, never another part of the body, so that nothing withheld can steer it.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
@@ -27,6 +27,12 @@ from broker.core.verdict import Decision, Gap, Outcome, Request, Seat, Verdict, 
 _GAP = "nobody can be told in the role `{role}`: see to it that somebody there hears of it"
 _BARRED = "a statute wants it told in the role `{role}`, and nobody but you hears of it. {why}"
 _UNSAID = "It may not be said here why."
+# Built-in reasons that come of how or when an event was said: what a rule wants told does not end in silence by them.
+_UNTOLD = {
+    "expired": "its publisher says that it is no longer relevant",
+    "unknown-purpose": "its publisher states a purpose that the policy does not know",
+}
+_STOPPED = "it should be told in the role `{role}`, and it was not: {why}. Ask its publisher"
 _NOBODY: frozenset[str] = frozenset()
 _BY_RECIPIENT, _BARRED_THERE = attrgetter("recipient"), attrgetter("barred")
 _Hub = Callable[[], tuple[RecipientId | None, Decision | None]]  # who hears a gap, and what is decided about it
@@ -131,6 +137,13 @@ class _Question:
             return answer(plan, *key)
         return self.plan.memo.get(key) or self.plan.remember(key, answer(self.plan, *key))
 
+    def put_freely(self, seated: Iterable[tuple[RecipientId, tuple[RoleName, ...]]]) -> Iterator[Decision]:
+        """Yield what would be told, or asked, were it not for the reason that holds for everybody; not of what nobody misses."""
+        blanket, self.blanket = self.blanket, ""
+        found = [self.put(recipient, roles) for recipient, roles in seated]
+        self.blanket = blanket
+        yield from (one for one in found if one.outcome is not Outcome.WITHHOLD and one.wanted_by)
+
     def _seat(self, recipient: RecipientId, roles: tuple[RoleName, ...]) -> Seat:
         if self.trusted is None or recipient == NOBODY:
             return Seat(recipient, roles, frozenset(roles))
@@ -162,7 +175,7 @@ def _hub(question: _Question, found: Seats, hub: RecipientId | None) -> tuple[Re
 def _gaps(question: _Question, found: Seats, hub: _Hub) -> tuple[Gap, ...]:
     """Return the roles in which somebody should be told and nobody can be."""
     if question.blanket:
-        return ()
+        return _untold(question, found, hub)
     if question.plan.kind is None:
         return () if question.known.protections else (Gap(RoleName(""), hub()[0], _UNKNOWN_TYPE, ()),)
     if not found.vacant and not found.narrowed:
@@ -201,6 +214,20 @@ def _barred(policy: Policy, decisions: Sequence[Decision], vacant: Container[Rol
 def _rests_on_a_finding(rule: Rule) -> bool:
     asked = {one.about for one in rule.when}
     return Asks.FINDING in asked and Asks.PROTECTION not in asked
+
+
+def _untold(question: _Question, found: Seats, hub: _Hub) -> tuple[Gap, ...]:
+    """Return the roles in which a rule wants told what a reason for everybody stops: the hub hears that, and no content."""
+    why, is_new = _UNTOLD.get(question.blanket), question.known.header.action is Action.NEW
+    if why is None or (question.blanket == "expired" and not is_new):  # an earlier version was told
+        return ()
+    wanted = {
+        one.role: one for one in question.put_freely((*found.filled.items(), *((NOBODY, (role,)) for role in found.vacant)))
+    }
+    told = hub()[0] if wanted else None
+    return tuple(
+        Gap(role, told, _STOPPED.format(role=role, why=why), one.wanted_by, one.clock) for role, one in sorted(wanted.items())
+    )
 
 
 def _narrowed_duties(question: _Question, found: Seats) -> set[RoleName]:

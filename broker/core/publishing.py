@@ -30,7 +30,7 @@ _KEEP_NUMBERS = frozenset({Sector.HEALTH, Sector.COUNCILS})  # give out numbers 
 class InForce:
     """What a publisher can know of what its events will meet. Without registers there is no `agency` and nobody is unknown.
 
-    `events` and `findings` are those of the policy in force.
+    `events`, `findings` and `purposes` are those of the policy in force; where there are no purposes, none is unknown.
     """
 
     events: Mapping[str, EventKind]
@@ -39,6 +39,7 @@ class InForce:
     sector: Sector | None = None
     agency: Agency | None = None
     registers: Registers | None = None
+    purposes: frozenset[str] = frozenset()
 
 
 def permits(event_type: str, sector: Sector, agency: Agency | None) -> bool:
@@ -75,6 +76,8 @@ def faults_of(event: Event, known: InForce) -> Iterator[str]:
     """Say what the broker would refuse of an event, or take and then do nothing with; one line per field."""
     header = event.header
     yield from refusals_of(event, known)
+    if header.purpose.strip() and known.purposes and header.purpose not in known.purposes:
+        yield f"field `header.purpose`: is none of {', '.join(sorted(known.purposes))}: nobody would be told"
     if permits(header.event_type, header.sector, known.agency) and header.event_type not in known.events:
         yield "field `header.event_type`: is not in the catalogue of event types: correct its spelling, see `broker policy check`"
     if header.expires_at is not None and header.expires_at <= header.recorded_at:

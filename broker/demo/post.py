@@ -117,7 +117,13 @@ class Post:
         entry, now = registers.agencies[agency], Millis(time.time_ns() // 1_000_000)
         policy = self._policy
         known = InForce(
-            events=policy.events, findings=policy.findings, now=now, sector=entry.sector, agency=entry, registers=registers
+            events=policy.events,
+            findings=policy.findings,
+            purposes=policy.purposes,
+            now=now,
+            sector=entry.sector,
+            agency=entry,
+            registers=registers,
         )
         events = []
         for one in read_lines(iter(file.read_bytes().splitlines()), agency, known):
