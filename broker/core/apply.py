@@ -4,7 +4,7 @@ Facts are values: the next one is made, the old one stays. What is ended keeps i
 event that ends an involvement still reaches whom it lets go.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -17,25 +17,29 @@ from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of, months_after
 from broker.core.event import Action, Event, ToldFamily
 from broker.core.exclusions import with_exclusions
-from broker.core.facts import Connection, Facts, Protection, Status
+from broker.core.facts import Connection, Facts, Protection, Statement, Status
 from broker.core.identifiers import AgencyId, EventId, Millis
 from broker.core.policy import EventKind, Policy
 from broker.core.roles import canonical, organisation_of
+from broker.core.standing import REGISTERED
 from broker.core.undoing import linked, undone, with_statements
 
 _KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
 _MOST = 4  # events that say the same and last are kept each: when one is taken back, the others still hold
 
+EXCLUSIONS, SEATS = "exclusions", "seats"
+
 _Ending = TypeVar("_Ending", Connection, Status, Protection)
 _Changes = dict[str, Any]
 
 
-def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, excludes: bool = True) -> Facts:
+def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, but_for: Collection[str] = ()) -> Facts:
     """Return the facts after one event; `version` is one higher and `at` is the instant of the child's line.
 
     The caller has put aside duplicates and what an agency may not take back. A retraction of an event that has not come yet
     cancels it: when its agency sends it, it changes nothing. A retraction never takes a protection away, only its lifting does.
-    `excludes`: whether whom it excludes hears nothing of what others say either.
+    `but_for`: what of it does not count: `EXCLUSIONS`, so that whom it excludes hears what others say; `SEATS`, so that nobody
+    has to do with the child by it.
     """
     header = event.header
     kind = policy.events.get(header.event_type)
@@ -45,16 +49,20 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, exclu
     if header.event_id in facts.cancelled:
         return facts
     if kind is None:
-        return with_exclusions(facts, event, at) if excludes else facts
+        return facts if EXCLUSIONS in but_for else with_exclusions(facts, event, at)
+    before = facts
     if header.action is Action.UPDATE and header.supersedes:
-        before, facts = facts, linked(undone(facts, header.supersedes), header.event_id, header.supersedes)
+        facts = linked(undone(facts, header.supersedes), header.event_id, header.supersedes)
         facts = matters.kept(before, facts, event) if kind.opens_matter else facts
-    facts = with_exclusions(facts, event, at) if excludes else facts
+    facts = facts if EXCLUSIONS in but_for else with_exclusions(facts, event, at)
     changes: _Changes = {}
     for change in (_person, _statuses, _connections, _told, _matter):
         changes.update(change(facts, event, at, kind))
+    if "connections" in changes:
+        changes["connections"] = facts.connections if SEATS in but_for else changes["connections"]
     changes.update(control_changes(facts, event, at, kind, policy))
-    return replace(facts, **changes, statements=with_statements(facts, event, changes)) if changes else facts
+    statements = (*with_statements(facts, event, changes), *_registered(facts, event, kind))
+    return replace(facts, **changes, statements=statements)
 
 
 def noted(facts: Facts, event: Event) -> Facts:
@@ -89,12 +97,17 @@ def _person(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes
     born = (event.body.get("identity") or {}).get("birth_date")
     if born and (kind.registers_person or facts.birth_date is None):
         found["birth_date"] = born
-    home = own_home(event, kind)
+    home = own_home(event, facts, kind)
     if home is not None:
         found["home_area"] = home
-    elif kind.registers_person and facts.home_area is None and event.header.area:
-        found["home_area"] = event.header.area
     return found
+
+
+def _registered(facts: Facts, event: Event, kind: EventKind) -> tuple[Statement, ...]:
+    """Remember whose register of people the child came from: of a child with whom nobody has to do, it says where it is known."""
+    new = Statement(about=REGISTERED, value=organisation_of(event.header.producer), event_id=event.header.event_id)
+    often = sum((one.about, one.value) == (new.about, new.value) for one in facts.statements) >= _MOST
+    return (new,) if kind.registers_person and not often else ()
 
 
 def _statuses(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:

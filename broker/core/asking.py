@@ -56,7 +56,7 @@ def _as_if_at_home(event: Event, facts: Facts, registers: Registers) -> Header:
     if facts.home_area is None and spoke != header.producer:
         return replace(header, producer=AgencyId(spoke), area=None)
     if facts.home_area is None and not is_tied(header, facts, registers):
-        return replace(header, area=min(homes(facts, registers)))
+        return replace(header, area=min(homes(facts, registers), default=None))
     return header
 
 

@@ -16,7 +16,7 @@ from broker.core.matters import is_open
 from broker.core.policy import REFERRER, Effect, EventKind, Policy, Question
 from broker.core.registers import Registers
 from broker.core.roles import area_of
-from broker.core.standing import answers_for, is_known_to, is_tied, serves_home
+from broker.core.standing import answers_for, is_tied, serves_home
 
 # DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
 SET_BY: Mapping[str, frozenset[Sector]] = {
@@ -59,7 +59,7 @@ def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Regist
     never where the record keeps something back itself.
     """
     if takes_back(event):
-        return is_known_to(event.header, facts, registers) and not _keeps_something_back(facts, superseded_by(event))
+        return is_tied(event.header, facts, registers) and not _keeps_something_back(facts, superseded_by(event))
     return keeps_back(event, policy) and (_sets(event, policy) == "protection" or is_tied(event.header, facts, registers))
 
 

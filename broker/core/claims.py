@@ -13,7 +13,7 @@ from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
 from broker.core.roles import canonical, hub_of, organisation_of
-from broker.core.standing import answers_for, guards, homes, is_near, is_tied
+from broker.core.standing import answers_for, guards, homes, is_at_home, is_near, is_tied, lasts
 
 HOME_AREA = "home_area"
 EXCLUSION = "control.exclusion"
@@ -30,23 +30,24 @@ def doubtful_claim(event: Event, facts: Facts, kind: EventKind | None, registers
     return next((why for check in _CHECKS if (why := check(event, facts, kind, registers))), "")
 
 
-def own_home(event: Event, kind: EventKind) -> str | None:
-    """Return the council that says of itself, where it registers the child, that the child is its own."""
+def own_home(event: Event, facts: Facts, kind: EventKind) -> str | None:
+    """Return the council that registers the child and says in words, or where nobody has yet, that the child is its own."""
     control, header = event.control or {}, event.header
-    claimed = canonical(control.get("organisation") or "")
-    itself = kind.registers_person and header.sector is Sector.COUNCILS and claimed == organisation_of(header.producer)
-    return header.producer if itself and control.get("role") == HOME_AREA else None
+    if not kind.registers_person or header.sector is not Sector.COUNCILS:
+        return None
+    if control.get("role"):
+        itself = canonical(control.get("organisation") or "") == organisation_of(header.producer)
+        return header.producer if itself and control.get("role") == HOME_AREA else None
+    return header.producer if facts.home_area is None and header.area == header.producer else None
 
 
 def _home(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
     """One council answers for a child until another has taken over (R26); the first is one of where the child is known."""
-    if (event.control or {}).get("role") != HOME_AREA:
-        return ""
-    claimed = own_home(event, kind)
+    claimed = own_home(event, facts, kind)
     if claimed is None:
-        return "`home_area` is for a council to say of itself where it registers the child: ask it"
-    near = homes(facts, registers)
-    if not near or claimed in near:
+        asked = (event.control or {}).get("role") == HOME_AREA
+        return "`home_area` is for a council to say of itself where it registers the child: ask it" if asked else ""
+    if not homes(facts, registers) or answers_for(event.header, facts, registers):
         return ""
     if facts.home_area is None:
         return "a council of another area than those who know the child says that it is its own: ask there whether it moved"
@@ -83,7 +84,7 @@ def _fits(organisation: str, relation: str, registers: Registers) -> bool:
 
 def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
     """Work of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may."""
-    begins = bool(kind.begins) or kind.connection == "begins"
+    begins = bool(kind.begins) or kind.connection in ("begins", "replaces")
     if not begins or event.header.sector is not Sector.COUNCILS or answers_for(event.header, facts, registers):
         return ""
     if organisation_of(event.header.producer) in guards(facts):
@@ -102,24 +103,42 @@ def _others_status(event: Event, facts: Facts, kind: EventKind, registers: Regis
     if header.sector is not Sector.COUNCILS or untold or kind.begins or not (spoken or tie):
         return ""
     held = {one.organisation for one in facts.statuses if one.until is None and one.name in spoken}
-    held |= {one.organisation for one in facts.connections if one.until is None and one.relation == tie}
+    held |= {one.organisation for one in facts.connections if lasts(one, facts.at) and one.relation == tie}
     if organisation_of(header.producer) in held or (answers_for(header, facts, registers) and not held):
         return ""
     return "a council speaks of what it does not hold, and another may: ask both whether it is so"
 
 
-def _new_place(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
-    """Whoever is a protected child's school or practice hears of it (R10): an abuser may work at any of them.
+def seats_nobody(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> bool:
+    """Tell whether an alert, which does not wait for a person, may not seat whom it would: an admission far from the child.
 
-    Where the child has left its last one, the next may not wait: what a statute says must reach it.
+    What a council begins with another's child waits as a whole, so a person has seen it.
+    """
+    if kind is None or event.header.sector is Sector.COUNCILS or not _is_told(event.header, kind):
+        return False
+    return bool(_taken_up(event, facts, kind, registers))
+
+
+def _new_place(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    return "" if _is_told(event.header, kind) else _taken_up(event, facts, kind, registers)
+
+
+def _taken_up(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """Whoever is a protected child's school, practice or hospital hears of it (R10): an abuser may work at any of them.
+
+    So none takes it up by a first word of its own, nor by a stale one of another's. Where the child has left its last one, the
+    next of its own area may not wait: what a statute says must reach it.
     """
     named = canonical((event.control or {}).get("organisation") or "") or organisation_of(event.header.producer)
     begins = kind.connection in ("begins", "replaces") and (event.control or {}).get("state") != "ended"
     hidden = any(one.until is None for one in facts.protections)
-    has_one = any(one.relation == kind.relation and one.until is None for one in facts.connections)
-    if not begins or not hidden or not has_one or is_near(named, facts, registers) or named in guards(facts):
+    if not begins or not hidden or is_near(named, facts, registers) or named in guards(facts):
         return ""
-    return f"a second {kind.relation} takes up a protected child: its own council says whether it may hear of the child"
+    has_one = any(one.relation == kind.relation and lasts(one, facts.at) for one in facts.connections)
+    if not has_one and is_at_home(named, facts, registers):
+        return ""
+    which = "second" if has_one else "far"
+    return f"a {which} {kind.relation} takes up a protected child: its own council says whether it may hear of the child"
 
 
 def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
@@ -201,7 +220,7 @@ def _unknown(header: Header, registers: Registers) -> str:
 
 def _is_told(header: Header, kind: EventKind | None) -> bool:
     """Tell whether an event tells of something, rather than only changing what is known of the child."""
-    return header.event_type != EXCLUSION and (kind is None or not (kind.control or kind.connection))
+    return header.event_type != EXCLUSION and (kind is None or not (kind.control or (kind.connection and kind.nobody)))
 
 
 def _lasting_exclusion(header: Header, facts: Facts, registers: Registers) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from broker.core import corrections, ledger, questions
-from broker.core.apply import apply_event, claimed, noted
+from broker.core.apply import EXCLUSIONS, SEATS, apply_event, claimed, noted
 from broker.core.asking import hub_asked
 from broker.core.authority import binds_the_line, protects, unfit
 from broker.core.betrayal import would_go, would_stay
-from broker.core.claims import exclusion_apart
+from broker.core.claims import exclusion_apart, seats_nobody
 from broker.core.clocks import due_for, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
@@ -147,8 +147,11 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     was_cancelled = header.event_id in facts.cancelled
     if was_cancelled and header.action is Action.UPDATE:
         return replace(_too_late(facts, event, rules), others=_TAKEN_BACK)  # what it changed is over, too
-    apart = exclusion_apart(event, facts, rules.policy.events.get(header.event_type), rules.registers)
-    after = _overtaken(apply_event(facts, event, at, rules.policy, excludes=apart is None), event)
+    kind = rules.policy.events.get(header.event_type)
+    apart = exclusion_apart(event, facts, kind, rules.registers)
+    unseen = {EXCLUSIONS} if apart else set()
+    unseen |= {SEATS} if seats_nobody(event, facts, kind, rules.registers) else set()
+    after = _overtaken(apply_event(facts, event, at, rules.policy, but_for=unseen), event)
     after = linked(after, apart.header.event_id, header.event_id) if apart else after  # taken back with what it was said in
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)

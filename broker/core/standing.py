@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from broker.core.event import Header, Sector
-from broker.core.facts import Facts, Protection
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.facts import Connection, Facts, Protection, Status
+from broker.core.identifiers import AgencyId, Millis, RecipientId, RoleName
 from broker.core.policy import Role
 from broker.core.registers import Registers
 from broker.core.roles import area_desks, desk_at, organisation_of, stand_in
 
+REGISTERED = "registered"  # what a statement is about that names whose register of people the child came from
 # A force and the health bodies of an area meet its children without being on any list of theirs first.
 _SERVE_AN_AREA = frozenset({Sector.POLICE, Sector.HEALTH})
 
@@ -16,42 +17,50 @@ _SERVE_AN_AREA = frozenset({Sector.POLICE, Sector.HEALTH})
 def homes(facts: Facts, registers: Registers) -> frozenset[str]:
     """Return the areas that may be the child's own: its home; where no council said so yet, where those are who know it.
 
-    None while nobody has to do with the child: then everybody may speak of it, as there is no hub yet that could be asked.
+    Who knows it: whoever has to do with it; of a child with whom nobody has, whoever registered it first. Of a child that is
+    protected they are those of these areas alone that protect it. None where nobody knows it: then nobody is trusted either.
     """
-    if facts.home_area is not None:
-        return frozenset((facts.home_area,))
-    known = (registers.agencies.get(AgencyId(one.removeprefix("la:"))) for one in _involved(facts))
-    return frozenset(one.area for one in known if one is not None)
+    return _known_in(facts, registers) or _areas(_first_to_register(facts), registers)
 
 
 def answers_for(header: Header, facts: Facts, registers: Registers) -> bool:
     """Tell whether the publisher is the council that answers for the child; where none does yet, it may be one of its areas."""
-    near = homes(facts, registers)
-    return header.sector is Sector.COUNCILS and (not near or header.producer in near)
+    return header.sector is Sector.COUNCILS and header.producer in _areas_but_for(
+        organisation_of(header.producer), facts, registers
+    )
 
 
 def is_tied(header: Header, facts: Facts, registers: Registers) -> bool:
-    """Tell whether the publisher has to do with the child by what is known already, never by what this event itself says.
+    """Tell whether the publisher may silence, withdraw and judge: others know what it is to the child, not it alone.
 
-    To have spoken of the child is no tie: by one alert everybody would have one.
+    To have spoken of the child is no tie: by one alert everybody would have one. Nor is a roll, an admission or a register of
+    its own, where it is of another area than the child: by one record everybody would have that. So it is of an area of the
+    child and has to do with it, serves that area, was named by somebody of there, or is a council, whose work with another's
+    child a person has allowed.
     """
-    return not homes(facts, registers) or is_known_to(header, facts, registers)
-
-
-def is_known_to(header: Header, facts: Facts, registers: Registers) -> bool:
-    """Tell whether it is known what the publisher has to do with the child: to have spoken of it before is not enough."""
-    return is_near(organisation_of(header.producer), facts, registers)
+    itself = organisation_of(header.producer)
+    areas = _areas_but_for(itself, facts, registers)
+    if _is_of(itself, areas, registers):
+        return True
+    ties = [one for one in _ties(facts) if one.organisation == itself]
+    near = not _areas([itself], registers).isdisjoint(areas) or header.sector is Sector.COUNCILS
+    return bool(ties) and (near or any(_is_of(_who_said(facts, one), areas, registers) for one in ties))
 
 
 def serves_home(header: Header, facts: Facts, registers: Registers) -> bool:
     """Tell whether it is the child's council, or a force or health body of its area: no word of its own makes it so."""
-    near = homes(facts, registers)
-    return not near or _is_of(organisation_of(header.producer), near, registers)
+    itself = organisation_of(header.producer)
+    return _is_of(itself, _areas_but_for(itself, facts, registers), registers)
 
 
 def is_near(organisation: str, facts: Facts, registers: Registers) -> bool:
     """Tell whether an organisation has to do with the child now, or is its council, or a force or health body of its area."""
-    return organisation in _involved(facts) or _is_of(organisation, homes(facts, registers), registers)
+    return organisation in _involved(facts) or _is_of(organisation, _known_in(facts, registers), registers)
+
+
+def is_at_home(organisation: str, facts: Facts, registers: Registers) -> bool:
+    """Tell whether the registers have an organisation in one of the child's own areas."""
+    return not _areas([organisation], registers).isdisjoint(homes(facts, registers))
 
 
 def guards(facts: Facts) -> frozenset[str]:
@@ -94,5 +103,45 @@ def _stood(other: Protection, new: Protection) -> bool:
 
 
 def _involved(facts: Facts) -> set[str]:
-    ties = {one.organisation for one in facts.connections if one.until is None}
-    return ties | {one.organisation for one in facts.statuses if one.until is None and one.organisation}
+    return {one.organisation for one in _ties(facts) if one.organisation}
+
+
+def _ties(facts: Facts) -> list[Connection | Status]:
+    """Return what lasts between organisations and the child; a status that ends by itself is none that anybody works under."""
+    statuses = (one for one in facts.statuses if one.until is None)
+    return [*(one for one in facts.connections if lasts(one, facts.at)), *statuses]
+
+
+def lasts(one: Connection, at: Millis) -> bool:
+    """Tell whether an organisation still has to do with the child: one that is said to let go later has until then."""
+    return one.until is None or one.until > at
+
+
+def _known_in(facts: Facts, registers: Registers) -> frozenset[str]:
+    """Return the home, else the areas of those who have to do with the child; replay knows no more than this reads."""
+    if facts.home_area is not None:
+        return frozenset((facts.home_area,))
+    known = _areas(_involved(facts), registers)
+    return known & _areas(guards(facts), registers) or known
+
+
+def _areas_but_for(organisation: str, facts: Facts, registers: Registers) -> frozenset[str]:
+    """Return the areas that may be the child's own by what others say, and by whose register it came from first."""
+    if facts.home_area is not None:
+        return frozenset((facts.home_area,))
+    others = {one.organisation for one in _ties(facts) if one.organisation and _who_said(facts, one) != organisation}
+    known = _areas(others, registers)
+    return (known & _areas(guards(facts), registers) or known) | _areas(_first_to_register(facts), registers)
+
+
+def _areas(organisations: Iterable[str], registers: Registers) -> frozenset[str]:
+    known = (registers.agencies.get(AgencyId(one.removeprefix("la:"))) for one in organisations)
+    return frozenset(one.area for one in known if one is not None)
+
+
+def _who_said(facts: Facts, one: Connection | Status) -> str:
+    return organisation_of(AgencyId(facts.voices.get(one.event_id, one.organisation or "")))
+
+
+def _first_to_register(facts: Facts) -> tuple[str, ...]:
+    return next(((one.value,) for one in facts.statements if one.about == REGISTERED), ())

@@ -234,8 +234,11 @@ def test_a_later_version_of_a_referral_leaves_its_matter_as_it_stands_and_one_ta
 
 
 def test_who_registers_people_says_birth_date_and_home():
-    facts = after(an_event("school.pupil.registered", body={"identity": {"birth_date": "2015-05-05"}}, area="E10000002"))
-    assert (facts.birth_date, facts.home_area) == ("2015-05-05", "E10000002")
+    pupil = after(an_event("school.pupil.registered", body={"identity": {"birth_date": "2015-05-05"}}, area="E10000002"))
+    assert (pupil.birth_date, pupil.home_area) == ("2015-05-05", None), "whose a child is, its council says"
+    row = {"producer": "E10000002", "sector": Sector.COUNCILS, "area": "E10000002"}
+    facts = after(an_event("council.person.registered", event_id=EventId("k-0"), **row), facts=pupil)
+    assert facts.home_area == "E10000002"
 
     tie = {"role": "home_area", "organisation": "la:E10000003"}
     by = {"producer": "E10000003", "sector": Sector.COUNCILS}
@@ -244,6 +247,8 @@ def test_who_registers_people_says_birth_date_and_home():
     for said_by in ({**by, "producer": "E10000004"}, {"producer": "police:1"}):
         claimed = an_event("council.person.registered", event_id=EventId("k-2"), control=tie, **said_by)
         assert after(claimed, facts=facts).home_area == "E10000002", "nobody says it of another"
+    row |= {"producer": "E10000005", "area": "E10000005"}
+    assert after(an_event("council.person.registered", event_id=EventId("k-3"), **row), facts=facts).home_area == "E10000002"
     assert after(an_event(area="E10000009"), facts=facts).home_area == "E10000002"
 
 

@@ -98,7 +98,7 @@ def test_taking_back_an_event_touches_nothing_that_another_agency_hung_on_its_id
 def test_what_is_said_again_and_again_is_kept_a_few_times_only():
     facts = after(*(registered(f"r{number}", "2015-05-05", HOME) for number in range(20)))
 
-    assert len(facts.statements) == 8
+    assert len(facts.statements) == 12
 
 
 def test_a_merged_record_can_still_be_taken_back():

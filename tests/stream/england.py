@@ -1,19 +1,21 @@
 """A small England for tests: the shipped rules, a home council and another, and a child about whom agencies speak."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from broker.core.event import Control, Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId
+from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId, RoleName
 from broker.core.policy import Policy
-from broker.core.registers import Registers
+from broker.core.registers import Agency, Recipient, Registers
 from broker.policyfile import load_policy
 from broker.policyfile.world import registers_for
 from tests.stream.lines import NOW, ALine, its_key
 
 SCHOOL, OTHER_SCHOOL, PRACTICE, TRUST = "urn:100001", "urn:100002", "ods:A00001", "ods:RX001"
 HOME, AWAY, FORCE = "E10000001", "E10000002", "police:1"
+FAR_FORCE, FAR_SCHOOL, FAR_TRUST = "police:2", "urn:199999", "ods:FAR01"  # of the area `AWAY`
 SECTORS = {"urn": Sector.SCHOOLS, "ods": Sector.HEALTH, "police": Sector.POLICE}
 HUB, DUTY, DSL, TEAM, PRACTICE_DESK = "hub.home", "duty_team.home", "dsl.school", "social_worker.home", "gp.practice"
 JUDGE = "lado.home"  # of a conflict of the whole hub
@@ -36,7 +38,20 @@ def england() -> tuple[Policy, Registers]:
         for name, area in world.areas.items()
     }
     keys = {key.id: key for key in map(its_key, (HUB, JUDGE))}
-    return policy, replace(world, recipients=recipients, areas=areas, keys=keys)
+    agencies = {**world.agencies, **{one.id: one for one in (_agency(FAR_FORCE), _agency(FAR_SCHOOL), _agency(FAR_TRUST))}}
+    recipients |= {one.id: one for one in _far_desks()}
+    return policy, replace(world, agencies=agencies, recipients=recipients, areas=areas, keys=keys)
+
+
+def _agency(who: str) -> Agency:
+    return Agency(id=AgencyId(who), name=who, sector=SECTORS[who.partition(":")[0]], area=AWAY, registers_people=True)
+
+
+def _far_desks() -> Iterator[Recipient]:
+    for role, who in (("dsl", FAR_SCHOOL), ("gp", FAR_TRUST), ("hospital", FAR_TRUST), ("health_visitor", FAR_TRUST)):
+        name = RecipientId(f"{role}.far")
+        roles, serves = frozenset({RoleName(role)}), frozenset({who})
+        yield Recipient(id=name, name=name, agency=AgencyId(who), area=AWAY, roles=roles, serves=serves)
 
 
 def says(who: str, event_type: str, control: Control | None = None, **header: Any) -> Event:
@@ -46,7 +61,7 @@ def says(who: str, event_type: str, control: Control | None = None, **header: An
         "sector": SECTORS.get(who.partition(":")[0], Sector.COUNCILS),
         "recorded_at": Millis(NOW),
         "occurred_at": "2026-09-20",
-        "area": who if who.startswith("E") else HOME,
+        "area": who if who.startswith("E") else None,  # what connectors write: a council's own, nobody else's
         "source": Source("s", "f", "1", "", ""),
         **header,
     }
@@ -56,6 +71,17 @@ def says(who: str, event_type: str, control: Control | None = None, **header: An
 
 def tie(role: str, organisation: str, state: str = "begun") -> Control:
     return {"role": role, "organisation": organisation, "state": state}
+
+
+def a_patient(*events: Event) -> ALine:
+    """A child whom only a hospital has registered, without a practice: nobody has to do with it yet."""
+    policy, registers = england()
+    return ALine(policy, registers=registers).take(says(TRUST, "health.patient.registered"), *events)
+
+
+def extract_row(council: str, **header: Any) -> Event:
+    """A row of a council's identity extract, as `sui-extract` writes it."""
+    return says(council, "council.person.registered", **header)
 
 
 def a_child(*events: Event) -> ALine:

@@ -88,7 +88,15 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
             attributes=MAY_SAY,
         ),
         EventKind(name=OUTCOME, says="outcome", sector="councils"),
-        EventKind(name="school.pupil.registered", says="on roll", sector="schools", connection="replaces", relation="school"),
+        EventKind(
+            name="school.pupil.registered",
+            says="on roll",
+            sector="schools",
+            registers_person=True,
+            connection="replaces",
+            relation="school",
+        ),
+        EventKind(name="council.person.registered", says="held by a council", sector="councils", registers_person=True),
         EventKind(name="health.gp.registered", says="gp", sector="health", connection="replaces", relation="gp"),
         EventKind(name="control.protection", says="protection", sector="any", control="protection"),
         EventKind(name="control.finding", says="finding", sector="any", control="finding"),
@@ -170,6 +178,12 @@ def on_roll(organisation: str = "urn:100001", name: str = "roll") -> Event:
     return an_event(
         name, "school.pupil.registered", body=Body(), control=control, producer=AgencyId(organisation), sector=Sector.SCHOOLS
     )
+
+
+def of_the_council(name: str = "row") -> Event:
+    """A row of the council's own extract: the child is its own, and nobody has to do with it by that."""
+    council = AgencyId("E10000030")
+    return an_event(name, "council.person.registered", body=Body(), producer=council, sector=Sector.COUNCILS)
 
 
 def at_practice(name: str = "practice") -> Event:

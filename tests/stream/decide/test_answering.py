@@ -23,6 +23,7 @@ from tests.stream.lines import (
     an_event,
     at_practice,
     its_key,
+    of_the_council,
     on_roll,
     some_registers,
 )
@@ -101,7 +102,7 @@ def test_what_an_excluded_hub_was_asked_goes_to_whoever_stands_in_with_what_that
     hub = replace(registers.recipients[HUB], alternate=other.id)
     registers = replace(registers, recipients={**registers.recipients, HUB: hub, other.id: other})
     doubtful = a_retraction("e1", "claim", producer=AgencyId("urn:100009"), sector=Sector.SCHOOLS)
-    line = ALine(registers=registers).take(an_event(), doubtful)
+    line = ALine(registers=registers).take(of_the_council(), an_event(), doubtful)
     before = {(one["event_id"], one["kind"], one["for_recipient"]) for one in line.reviews()}
     line.take(an_event("e2", excluded=(HUB,), body=Body()))
 
@@ -122,8 +123,8 @@ def test_a_merge_that_brings_an_exclusion_puts_what_was_asked_to_whoever_stands_
     hub = replace(registers.recipients[HUB], alternate=other.id)
     registers = replace(registers, recipients={**registers.recipients, HUB: hub, other.id: other})
     doubtful = a_retraction("e1", "claim", producer=AgencyId("urn:100009"), sector=Sector.SCHOOLS)
-    line = ALine(registers=registers).take(an_event(), doubtful, child=asks)
-    line.take(an_event("e2", excluded=(HUB,), body=Body()), child=excludes)
+    line = ALine(registers=registers).take(of_the_council(), an_event(), doubtful, child=asks)
+    line.take(of_the_council(), an_event("e2", excluded=(HUB,), body=Body()), child=excludes)
     line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
 
     assert (the(line, "claim")["for_recipient"], the(line, "claim")["child_ref"]) == (other.id, CHILD)

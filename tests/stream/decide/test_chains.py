@@ -21,6 +21,7 @@ from tests.stream.lines import (
     an_event,
     an_update,
     at_practice,
+    of_the_council,
     on_roll,
 )  # fmt: skip
 
@@ -227,7 +228,7 @@ def test_a_held_event_that_a_later_version_passed_over_sets_nothing_and_is_asked
     """The first finding did not say who found it; its agency put that right before anybody looked."""
     whole: Any = {"kind": "significant_harm", "state": "made", "by_role": "social_worker"}
     partial: Any = {"kind": "significant_harm", "state": "made"}
-    line = ALine().take(an_event("f1", "control.finding", body=Body(), control=partial))
+    line = ALine().take(of_the_council(), an_event("f1", "control.finding", body=Body(), control=partial))
     line.take(an_update("f1", "f2", event_type="control.finding", body=Body(), control=whole))
 
     assert [one["state"] for one in line.reviews()] == ["OPEN", "WITHDRAWN"]

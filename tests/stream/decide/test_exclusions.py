@@ -27,6 +27,7 @@ from tests.stream.lines import (
     an_update,
     at_practice,
     its_key,
+    of_the_council,
     on_roll,
     some_registers,
 )  # fmt: skip
@@ -93,7 +94,7 @@ def test_a_hub_that_a_later_event_excludes_hears_no_escalation_of_an_earlier_one
 
 
 def test_a_gap_is_filled_past_whom_a_later_event_excludes() -> None:
-    line = ALine(registers=registers_with_a_deputy()).take(an_event("e1"))
+    line = ALine(registers=registers_with_a_deputy()).take(of_the_council(), an_event("e1"))
     line.take(an_event("e2", "control.consent", body=Body(), control={"state": "given"}, excluded=(SCHOOL,)), on_roll())
 
     assert (kinds(line, SCHOOL), kinds(line, DEPUTY)) == ([], ["ALERT"])
@@ -127,7 +128,7 @@ def test_an_exclusion_in_an_event_that_the_policy_does_not_know_holds_as_well() 
 
 def test_a_merged_record_brings_its_exclusions_along() -> None:
     line = a_line()
-    line.take(an_event("e1", excluded=(SCHOOL,)), child="c-loser")
+    line.take(of_the_council(), an_event("e1", excluded=(SCHOOL,)), child="c-loser")
     line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
     line.take(an_event("e2"))
 

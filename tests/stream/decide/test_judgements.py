@@ -10,7 +10,7 @@ from broker.core.identifiers import KeyId, RecipientId
 from broker.errors import NotPermittedError
 from broker.stream.decide.facts_record import request_from_bytes
 from broker.stream.decide.replay import findings_read
-from tests.stream.england import DSL, FORCE, HOME, HUB, NOTICE, SCHOOL, TEAM, england, says, tie
+from tests.stream.england import DSL, FORCE, HOME, HUB, NOTICE, SCHOOL, TEAM, england, extract_row, says, tie
 from tests.stream.lines import CHILD, SECRETS, ALine, its_key
 
 REVIEWED = "2026-10-01"
@@ -183,7 +183,7 @@ def test_a_finding_that_ends_by_itself_asks_nobody() -> None:
 
 
 def test_a_question_about_a_finding_is_answered_on_the_line_of_the_child_that_it_became() -> None:
-    line = a_line().take(found(), child="c-loser")
+    line = a_line().take(extract_row(HOME), found(), child="c-loser")
     line.ring(REVIEW_AT)
     line.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
     line.ring(REVIEW_AT + 60_000)

@@ -28,6 +28,7 @@ from tests.stream.lines import (
     an_update,
     at_practice,
     its_key,
+    of_the_council,
     on_roll,
     some_registers,
 )
@@ -214,7 +215,8 @@ def test_whom_the_publisher_excludes_hears_no_bell_of_a_question() -> None:
 def test_a_stranger_silences_no_bell_of_the_question_about_its_own_word() -> None:
     """Its exclusion of everybody is what the hub is asked about."""
     stranger = {"producer": AgencyId("urn:100002"), "sector": Sector.SCHOOLS}
-    line = a_line().take(on_roll(), an_event("claim", "control.protection", body=Body(), excluded=(HUB, DUTY), **stranger))
+    claim = an_event("claim", "control.protection", body=Body(), excluded=(HUB, DUTY), **stranger)
+    line = a_line().take(of_the_council(), on_roll(), claim)
     line.ring(the(line, "HOLD")["due_at"] + HOUR)
 
     assert line.facts().home_area == "E10000030"
