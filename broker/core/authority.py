@@ -54,13 +54,17 @@ def protects(event: Event, policy: Policy) -> bool:
 def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Registers) -> bool:
     """Tell whether nothing goes while an event waits: it may keep something back.
 
-    It is a protection, or comes from somebody who has to do with the child. To take another agency's record back keeps nothing
+    It comes from somebody who has to do with the child, or is a protection that its publisher may set: what nobody may set
+    protects nobody, unless somebody of the child's meant it. To take another agency's record back keeps nothing
     back by itself: only who is known to have to do with the child may mean that what follows from the record is wrong, and
     never where the record keeps something back itself.
     """
     if takes_back(event):
         return is_tied(event.header, facts, registers) and not _keeps_something_back(facts, superseded_by(event))
-    return keeps_back(event, policy) and (_sets(event, policy) == "protection" or is_tied(event.header, facts, registers))
+    if not keeps_back(event, policy) or is_tied(event.header, facts, registers):
+        return keeps_back(event, policy)
+    kind = policy.events.get(event.header.event_type)
+    return kind is not None and kind.control == "protection" and not _unfit_control(event, kind, policy)
 
 
 def _keeps_something_back(facts: Facts, event_id: EventId | None) -> bool:
