@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from broker.core import matters
-from broker.core.claims import own_home
+from broker.core.claims import own_home, said_birth_date
 from broker.core.content import content_digest
 from broker.core.controls import control_changes
 from broker.core.corrections import superseded_by, takes_back
@@ -92,10 +92,13 @@ def _noted(facts: Facts, event: Event) -> _Changes:
 
 
 def _person(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
-    """Take the birth date and the home area from whoever registers people, or where nobody said them before."""
+    """Take the birth date and the home area from whoever registers people, or where nobody said them before.
+
+    A part of a birth date never stands over more of one: by it a rule that asks for an age would answer otherwise.
+    """
     found: _Changes = {}
-    born = (event.body.get("identity") or {}).get("birth_date")
-    if born and (kind.registers_person or facts.birth_date is None):
+    born, known = said_birth_date(event), facts.birth_date
+    if born and (known is None or (kind.registers_person and len(born) >= len(known))):
         found["birth_date"] = born
     home = own_home(event, facts, kind)
     if home is not None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from broker.core.event import Action, Event, Header, Sector
 from broker.core.facts import Agreement, Facts
 from broker.core.identifiers import AgencyId, EventId
+from broker.core.matching import whole_birth_date
 from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers
@@ -17,6 +18,7 @@ from broker.core.standing import answers_for, guards, homes, is_at_home, is_near
 
 HOME_AREA = "home_area"
 EXCLUSION = "control.exclusion"
+_PARTS = frozenset({len("2026"), len("2026-11")})  # of a date
 _SECTOR_OF: Mapping[str, Sector] = {
     "la": Sector.COUNCILS, "ods": Sector.HEALTH, "police": Sector.POLICE, "urn": Sector.SCHOOLS,
     "social_care": Sector.COUNCILS, "gp": Sector.HEALTH, "hospital": Sector.HEALTH, "school": Sector.SCHOOLS,
@@ -52,6 +54,21 @@ def _home(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> 
     if facts.home_area is None:
         return "a council of another area than those who know the child says that it is its own: ask there whether it moved"
     return "another council answers for this child until it agrees to the transfer (R26): ask both"
+
+
+def said_birth_date(event: Event) -> str | None:
+    """Return the birth date that an event says, whole or a part of one; None of a placeholder and of what is no date."""
+    born = (event.body.get("identity") or {}).get("birth_date") or ""
+    as_a_day = f"{born}-01-01"[: len("2026-11-10")] if len(born) in _PARTS else born
+    return born if whole_birth_date(as_a_day) else None
+
+
+def _born(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """How old a child is decides what a statute says of it, and what it may keep to itself: no stranger changes that unseen."""
+    said, known = said_birth_date(event) or "", facts.birth_date or ""
+    if not kind.registers_person or len(said) < len(known) or said.startswith(known) or is_tied(event.header, facts, registers):
+        return ""
+    return "an agency that is nothing to the child gives it another birth date: ask both which is right"
 
 
 def _tie(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:  # noqa: ARG001 - one shape for all checks
@@ -233,5 +250,5 @@ def _lasting_exclusion(header: Header, facts: Facts, registers: Registers) -> st
 
 
 _CHECKS: tuple[Callable[[Event, Facts, EventKind, Registers], str], ...] = (
-    _exclusion, _home, _tie, _second_council, _others_status, _new_place, _matter, _agreement,
+    _exclusion, _home, _born, _tie, _second_council, _others_status, _new_place, _matter, _agreement,
 )  # fmt: skip

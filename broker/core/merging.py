@@ -29,7 +29,7 @@ def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
     joined = replace(
         facts,
         at=at,
-        birth_date=facts.birth_date or loser.birth_date,
+        birth_date=max((facts.birth_date, loser.birth_date), key=lambda one: len(one or "")),  # a part stands over no whole
         home_area=_home(facts, loser),
         connections=_union(facts.connections, loser.connections),
         statuses=_union(facts.statuses, loser.statuses),
