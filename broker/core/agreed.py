@@ -29,7 +29,7 @@ def no_longer(facts: Facts, policy: Policy) -> Iterator[tuple[Sent, recall.Cause
 
 
 def _ended(facts: Facts, held: Sent, asked: Condition) -> Iterator[Agreement | None]:
-    word = last_word(facts.agreements, _names(held), asked, facts.at)
+    word = last_word(facts.agreements, _names(held), asked, facts.at, held.producer)
     if word is None or word.state in _NO:
         yield word
 

@@ -167,22 +167,26 @@ def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -
 def _agreement(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
     """A no stands until the agency that heard it says otherwise: another's yes is a question (R13).
 
-    A no counts at once, from whoever has to do with the child and for what its publisher itself said. By a stranger's no,
-    help that the family agreed to elsewhere would stop without a word, and who was told would be told to forget.
+    Either counts at once from whoever has to do with the child, a no also for what its publisher itself said. By a stranger's
+    yes, what a child told in confidence would go; by its no, help that the family agreed to elsewhere would stop without a word.
     """
     if kind.control not in ("consent", "service"):
         return ""
     itself, yes = event.header.producer, (event.control or {}).get("state") == "given"
-    if not yes and is_tied(event.header, facts, registers):
+    tied = is_tied(event.header, facts, registers)
+    if not yes and tied:
         return ""
     heard: dict[str, list[Agreement]] = {}
     for one in facts.agreements:
         if one.kind == kind.control:
             heard.setdefault(facts.voices.get(one.event_id, itself), []).append(one)
-    if not any(_stands(words, yes=not yes) for by, words in heard.items() if by != itself):
-        return ""
-    if yes:
+    contradicts = any(_stands(words, yes=not yes) for by, words in heard.items() if by != itself)
+    if yes and contradicts:
         return "another agency heard a no: ask both, and the child or family again"
+    if yes:
+        return "" if tied else "an agency that is nothing to the child says that somebody agreed: ask it, and the child or family"
+    if not contradicts:
+        return ""
     return "another agency heard a yes, and this one is nothing to the child: ask both, and the child or family again"
 
 

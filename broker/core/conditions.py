@@ -159,18 +159,32 @@ def _finding(known: Known, names: frozenset[str], kinds: Mapping[str, FindingKin
     return None if lapsed else False
 
 
-def last_word(agreements: Iterable[Agreement], names: frozenset[str], condition: Condition, at: Millis) -> Agreement | None:
-    """Return what was last said of the agreement that a condition asks for and that means somebody of these names."""
+def last_word(
+    agreements: Iterable[Agreement], names: frozenset[str], condition: Condition, at: Millis, producer: str
+) -> Agreement | None:
+    """Return what was last said of the agreement that a condition asks for and that means somebody of these names.
+
+    `producer` is whose information it is about.
+    """
     latest: Agreement | None = None
     for one in agreements:
         reaches = (not one.recipients or one.recipients & names) and (not one.categories or one.categories >= condition.covers)
-        if one.kind == condition.name and reaches and one.since <= at:
+        if one.kind == condition.name and reaches and one.since <= at and _was_theirs_to_hear(one, producer):
             latest = one if latest is None or one.since >= latest.since else latest
     return latest
 
 
+def _was_theirs_to_hear(word: Agreement, producer: str) -> bool:
+    """Tell whether a word counts for what this agency said: to open a confidence, its own sector has to have heard the yes (R13).
+
+    A no counts whoever heard it, and so does an agreement to a service, which is nobody's confidence.
+    """
+    opens = word.kind == "consent" and word.state == "given"
+    return not opens or not word.by or word.by.rpartition(":")[0] == producer.rpartition(":")[0]
+
+
 def _agreement(known: Known, names: frozenset[str], condition: Condition) -> Answer:
-    latest = last_word(known.agreements, names, condition, known.at)
+    latest = last_word(known.agreements, names, condition, known.at, known.header.producer)
     if latest is None or (latest.until is not None and latest.until <= known.at):
         return None
     return latest.state in condition.values

@@ -49,6 +49,7 @@ def _agreement(facts: Facts, event: Event, at: Millis, kind: str) -> _Changes:
         recipients=frozenset(control.get("recipients") or ()),
         categories=frozenset(control.get("categories") or ()),
         event_id=event.header.event_id,
+        by=event.header.producer,
     )
     scope, by = (new.kind, new.recipients, new.categories), event.header.producer
     same = (one for one in facts.agreements if (one.kind, one.recipients, one.categories) == scope)

@@ -78,7 +78,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Consent, or agreement to a service; two different things (R4) and neither a lawful basis. `kind`: `consent`, `service`."""
+    """Consent, or agreement to a service; two different things (R4) and neither a lawful basis. `kind`: `consent`, `service`.
+
+    `by` is the agency that heard it; empty where that was not kept.
+    """
 
     kind: str
     state: str
@@ -87,6 +90,7 @@ class Agreement:
     recipients: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
     event_id: EventId
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

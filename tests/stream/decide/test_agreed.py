@@ -42,7 +42,7 @@ def an_agreeing_policy() -> Policy:
 
 
 def consent(name: str, state: str, **more: Any) -> Event:
-    return an_event(name, "control.consent", body=Body(), control={"kind": "consent", "state": state, **more}, **COUNCIL)
+    return an_event(name, "control.consent", body=Body(), control={"kind": "consent", "state": state, **more})
 
 
 def harm(name: str = "harm", state: str = "made", kind: str = "significant_harm") -> Event:
@@ -51,7 +51,7 @@ def harm(name: str = "harm", state: str = "made", kind: str = "significant_harm"
 
 
 def taken_back(of: str, name: str = "back") -> Event:
-    return an_event(name, "control.consent", body=Body(), action=Action.RETRACT, supersedes=EventId(of), **COUNCIL)
+    return an_event(name, "control.consent", body=Body(), action=Action.RETRACT, supersedes=EventId(of))
 
 
 def a_line(*policies: Policy) -> ALine:

@@ -118,13 +118,15 @@ def test_a_no_counts_at_once_from_who_has_to_do_with_the_child_and_against_its_p
     """A withdrawal counts from its place in the order."""
     yes = says(HOME, kind, {"state": "given"})
     tied = a_child(yes, says(SCHOOL, kind, {"state": "withdrawn"}))
-    own = a_child(says(AWAY, kind, {"state": "given"}), says(AWAY, kind, {"state": "withdrawn"}))
+    own = a_child(says(AWAY, kind, {"state": "given"}))
+    own.resolve(own.reviews()[0]).take(says(AWAY, kind, {"state": "withdrawn"}))
     ended = a_child(yes, says(HOME, kind, {"state": "withdrawn"}), says(AWAY, kind, {"state": "refused"}))
     both = a_child(yes, says(AWAY, kind, {"state": "given"}), says(AWAY, kind, {"state": "withdrawn"}))
 
-    assert [holds(one) for one in (tied, own, ended)] == [[], [], []]
+    assert [holds(one) for one in (tied, ended)] == [[], []]
+    assert {one["state"] for one in own.reviews()} == {"OPEN", "RESOLVED"}, "its yes was asked about, its no is not"
     assert [one.facts().agreements[-1].state for one in (tied, own, ended)] == ["withdrawn", "withdrawn", "refused"]
-    assert holds(both) == [HUB], "to have said yes first lets nobody end what another heard"
+    assert holds(both) == [HUB, HUB], "to have said yes first lets nobody end what another heard"
 
 
 def test_a_yes_that_is_ended_for_one_role_only_stands_against_a_strangers_no() -> None:
