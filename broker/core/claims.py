@@ -190,6 +190,15 @@ def _agreement(event: Event, facts: Facts, kind: EventKind, registers: Registers
     return "another agency heard a yes, and this one is nothing to the child: ask both, and the child or family again"
 
 
+def _wish(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """Whether an advocate comes is for the child to say (R30), and so not for somebody who has nothing to do with it."""
+    control = event.control or {}
+    if kind.control != "wish" or is_tied(event.header, facts, registers):
+        return ""
+    known = facts.wishes.get(control.get("kind") or "")
+    return "" if known == control.get("state") else "an agency that is nothing to the child says what it wishes: ask the child"
+
+
 def _stands(words: Sequence[Agreement], *, yes: bool) -> bool:
     """Tell whether a yes, or a no, stands among an agency's own words: a later word against it ends it that reaches as far."""
     standing: list[Agreement] = []
@@ -254,5 +263,5 @@ def _lasting_exclusion(header: Header, facts: Facts, registers: Registers) -> st
 
 
 _CHECKS: tuple[Callable[[Event, Facts, EventKind, Registers], str], ...] = (
-    _exclusion, _home, _born, _tie, _second_council, _others_status, _new_place, _matter, _agreement,
+    _exclusion, _home, _born, _tie, _second_council, _others_status, _new_place, _matter, _agreement, _wish,
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Event
+from broker.core.event import Control, Event
 from tests.stream.england import (
     AWAY,
     CONCERN,
@@ -77,3 +77,18 @@ def test_a_family_agrees_to_a_service_before_somebody_who_works_with_it() -> Non
     assert "family_help.home" not in told(stranger, CONCERN)
     assert held(stranger) == [("HOLD", HUB)]
     assert "family_help.home" in told(school, CONCERN)
+
+
+# A wish
+
+
+@pytest.mark.parametrize("by", [OTHER_SCHOOL, AWAY])
+def test_a_stranger_turns_no_wish_round(by: str) -> None:
+    wanted = says(HOME, "control.wish", {"kind": "advocate", "state": "wanted"})
+    not_wanted: Control = {"kind": "advocate", "state": "not_wanted"}
+    line = a_child(wanted, says(by, "control.wish", not_wanted), says(HOME, "council.care.started"))
+    own = a_child(wanted, says(SCHOOL, "control.wish", not_wanted))
+
+    assert "advocate.home" in told(line, "council.care.started")
+    assert held(line) == [("HOLD", HUB)]
+    assert dict(own.facts().wishes) == {"advocate": "not_wanted"}, "a child changes its mind before whom it knows"
