@@ -14,14 +14,14 @@ from broker.core.claims import own_home, said_birth_date
 from broker.core.content import content_digest
 from broker.core.controls import control_changes
 from broker.core.corrections import superseded_by, takes_back
-from broker.core.dates import instant_of, months_after
+from broker.core.dates import end_of, instant_of, months_after
 from broker.core.event import Action, Event, ToldFamily
 from broker.core.exclusions import with_exclusions
 from broker.core.facts import Connection, Facts, Protection, Statement, Status
 from broker.core.identifiers import AgencyId, EventId, Millis
 from broker.core.policy import EventKind, Policy
 from broker.core.roles import canonical, organisation_of
-from broker.core.standing import REGISTERED
+from broker.core.standing import REGISTERED, lasts
 from broker.core.undoing import linked, undone, with_statements
 
 _KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
@@ -59,7 +59,8 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, but_f
     for change in (_person, _statuses, _connections, _told, _matter):
         changes.update(change(facts, event, at, kind))
     if "connections" in changes:
-        changes["connections"] = facts.connections if SEATS in but_for else changes["connections"]
+        kept = facts.connections if SEATS in but_for else changes["connections"]
+        changes["connections"] = _still_there(before.connections, kept, event, at)
     changes.update(control_changes(facts, event, at, kind, policy))
     statements = (*with_statements(facts, event, changes), *_registered(facts, event, kind))
     return replace(facts, **changes, statements=statements)
@@ -75,10 +76,13 @@ def claimed(facts: Facts, event_id: EventId, producer: AgencyId) -> Facts:
     return facts if event_id in facts.voices else replace(facts, voices={**facts.voices, event_id: producer})
 
 
-def ended(lasting: Sequence[_Ending], which: Sequence[_Ending], at: Millis, by: EventId) -> tuple[_Ending, ...]:
-    """Return them with some of them ended now, and with what ended long ago forgotten."""
+def ended(
+    lasting: Sequence[_Ending], which: Sequence[_Ending], at: Millis, by: EventId, until: Millis | None = None
+) -> tuple[_Ending, ...]:
+    """Return them with some of them ended now, or at a later instant, and with what ended long ago forgotten."""
     kept = (one for one in lasting if one.until is None or one.until > at - _KEPT)
-    return tuple(replace(one, until=at, ended_by=by) if one in which else one for one in kept)
+    over = max(at, until or at)
+    return tuple(replace(one, until=over, ended_by=by) if one in which else one for one in kept)
 
 
 def _noted(facts: Facts, event: Event) -> _Changes:
@@ -146,6 +150,7 @@ def _connections(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Ch
     """Begin, end or replace the tie between the child and an organisation, as the catalogue says of this event type.
 
     An organisation speaks for itself. Where the catalogue lets another name it, that other ends nothing that it said itself.
+    What is said beforehand counts from its day: until then whoever has to do with the child goes on hearing of it.
     """
     control, relation = event.control or {}, kind.relation
     itself = organisation_of(event.header.producer)
@@ -154,18 +159,30 @@ def _connections(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Ch
         return {}
     if not organisation or (organisation != itself and not kind.for_others):
         return {}
-    tie = [one for one in facts.connections if one.relation == relation and one.until is None]
+    tie = [one for one in facts.connections if one.relation == relation and lasts(one, at)]
     same = [one for one in tie if one.organisation == organisation]
     its_own = [one for one in tie if itself == organisation or not _said_itself(facts, one)]
     if control.get("state") == "ended" or kind.connection == "ends":
-        return {"connections": ended(facts.connections, [one for one in same if one in its_own], at, event.header.event_id)}
-    gone = [one for one in its_own if one not in same] if kind.connection == "replaces" else []
-    connections = ended(facts.connections, gone, at, event.header.event_id)
-    if len(same) >= _MOST:
-        return {"connections": connections}
+        which = [one for one in same if one in its_own]
+        return {"connections": ended(facts.connections, which, at, event.header.event_id, end_of(control.get("until")))}
     since = instant_of(control.get("since")) or at
+    gone = [one for one in its_own if one not in same] if kind.connection == "replaces" else []
+    connections = ended(facts.connections, gone, at, event.header.event_id, since)
+    if sum(one.until is None for one in same) >= _MOST:
+        return {"connections": connections}
     new = Connection(relation=relation, organisation=organisation, since=since, event_id=event.header.event_id)
     return {"connections": (*connections, new)}
+
+
+def _still_there(before: Sequence[Connection], after: Sequence[Connection], event: Event, at: Millis) -> tuple[Connection, ...]:
+    """Keep who has to do with a child in place where a new version of its word says a later first day."""
+    earlier = {(one.relation, one.organisation): one.since for one in before if one.since <= at and lasts(one, at)}
+
+    def since(one: Connection) -> Millis:
+        began = earlier.get((one.relation, one.organisation), one.since)
+        return min(one.since, began) if one.since > at and one.event_id == event.header.event_id else one.since
+
+    return tuple(replace(one, since=since(one)) if since(one) != one.since else one for one in after)
 
 
 def _said_itself(facts: Facts, tie: Connection) -> bool:

@@ -29,6 +29,12 @@ def is_plausible(at: int) -> bool:
     return EARLIEST <= at < LATEST
 
 
+def end_of(text: str | None) -> Millis | None:
+    """Return the instant at which an ISO day is over, or an ISO instant itself; None when it is neither."""
+    until = instant_of(text)
+    return Millis(until + 24 * 3600 * 1000) if until is not None and len(text or "") == _DAY else until
+
+
 def first_of(text: str | None) -> Millis | None:
     """Return the first instant that an ISO date of any precision may mean; None when it is none."""
     if not text:
