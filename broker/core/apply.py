@@ -62,8 +62,10 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, but_f
         kept = facts.connections if SEATS in but_for else changes["connections"]
         changes["connections"] = _still_there(before.connections, kept, event, at)
     changes.update(control_changes(facts, event, at, kind, policy))
-    statements = (*with_statements(facts, event, changes), *_registered(facts, event, kind))
-    return replace(facts, **changes, statements=statements)
+    registered = _registered(facts, event, kind)
+    if not changes and not registered:
+        return facts
+    return replace(facts, **changes, statements=(*with_statements(facts, event, changes), *registered))
 
 
 def noted(facts: Facts, event: Event) -> Facts:
@@ -112,9 +114,10 @@ def _person(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes
 
 def _registered(facts: Facts, event: Event, kind: EventKind) -> tuple[Statement, ...]:
     """Remember whose register of people the child came from: of a child with whom nobody has to do, it says where it is known."""
+    if not kind.registers_person:
+        return ()
     new = Statement(about=REGISTERED, value=organisation_of(event.header.producer), event_id=event.header.event_id)
-    often = sum((one.about, one.value) == (new.about, new.value) for one in facts.statements) >= _MOST
-    return (new,) if kind.registers_person and not often else ()
+    return () if sum((one.about, one.value) == (new.about, new.value) for one in facts.statements) >= _MOST else (new,)
 
 
 def _statuses(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:
