@@ -1,13 +1,14 @@
-"""Change one recipient's subscription in a registers file, leaving every other line of it as it stands."""
+"""Change one entry in a registers file, leaving every other line as it stands: a subscription, or whom a feed speaks for."""
 
 import json
 import re
 import tomllib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from broker.core.identifiers import RecipientId, RoleName
+from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.narrowing import silenced
 from broker.core.policy import Effect, Policy
 from broker.core.registers import Recipient, Registers
@@ -15,6 +16,8 @@ from broker.errors import NotFoundError, RegistersError
 
 _HEAD = re.compile(r"^\s*\[")
 _ENTRY = re.compile(r"^\s*\[\[recipient\]\]")
+_AGENCY = re.compile(r"^\s*\[\[agency\]\]")
+_SCHOOL = re.compile(r"^\s*\[\[agency\.speaks_for\]\]")
 _OWN = re.compile(r"^\s*(subscription\s*=|\[recipient\.subscription\])")
 
 
@@ -60,6 +63,63 @@ def with_subscription(text: str, recipient: RecipientId, subscription: dict[str,
     if tomllib.loads(after) != _expected(before, recipient, subscription):
         raise RegistersError(f"registers file `{path}`: recipient `{recipient}`: cannot be changed safely: change it by hand")
     return after
+
+
+def with_school(text: str, agency: AgencyId, school: str, known_as: Sequence[str], path: Path) -> str:
+    """Return the file's text in which an agency may speak for a school known by these names; without any, it may not.
+
+    Raises NotFoundError when the agency is not there, RegistersError when the file is written in a way that cannot be changed
+    safely.
+    """
+    before = tomllib.loads(text)
+    if not any(one.get("id") == agency for one in before.get("agency", ())):
+        raise NotFoundError(f"registers file `{path}`: no agency `{agency}`: see `broker registers show {path}`")
+    lines = text.splitlines()
+    begin, end = next(
+        (begin, end)
+        for begin, end in _agencies(lines)
+        if tomllib.loads("\n".join(lines[begin:end]))["agency"][0].get("id") == agency
+    )
+    kept = _without_school(lines[begin:end], school)
+    made = ["", "[[agency.speaks_for]]", f"school = {json.dumps(school)}", f"known_as = {json.dumps(list(known_as))}"]
+    last = _content(kept)
+    after = "\n".join([*lines[:begin], *kept[:last], *(made if known_as else ()), *kept[last:], *lines[end:]]) + "\n"
+    others = [_with_school(one, school, known_as) if one.get("id") == agency else one for one in before["agency"]]
+    try:
+        as_meant = tomllib.loads(after) == {**before, "agency": others}
+    except tomllib.TOMLDecodeError:
+        as_meant = False
+    if not as_meant:
+        raise RegistersError(f"registers file `{path}`: agency `{agency}`: cannot be changed safely: change it by hand")
+    return after
+
+
+def _with_school(entry: dict[str, Any], school: str, known_as: Sequence[str]) -> dict[str, Any]:
+    schools = [one for one in entry.get("speaks_for", ()) if one.get("school") != school]
+    schools += [{"school": school, "known_as": list(known_as)}] if known_as else []
+    rest = {name: value for name, value in entry.items() if name != "speaks_for"}
+    return {**rest, "speaks_for": schools} if schools else rest
+
+
+def _agencies(lines: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where each agency's entry begins, and where the next entry of any kind begins."""
+    heads = [at for at, line in enumerate(lines) if _HEAD.match(line) and not _SCHOOL.match(line)]
+    return [(at, following) for at, following in pairwise([*heads, len(lines)]) if _AGENCY.match(lines[at])]
+
+
+def _without_school(entry: Sequence[str], school: str) -> list[str]:
+    """Leave out what an agency's entry says of one school, with the empty line before it."""
+    starts = [at for at, line in enumerate(entry) if _SCHOOL.match(line)]
+    for at, following in pairwise([*starts, len(entry)]):
+        end = at + _content(entry[at:following])
+        if tomllib.loads("\n".join(entry[at:end]))["agency"]["speaks_for"][0].get("school") == school:
+            return [*entry[: _content(entry[:at])], *entry[end:]]
+    return list(entry)
+
+
+def _content(lines: Sequence[str]) -> int:
+    """Return how many lines there are up to the last one that says anything: what follows belongs to the next entry."""
+    return max((at + 1 for at, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), default=0)
 
 
 def _given(policy: Policy, roles: frozenset[RoleName]) -> frozenset[str]:

@@ -8,11 +8,11 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from broker.core.event import Sector
 from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
@@ -29,113 +29,20 @@ from broker.core.registers import (
     topic_of,
 )
 from broker.errors import RegistersError, reason_in_words
-from broker.kafkaaccess import Principal
+from broker.registershapes import AgencyShape, FileShape, KeyShape, RecipientShape
 
-
-def _as_millis(value: object) -> object:
-    """Take a TOML date-time with its zone, or milliseconds since 1970."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("needs a time zone, for example 2026-09-01T00:00:00Z")
-        return int(value.timestamp() * 1000)
-    return value
-
-
-def _as_key(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        raw = base64.b64decode(value, validate=True)
-    except ValueError:
-        raw = b""
-    if len(raw) != 32:
-        raise ValueError("is not an Ed25519 public key in base64: paste the entry that `broker keys new` prints")
-    return value
-
-
-def _as_day(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else value
-
-
-_ABSENT_WHEN_UNSAID = {"principal"}  # newer than the first releases: an entry without it keeps the form and digest it had
-
-Instant = Annotated[int, BeforeValidator(_as_millis)]
-Day = Annotated[str, BeforeValidator(_as_day), Field(pattern=r"^\d{4}-\d\d-\d\d$")]
-Name = Annotated[str, Field(min_length=1)]
-Served = Annotated[str, Field(pattern=r"^(urn|ods|la|police):[A-Za-z0-9]+$")]
-
-
-class _Agency(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: Name
-    name: Name
-    sector: Sector
-    area: Name
-    registers_people: bool = False
-    event_types: list[Name] = []
-    principal: Principal | None = None
-
-
-class _Key(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: Name
-    holder: Name
-    public_key: Annotated[str, BeforeValidator(_as_key)]
-    since: Instant = 0
-    until: Instant | None = None
-
-
-class _Subscription(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    event_types: list[Name] = []
-    roles: list[Name] = []
-
-
-class _Recipient(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: Name
-    name: Name
-    agency: Name
-    area: Name
-    roles: Annotated[list[Name], Field(min_length=1)]
-    serves: list[Served] = []
-    alternate: str | None = None
-    own_topic: bool = True
-    principal: Principal | None = None
-    contact: str | None = None
-    subscription: _Subscription = _Subscription()
-
-
-class _Area(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: Name
-    name: Name
-    hub: Name
-    out_of_hours: str | None = None
-
-
-class _Calendar(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    of: Name
-    time_zone: str = "Europe/London"
-    day_start: Annotated[str, Field(pattern=r"^\d\d:\d\d$")] = "09:00"
-    closed: list[Day] = []
-    terms: list[tuple[Day, Day]] = []
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    version: Name
-    area: list[_Area] = []
-    agency: list[_Agency] = []
-    key: list[_Key] = []
-    recipient: list[_Recipient] = []
-    calendar: list[_Calendar] = []
+# Newer than the first releases: an entry without it keeps the form and digest it had.
+_ABSENT_WHEN_UNSAID = {"principal", "speaks_for"}
 
 
 def load_registers(path: Path) -> Registers:
     """Read the registers from a TOML file; raises RegistersError with one line per fault."""
     return registers_from_content(load_content(path), where=f"registers file `{path}`")
+
+
+def check_text(text: str, path: Path) -> None:
+    """Check what is to be written into a registers file; raises RegistersError with one line per fault."""
+    _parse(tomllib.loads(text), f"registers file `{path}`")
 
 
 def load_content(path: Path) -> bytes:
@@ -161,7 +68,7 @@ def registers_from_content(content: bytes, where: str = "registers") -> Register
     return _registers(_parse(tables, where), content)
 
 
-def content_of(file: _File) -> bytes:
+def content_of(file: FileShape) -> bytes:
     """Return the canonical form: entries in the order of their ids, lists that are sets sorted."""
     tables = file.model_dump(mode="json")
     for name, key in (("area", "id"), ("agency", "id"), ("key", "id"), ("recipient", "id"), ("calendar", "of")):
@@ -172,18 +79,20 @@ def content_of(file: _File) -> bytes:
 def _sorted(entry: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, value in entry.items():
-        if name in _ABSENT_WHEN_UNSAID and value is None:
+        if name in _ABSENT_WHEN_UNSAID and not value:
             continue
         if isinstance(value, dict):
             made[name] = _sorted(value)
+        elif name == "speaks_for":
+            made[name] = sorted((_sorted(one) for one in value), key=itemgetter("school"))
         else:
             made[name] = sorted(value) if isinstance(value, list) else value
     return made
 
 
-def _parse(tables: object, where: str) -> _File:
+def _parse(tables: object, where: str) -> FileShape:
     try:
-        file = _File.model_validate(tables)
+        file = FileShape.model_validate(tables)
     except ValidationError as error:
         raise RegistersError("\n".join(_shape_fault(where, tables, one["loc"], one["msg"]) for one in error.errors())) from None
     faults = [f"{where}: {fault}" for check in _CHECKS for fault in check(file)]
@@ -204,7 +113,7 @@ def _shape_fault(where: str, tables: object, place: tuple[int | str, ...], messa
     return f"{where}: `{'.'.join(str(part) for part in place)}`: {said}"
 
 
-def _unique(file: _File) -> Iterable[str]:
+def _unique(file: FileShape) -> Iterable[str]:
     for kind, ids in (
         ("area", [one.id for one in file.area]),
         ("agency", [one.id for one in file.agency]),
@@ -216,21 +125,26 @@ def _unique(file: _File) -> Iterable[str]:
             yield f"{kind} `{one}`: stands more than once: keep one entry"
 
 
-def _administrators(file: _File) -> Iterable[str]:
+def _administrators(file: FileShape) -> Iterable[str]:
     for kind, entries in (("agency", file.agency), ("recipient", file.recipient)):
         for one in entries:
             if is_administrator(one.id):
                 yield f"{kind} `{one.id}`: `administrator` is who releases policy and registers: give it another id"
 
 
-def _agencies(file: _File) -> Iterable[str]:
+def _agencies(file: FileShape) -> Iterable[str]:
     areas = {one.id for one in file.area}
     for agency in file.agency:
         if agency.area not in areas:
             yield f"agency `{agency.id}`: unknown area `{agency.area}`: add an [[area]] or correct it"
+        if agency.speaks_for and agency.sector is not Sector.SCHOOLS:
+            yield f"agency `{agency.id}`: speaks for schools and is none of their sector: give their feed an agency of its own"
+        named = Counter(name for one in agency.speaks_for for name in {one.school, *one.known_as})
+        for name in sorted(name for name, times in named.items() if times > 1):
+            yield f"agency `{agency.id}`: `speaks_for` has `{name}` more than once: one name means one school"
 
 
-def _keys(file: _File) -> Iterable[str]:
+def _keys(file: FileShape) -> Iterable[str]:
     holders = {one.id for one in file.agency} | {one.id for one in file.recipient}
     seen: dict[str, str] = {}
     for key in file.key:
@@ -242,7 +156,7 @@ def _keys(file: _File) -> Iterable[str]:
             yield f"key `{key.id}`: holder `{seen[key.public_key]}` has the same key: each holder makes its own"
 
 
-def _recipients(file: _File) -> Iterable[str]:
+def _recipients(file: FileShape) -> Iterable[str]:
     areas, agencies, ids = {one.id for one in file.area}, {one.id for one in file.agency}, {one.id for one in file.recipient}
     for one in file.recipient:
         if one.area not in areas:
@@ -257,7 +171,7 @@ def _recipients(file: _File) -> Iterable[str]:
             yield f"recipient `{one.id}`: subscribes to roles it does not fill ({', '.join(stray)}): a subscription only narrows"
 
 
-def _principals(file: _File) -> Iterable[str]:
+def _principals(file: FileShape) -> Iterable[str]:
     """Find a Kafka principal that could speak or read as somebody else."""
     holders: dict[str, str] = {one.principal: one.id for one in reversed(file.agency) if one.principal}
     for agency in file.agency:
@@ -270,7 +184,7 @@ def _principals(file: _File) -> Iterable[str]:
             yield f"recipient `{one.id}`: has a principal and no topic of its own to read: set `own_topic`, or take it out"
 
 
-def _topics(file: _File) -> Iterable[str]:
+def _topics(file: FileShape) -> Iterable[str]:
     """Find recipients who would read each other's topic, or whose topic Kafka would not make; to it `.` and `_` are as one."""
     seen: dict[str, str] = {}
     for one in file.recipient:
@@ -283,7 +197,7 @@ def _topics(file: _File) -> Iterable[str]:
             yield f"recipient `{one.id}`: would share its topic with `{other}` and read what is for it: choose another id"
 
 
-def _areas(file: _File) -> Iterable[str]:
+def _areas(file: FileShape) -> Iterable[str]:
     ids = {one.id for one in file.recipient}
     for area in file.area:
         for field, desk in (("hub", area.hub), ("out_of_hours", area.out_of_hours)):
@@ -291,14 +205,14 @@ def _areas(file: _File) -> Iterable[str]:
                 yield f"area `{area.id}`: {field} `{desk}` is no recipient: every gap goes there, so add its entry"
 
 
-def _calendars(file: _File) -> Iterable[str]:
+def _calendars(file: FileShape) -> Iterable[str]:
     for calendar in file.calendar:
         for first, last in calendar.terms:
             if last < first:
                 yield f"calendar `{calendar.of}`: a term ends on {last} before it begins on {first}"
 
 
-_CHECKS: tuple[Callable[[_File], Iterable[str]], ...] = (
+_CHECKS: tuple[Callable[[FileShape], Iterable[str]], ...] = (
     _unique,
     _administrators,
     _agencies,
@@ -311,7 +225,7 @@ _CHECKS: tuple[Callable[[_File], Iterable[str]], ...] = (
 )
 
 
-def _registers(file: _File, content: bytes) -> Registers:
+def _registers(file: FileShape, content: bytes) -> Registers:
     return Registers(
         version=file.version,
         digest=digest(content),
@@ -340,7 +254,7 @@ def _registers(file: _File, content: bytes) -> Registers:
     )
 
 
-def _agency(one: _Agency) -> Agency:
+def _agency(one: AgencyShape) -> Agency:
     return Agency(
         id=AgencyId(one.id),
         name=one.name,
@@ -349,10 +263,11 @@ def _agency(one: _Agency) -> Agency:
         registers_people=one.registers_people,
         event_types=frozenset(one.event_types),
         principal=one.principal,
+        speaks_for={school.school: frozenset(school.known_as) for school in one.speaks_for},
     )
 
 
-def _key(one: _Key) -> SigningKey:
+def _key(one: KeyShape) -> SigningKey:
     return SigningKey(
         id=KeyId(one.id),
         holder=one.holder,
@@ -362,7 +277,7 @@ def _key(one: _Key) -> SigningKey:
     )
 
 
-def _recipient(one: _Recipient) -> Recipient:
+def _recipient(one: RecipientShape) -> Recipient:
     return Recipient(
         id=RecipientId(one.id),
         name=one.name,

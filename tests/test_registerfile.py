@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.identifiers import RecipientId, RoleName
+from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.registers import topic_of
 from broker.errors import NotFoundError, RegistersError
 from broker.policyfile import load_policy
-from broker.registeredit import check_narrows, with_subscription
+from broker.registeredit import check_narrows, with_school, with_subscription
 from broker.registerfile import load_content, load_registers, registers_from_content
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -56,6 +56,11 @@ id = "urn:100001/1"
 holder = "urn:100001"
 public_key = "{KEY}"
 since = 2026-09-01T00:00:00Z
+"""
+SPEAKS = """
+[[agency.speaks_for]]
+school = "urn:100002"
+known_as = ["laestab:9994001"]
 """
 
 
@@ -111,6 +116,10 @@ def test_the_canonical_form_does_not_depend_on_the_order_of_entries_or_on_commen
         ('alternate = "hub"', 'principal = "esk"\nown_topic = false', "has a principal and no topic of its own to read"),
         ('sector = "SCHOOLS"', 'sector = "SCHOOLS"\nprincipal = "council"', "agency `E10000030` has the same principal"),
         ('alternate = "hub"', 'principal = "User:council"', "agency `E10000030` has the same principal"),
+        ("[[agency]]  # a school", f"{SPEAKS}[[agency]]", "agency `E10000030`: speaks for schools and is none of their sector"),
+        ("\n# the lead", f"{SPEAKS}{SPEAKS}# the lead", "`speaks_for` has `laestab:9994001` more than once"),
+        ("\n# the lead", f'{SPEAKS.replace("laestab:", "lea:")}# the lead', "`speaks_for`.`0`.`known_as`.`0`"),
+        ("\n# the lead", f'{SPEAKS.replace("urn:100002", "ods:A1")}# the lead', "`speaks_for`.`0`.`school`"),
         ('id = "dsl-100001"', f'id = "{"d" * 250}"', "its topic's name would have 265 signs, Kafka takes 249"),
     ],
 )  # fmt: skip
@@ -199,3 +208,42 @@ def test_a_subscription_cannot_ask_for_what_no_rule_gives(tmp_path: Path) -> Non
         check_narrows(lead, ["police.intelligence.held", "police.nothing"], ["gp"], policy)
 
     assert len(str(found.value).splitlines()) == 3
+
+
+ESK = AgencyId("urn:100001")
+
+
+def test_a_feed_speaks_for_the_schools_that_are_entered_and_for_no_other(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+
+    first = with_school(GOOD, ESK, "urn:100002", ["laestab:9994001"], file)
+    second = with_school(first, ESK, "urn:100003", ["native:SCH3"], file)
+    third = with_school(second, ESK, "urn:100002", ["laestab:9994001", "native:SCH2"], file)
+    agency = load_registers(write(tmp_path, third)).agencies[ESK]
+
+    assert [line for line in first.splitlines() if line not in GOOD.splitlines()] == SPEAKS.strip().splitlines()
+    assert agency.speaks_for == {
+        "urn:100002": {"laestab:9994001", "native:SCH2"},
+        "urn:100003": {"native:SCH3"},
+    }
+    assert [agency.school_known_as(name) for name in ("native:SCH3", "native:SCH9", "laestab:9994001")] == [
+        "urn:100003",
+        None,
+        "urn:100002",
+    ]
+    assert with_school(with_school(second, ESK, "urn:100003", [], file), ESK, "urn:100002", [], file) == GOOD
+
+
+def test_of_a_feed_everything_else_stays_as_it_stood_and_nobody_unknown_speaks(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    inline = GOOD.replace('name = "Esk School"', 'name = "Esk School"\nspeaks_for = [{ school = "urn:100004" }]')
+
+    with pytest.raises(NotFoundError, match="no agency `urn:9`"):
+        with_school(GOOD, AgencyId("urn:9"), "urn:100002", ["native:S"], file)
+    with pytest.raises(RegistersError, match="change it by hand"):
+        with_school(inline, ESK, "urn:100002", ["native:S"], file)
+    assert "# the lead of the school" in with_school(GOOD, ESK, "urn:100002", ["native:S"], file)
+
+
+def test_registers_in_which_nobody_speaks_for_others_keep_their_digest(tmp_path: Path) -> None:
+    assert b"speaks_for" not in load_content(write(tmp_path, GOOD))

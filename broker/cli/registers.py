@@ -12,14 +12,14 @@ import click
 from broker.cli.layout import Page, busy
 from broker.cli.options import administrator_option, json_option, say_refused, settings_option, with_settings
 from broker.core.harmless import one_line
-from broker.core.identifiers import RecipientId, RoleName
+from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.policy import Policy
 from broker.core.registers import Recipient, Registers, Subscription
 from broker.core.words import instant_in_words
 from broker.errors import NotFoundError
 from broker.policyfile import load_policy
-from broker.registeredit import check_narrows, check_silences_nobody, with_subscription
-from broker.registerfile import load_content, load_registers, registers_from_content
+from broker.registeredit import check_narrows, check_silences_nobody, with_school, with_subscription
+from broker.registerfile import check_text, load_content, load_registers, registers_from_content
 from broker.sealing.signatures import load_signer
 from broker.settings import Settings, load_settings
 from broker.stream.releases.registers import release_registers, released
@@ -70,6 +70,7 @@ def _print(registers: Registers) -> None:
         opens = ", its records of people may open a child" if agency.registers_people else ""
         page.labelled("sector", f"{agency.sector.value.lower()}{opens}{_keyless(registers, agency.id)}")
         page.labelled("to Kafka", agency.principal or "")
+        page.labelled("speaks for", ", ".join(sorted(agency.speaks_for)))
     for recipient in registers.recipients.values():
         page.line()
         page.head(f"recipient {recipient.id}", recipient.name)
@@ -184,6 +185,40 @@ def subscribe(recipient: str, *, file: Path, everything: bool, as_json: bool, **
     click.echo(
         f"{recipient} will hear {said}, once it is released: give the file a new version, then broker registers release {file}"
     )
+
+
+@group.command("speaks-for")
+@click.argument("agency")
+@click.option("--school", required=True, metavar="URN", help="The school, as `urn:` and its number.")
+@click.option(
+    "--known-as",
+    "names",
+    multiple=True,
+    help="What the exports call it: `laestab:9994001`, `native:SCH1`; may be given several times.",
+)
+@click.option("--no-longer", is_flag=True, help="The agency speaks for the school no more.")
+@click.option("--registers", "file", type=_FILE, required=True, help="The registers file to change.")
+@json_option
+def speaks_for(agency: str, *, school: str, file: Path, as_json: bool, **given: Any) -> None:
+    """Let AGENCY, a feed of many schools' rolls, speak for one of them, and say what its exports call that school.
+
+    It speaks for no school that is not entered: what it says of another is left out, with this command in the report.
+
+    Example: broker registers speaks-for feed --school urn:100001 --known-as laestab:9994001 --registers registers.toml
+    """
+    names, no_longer = given["names"], given["no_longer"]
+    if no_longer == bool(names):
+        raise click.UsageError("give --known-as with what the exports call the school, or --no-longer")
+    entry = load_registers(file).agencies.get(AgencyId(agency))
+    known = () if no_longer or entry is None else sorted(entry.speaks_for.get(school, frozenset()) | set(names))
+    after = with_school(file.read_text(encoding="utf-8"), AgencyId(agency), school, known, file)
+    check_text(after, file)
+    file.write_text(after, encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps({"agency": agency, "school": school, "known_as": list(known)}))
+        return
+    said = f"speaks for {school}, known to it as {', '.join(known)}" if known else f"speaks for {school} no more"
+    click.echo(f"{agency} {said}, once it is released: give the file a new version, then broker registers release {file}")
 
 
 def _narrowed(registers: Registers, entry: Recipient, event_types: Iterable[str], roles: Iterable[str]) -> Registers:

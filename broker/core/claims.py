@@ -81,7 +81,7 @@ def _tie(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> s
     if control.get("state") not in {None, "begun", "ended"}:
         return "`state` is none of begun, ended: ask its publisher"
     named, itself = canonical(control.get("organisation") or ""), organisation_of(event.header.producer)
-    if not named or named == itself:
+    if not named or named == itself or speaks_for(event, registers):
         return ""
     if not kind.for_others:
         return "`organisation` is not the publisher: nobody begins or ends what another is to a child"
@@ -89,6 +89,12 @@ def _tie(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> s
         return "only an organisation itself says that it has no more to do with a child"
     fits = _fits(named, kind.relation or "", registers)
     return "" if fits else f"`organisation` is nobody who could be a child's {kind.relation}: ask its publisher"
+
+
+def speaks_for(event: Event, registers: Registers) -> bool:
+    """Tell whether the registers let the publisher speak for the school that it names, as a collection of all rolls does."""
+    publisher, named = registers.agencies.get(event.header.producer), (event.control or {}).get("organisation")
+    return publisher is not None and bool(publisher.speaks_for) and canonical(named or "") in publisher.speaks_for
 
 
 def _fits(organisation: str, relation: str, registers: Registers) -> bool:

@@ -11,7 +11,7 @@ from broker.core.apply import EXCLUSIONS, SEATS, apply_event, claimed, noted
 from broker.core.asking import hub_asked
 from broker.core.authority import binds_the_line, protects, unfit
 from broker.core.betrayal import would_go, would_stay
-from broker.core.claims import exclusion_apart, seats_nobody
+from broker.core.claims import exclusion_apart, seats_nobody, speaks_for
 from broker.core.clocks import due_for, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
@@ -151,7 +151,7 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     apart = exclusion_apart(event, facts, kind, rules.registers)
     unseen = {EXCLUSIONS} if apart else set()
     unseen |= {SEATS} if seats_nobody(event, facts, kind, rules.registers) else set()
-    after = _overtaken(apply_event(facts, event, at, rules.policy, but_for=unseen), event)
+    after = _overtaken(apply_event(facts, event, at, _catalogue(event, rules), but_for=unseen), event)
     after = linked(after, apart.header.event_id, header.event_id) if apart else after  # taken back with what it was said in
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
@@ -285,6 +285,14 @@ def _shortened(after: Facts, event: Event, policy: Policy) -> str:
     if made is None or kind is None or made.until == instant_of((event.control or {}).get("until")):
         return ""
     return f"it holds for {kind.longest} months, which is the longest for `{kind.name}`: then it is in question, or over"
+
+
+def _catalogue(event: Event, rules: Rules) -> Policy:
+    """Return the policy by which an event counts: whoever speaks for a school by the registers begins and ends its ties."""
+    kind = rules.policy.events.get(event.header.event_type)
+    if kind is None or not speaks_for(event, rules.registers):
+        return rules.policy
+    return replace(rules.policy, events={**rules.policy.events, kind.name: replace(kind, for_others=True)})
 
 
 def _overtaken(facts: Facts, event: Event) -> Facts:

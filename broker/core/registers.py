@@ -27,7 +27,11 @@ def topic_of(recipient: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agency:
-    """An organisation that publishes. `registers_people`: its records of people may open a child (roll, patients, extract)."""
+    """An organisation that publishes. `registers_people`: its records of people may open a child (roll, patients, extract).
+
+    `speaks_for`: the schools whose rolls it publishes, as a local authority's collection does, each with the names that its
+    exports have for it (`laestab:9994001`, `native:SCH1`). It speaks for no other.
+    """
 
     id: AgencyId
     name: str
@@ -36,6 +40,11 @@ class Agency:
     registers_people: bool = False
     event_types: frozenset[str] = frozenset()  # empty: every type that its sector may publish
     principal: str | None = None  # who it is to Kafka, where it has a client of its own
+    speaks_for: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def school_known_as(self, *names: str) -> str | None:
+        """Return the school that its exports call one of these names, if it may speak for it; else None."""
+        return next((school for name in names for school, known in self.speaks_for.items() if name in known), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

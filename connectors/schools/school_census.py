@@ -91,7 +91,7 @@ class _Reading:
 
     def __init__(self, delivery: Delivery, memory: Memory, tables: dict[str, Table]) -> None:
         self._tables = tables
-        self._agency = delivery.agency.id
+        self._agency = delivery.agency
         self._snapshot = Snapshot(delivery, memory)
         self._snapshot.term = next((term for piece in delivery.pieces if (term := term_of(piece.name))), "")
         self._today = datetime.fromtimestamp(delivery.received_at / 1000, UTC).date().isoformat()
@@ -171,6 +171,7 @@ class _Reading:
             pupil = Pupil(*row)
             school = self._schools[pupil.native] if pupil.native in self._schools else (yield from self._school(pupil.native))
             if school is None:
+                self._leave_out(roll, f"{table_id}/{pupil.native}")
                 continue
             person = read_person(pupil, school, table.place(line), self._today)
             yield from person.findings
@@ -184,9 +185,14 @@ class _Reading:
                 yield from self._problems(table)
         yield from self._problems(table)
 
+    def _leave_out(self, roll: str, joined: str) -> None:
+        """Pass over what other tables hold of a pupil who is left out."""
+        for kind in ("termlyexclusions", "addresses", "termlysessiondetails"):
+            self._index[kind + roll].take(joined)
+
     def _school(self, native: str) -> Generator[Finding, None, str | None]:
         """Find out which school rows are of: the agency itself, or by local authority and establishment number."""
-        own = self._agency.startswith("urn:")
+        own = self._agency.id.startswith("urn:")
         if own and self._schools:
             self._schools[native] = None
             yield Finding(
@@ -194,15 +200,13 @@ class _Reading:
                 "deliver them as that school, or as the local authority",
             )  # fmt: skip
         elif own:
-            self._schools[native] = self._agency
-        elif native in self._estabs or (len(native) == 7 and native.isdigit()):
-            self._schools[native] = self._estabs.get(native) or f"laestab:{native}"
+            self._schools[native] = self._agency.id
         else:
-            self._schools[native] = f"native:{native}"
-            yield Finding(
-                "warning", "school_unknown", f"NativeId {native}", "the export does not say which establishment this is",
-                "deliver the table schoolcensus too, with lea and estab; else name this NativeId in the registers",
-            )  # fmt: skip
+            estab = self._estabs.get(native) or (f"laestab:{native}" if len(native) == 7 and native.isdigit() else "")
+            names = tuple(name for name in (estab, f"native:{native}") if name)
+            self._schools[native] = self._agency.school_known_as(*names)
+            if self._schools[native] is None:
+                yield _not_spoken_for(self._agency.id, native, names[0])
         return self._schools[native]
 
     def _registered(self, person: Person, joined: str) -> Iterator[Event | Finding]:
@@ -364,6 +368,17 @@ class _Reading:
                 yield from self._snapshot.gone_pupils(native.replace("/", "_"), complete="pupilonroll" not in self._unread)
             if self._snapshot.term and any(name.startswith("termlyexclusions") for name in self._tables):
                 yield from self._snapshot.gone_exclusions(native.replace("/", "_"), self._whole())
+
+
+def _not_spoken_for(agency: str, native: str, known_as: str) -> Finding:
+    """Say that nobody entered whose rows these are, or that the agency may speak for that school, and how to."""
+    return Finding(
+        "error", "school_unknown", f"NativeId {native}",
+        f"the registers do not say which school `{known_as}` is, or that `{agency}` may speak for it: its rows are left out",
+        f"broker registers speaks-for {agency} --school urn:NUMBER --known-as {known_as} --registers FILE, release that, and "
+        "deliver the same files again",
+        later=True,
+    )  # fmt: skip
 
 
 def _date(text: str) -> str | None:

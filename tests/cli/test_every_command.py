@@ -108,6 +108,7 @@ def _has_json(words: tuple[str, ...]) -> bool:
         "schemas check --json",
         "registers show {registers} --json --settings {settings}",
         "registers subscribe hub --registers {registers} --everything --policy {policy} --json",
+        "registers speaks-for urn:100001 --school urn:100002 --known-as native:S2 --registers {folder}/registers.toml --json",
         "keys new urn:100001 --folder {folder}/k --json",
         "keys broker --folder {folder}/k --json",
         "simulate --out {folder}/s --children 100 --stories 1 --json",
@@ -117,6 +118,7 @@ def _has_json(words: tuple[str, ...]) -> bool:
 )
 def test_json_parses_where_no_kafka_is_needed(words: str, area: Area, tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text(json.dumps(EVENT))
+    (tmp_path / "registers.toml").write_text(area.registers_file.read_text())
     places = {"registers": area.registers_file, "settings": area.settings_file, "folder": tmp_path, "policy": POLICIES}
 
     shown = broker(*words.format(**places).split())

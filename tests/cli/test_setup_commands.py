@@ -1,6 +1,7 @@
 """The commands that set a place up, as a person meets them: keys, schemas, the registers file."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,23 @@ def test_publishing_names_the_fields_that_would_act_on_a_screen_and_takes_their_
     assert "field `header.contact_point`: holds control characters" in told.output
     assert "\x1b" not in told.output
     assert "header.contact_point" in [one["field"] for one in json.loads(broker(*arguments, "--json").output)["doubts"]]
+
+
+def test_a_feed_is_let_speak_for_a_school_by_the_command_that_the_report_names(tmp_path: Path) -> None:
+    area = Area(tmp_path / "area", "127.0.0.1:1")
+    area.write()
+    file = area.registers_file
+    before = file.read_text()
+    words = ("registers", "speaks-for", "urn:100001", "--school", "urn:100009", "--registers", str(file))
+
+    entered = broker(*words, "--known-as", "laestab:9994001")
+    more = broker(*words, "--known-as", "native:SCH9")
+    shown = broker("registers", "show", str(file), "--settings", str(area.settings_file))
+    wrong = broker(*words, "--known-as", "SCH9")
+    ended = broker(*words, "--no-longer")
+
+    assert (entered.exit_code, more.exit_code, ended.exit_code) == (0, 0, 0), entered.output
+    assert "speaks for urn:100009, known to it as laestab:9994001, native:SCH9" in more.output
+    assert re.search(r"speaks for +urn:100009", shown.output)
+    assert "known_as" in str(wrong.exception)
+    assert file.read_text() == before

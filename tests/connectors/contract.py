@@ -61,7 +61,10 @@ class Case:
     private: tuple[str, ...]
 
     def agency(self) -> Agency:
-        return Agency(id=AgencyId("E10000099"), name="An agency", sector=self.connector.sector, area="E10000099")
+        schools = {"urn:100001": frozenset({"native:SCH1"})}
+        return Agency(
+            id=AgencyId("E10000099"), name="An agency", sector=self.connector.sector, area="E10000099", speaks_for=schools
+        )
 
     def delivery(self, files: dict[str, bytes] | None = None) -> Delivery:
         pieces = tuple(piece_from_bytes(name, content) for name, content in (files or self.files).items())

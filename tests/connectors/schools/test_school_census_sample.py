@@ -23,7 +23,8 @@ def rows_of(folder: Path, table_name: str) -> list[dict[str, str]]:
 
 
 def read_sample(folder: Path) -> tuple[list[Event], list[Finding]]:
-    return read({path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}, agency="E10000099")
+    schools = {f"native:SCH{number}": f"urn:10000{number}" for number in range(1, 10)}
+    return read({path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}, agency="E10000099", speaks_for=schools)
 
 
 def test_the_sample_gives_a_leaver_for_each_stay_that_ended(sample_folder: Path) -> None:
