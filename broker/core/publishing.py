@@ -13,6 +13,9 @@ from broker.core.identifiers import Millis
 from broker.core.policy import EventKind, FindingKind
 from broker.core.registers import Agency, Registers
 
+# Records of a person from a register of people: they may open a child, and give it the numbers that they name.
+REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
+_NATIONAL = frozenset({"nhs_number", "upn", "former_upn"})  # numbers that no agency gives out as its own
 TOLERANCE_MS = 5 * 60 * 1000  # how far a source's clock may be ahead of Kafka's
 _AHEAD_MS = 24 * 3600 * 1000  # a day of another time zone may have begun there
 # Rolls and registers say beforehand from when somebody is on them, and what a control event says may hold from a later day.
@@ -54,6 +57,22 @@ def permits(event_type: str, sector: Sector, agency: Agency | None) -> bool:
 def names_nothing_to_take_back(event: Event) -> bool:
     """Tell whether an event takes back and does not say what: it would be taken in silence, and everybody would go on."""
     return takes_back(event) and superseded_by(event) is None
+
+
+def names_numbers_of_others(event: Event) -> bool:
+    """Tell whether a registration names local ids that another agency gave out, which it would take for its own person.
+
+    Such numbers are small and easily counted through: nobody claims a council's children before the council registers them.
+    """
+    producer = event.header.producer
+    issuers = (
+        one.get("issuer") or producer
+        for one in event.body.get("identity", {}).get("identifiers") or ()
+        if one["scheme"] not in _NATIONAL
+    )
+    return event.header.event_type in REGISTRATIONS and not all(
+        issuer == producer or issuer.startswith(f"{producer}/") for issuer in issuers
+    )
 
 
 def cannot_have_happened(event: Event, now: Millis) -> bool:
@@ -99,13 +118,19 @@ def refusals_of(event: Event, known: InForce) -> Iterator[str]:
         yield "field `header.purpose`: is empty: say why it is shared, or leave the field out"
     if not permits(header.event_type, header.sector, known.agency):
         yield "field `header.event_type`: is not for this agency to publish: see its sector and its entry in the registers"
+    if names_numbers_of_others(event):
+        yield "field `identity.identifiers`: a registration names local ids of its own agency only: leave another's out"
     if names_nothing_to_take_back(event):
         yield "field `header.supersedes`: missing: a retraction names the id of the event that it takes back"
+    yield from _times(event, known.now)
+
+
+def _times(event: Event, now: Millis) -> Iterator[str]:
     for name in impossible_times(event):
         yield f"field `header.{name}`: is no time between 1830 and 2200: correct it, or leave the field out"
-    if header.recorded_at > known.now + TOLERANCE_MS:
+    if event.header.recorded_at > now + TOLERANCE_MS:
         yield "field `header.recorded_at`: is in the future: correct the clock of the source"
-    if cannot_have_happened(event, known.now):
+    if cannot_have_happened(event, now):
         yield "field `header.occurred_at`: is in the future: say when it happened, or leave the field out"
 
 

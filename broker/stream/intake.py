@@ -15,10 +15,12 @@ from broker.core.identifiers import Millis, RecipientId, is_event_id
 from broker.core.matching import keys_of, whole_birth_date
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.publishing import (
+    REGISTRATIONS,
     TOLERANCE_MS,
     cannot_have_happened,
     impossible_times,
     names_nothing_to_take_back,
+    names_numbers_of_others,
     permits,
 )
 from broker.core.registers import Agency, Registers
@@ -31,9 +33,6 @@ from broker.stream.event_size import check_head, check_whole
 from broker.stream.identify.said import MERGE, changed_by
 from broker.stream.identify.trail import BY_ITSELF, bare
 from broker.stream.topics import CANDIDATES, EVENTS
-
-# Records of a person from a register of people: they may open a child.
-REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
 
 _SECTOR_OF = {EVENTS[sector]: sector for sector in Sector}
 
@@ -163,6 +162,8 @@ def _publisher(registers: Registers, record: Record, event: Event) -> Agency:
         raise NotPermittedError(f"agency `{agency.id}` is of sector {agency.sector.value} and publishes on its own topic only")
     if not permits(header.event_type, agency.sector, agency):
         raise NotPermittedError(f"agency `{agency.id}` may not publish this event type: see its entry in the registers")
+    if names_numbers_of_others(event):
+        raise NotPermittedError("a registration names local ids of another agency: publish it again without them")
     if names_nothing_to_take_back(event):
         raise NotPermittedError("a retraction names no event in `supersedes`: publish it again with the id of what it takes back")
     if not header.purpose.strip():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from broker.core.event import Action, Event
+from broker.core.event import Action, Event, Identifier
 from broker.core.identifiers import AgencyId, Millis
 from broker.core.publishing import TOLERANCE_MS
 from broker.core.registers import Registers
@@ -120,6 +120,12 @@ def changed(**said: Any) -> Event:
     return dataclasses.replace(event, header=dataclasses.replace(event.header, **said))
 
 
+def numbered(*identifiers: Identifier) -> Event:
+    """A pupil's registration that names some numbers."""
+    event = enrolled()
+    return dataclasses.replace(event, body={**event.body, "identity": {**event.body["identity"], "identifiers": [*identifiers]}})
+
+
 @pytest.mark.parametrize(
     ("event", "error"),
     [
@@ -130,6 +136,8 @@ def changed(**said: Any) -> Event:
         (changed(purpose=" "), NotPermittedError),
         (changed(action=Action.RETRACT), NotPermittedError),
         (changed(contact_point="x" * 300_000), TooLargeError),
+        (numbered({"scheme": "la_child_id", "value": "1", "issuer": "E10000030"}), NotPermittedError),
+        (numbered({"scheme": "mrn", "value": "1", "issuer": f"{SCHOOL}0/PAS"}), NotPermittedError),
     ],
 )
 def test_what_intake_refuses_is_refused_before_it_is_published(school: Signer, event: Event, error: type[RejectError]) -> None:
@@ -140,6 +148,22 @@ def test_what_intake_refuses_is_refused_before_it_is_published(school: Signer, e
     if error is not TooLargeError:
         with pytest.raises(RejectError):
             take(source, record(signed_record(school, event), time.time_ns() // 1_000_000))
+
+
+def test_a_registration_names_its_own_numbers_and_national_ones_and_any_other_event_anybody_s(school: Signer) -> None:
+    """A council's extract may quote a pupil's number; an alert may say under which number a council knows the child."""
+    others: Identifier = {"scheme": "la_child_id", "value": "1", "issuer": "E10000030"}
+    own: Identifier = {"scheme": "pupil", "value": "1", "issuer": f"{SCHOOL}/SIMS"}
+    upn: Identifier = {"scheme": "upn", "value": "H801200001001", "issuer": "urn:100009"}
+    concern = numbered(others)
+    concern = dataclasses.replace(
+        concern, header=dataclasses.replace(concern.header, event_type="school.concern.raised"), control=None
+    )
+    source = lasting(school)
+
+    for event in (numbered(own, upn, {"scheme": "pupil", "value": "1"}), concern):
+        Gate(Book(source.newest()), AgencyId(SCHOOL)).check(event)
+        assert take(source, record(signed_record(school, event), time.time_ns() // 1_000_000))
 
 
 def test_what_intake_takes_passes_and_the_registers_may_change_meanwhile(school: Signer) -> None:
