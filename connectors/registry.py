@@ -9,12 +9,16 @@ from broker.core.delivery import Connector
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """Where a connector is, what it reads, and whether files of its format may belong together."""
+    """Where a connector is, what it reads, whether files of its format may belong together, and whether they hold messages.
+
+    A message is said once, whatever comes after; any other file shows what is so now.
+    """
 
     module: str
     attribute: str
     reads: str
     sets: bool = False
+    messages: bool = False
 
     def make(self) -> Connector:
         """Return a connector, importing its module only now."""
@@ -26,6 +30,6 @@ CONNECTORS = {
     "cin-census": Registration("connectors.councils.cin_census", "CinCensus", "children in need census, XML 2017-2026"),
     "sui-extract": Registration("connectors.councils.sui_extract", "SuiExtract", "a council's identity extract, CSV"),
     "school-census": Registration("connectors.schools.school_census", "SchoolCensus", "school census, COLLECT CSV", sets=True),
-    "hl7v2-adt": Registration("connectors.health.hl7v2_adt", "Hl7Adt", "hospital messages, HL7 version 2 ADT"),
+    "hl7v2-adt": Registration("connectors.health.hl7v2_adt", "Hl7Adt", "hospital messages, HL7 version 2 ADT", messages=True),
     "encompass-notice": Registration("connectors.police.encompass_notice", "EncompassNotice", "Operation Encompass notices"),
 }

@@ -164,7 +164,8 @@ class _Inbox:
                 f"agency `{agency.id}` is of the sector {agency.sector.value}, `{self._name}` of {connector.sector.value}: "
                 "name the right agency, or correct the registers"
             )
-        job = Job(connector, agency, sets=self._registration.sets, accept_disappearances=self._accept)
+        kind = self._registration
+        job = Job(connector, agency, sets=kind.sets, messages=kind.messages, accept_disappearances=self._accept)
         memory = SqliteMemory(_memory_of(self._settings, self._name, agency.id))
         try:
             async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:

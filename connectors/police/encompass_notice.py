@@ -119,7 +119,7 @@ class EncompassNotice:
         return len(names) == 1 and names[0].lower().endswith(".txt")
 
     def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
-        """Yield an event for each notice that names a child; a notice sent again with other words is an update.
+        """Yield an event for each notice that names a child; sent again it says nothing, with other words it is an update.
 
         Raises DeliveryError when the file is no text or holds no notice, CutOffError when it breaks off in its only one.
         """
@@ -182,13 +182,11 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
     record = digest(json.dumps([reference, who, identity.get("birth_date")]).encode())
     told, marks = Told(memory, delivery.agency.id), read.get("notice", {})
     withdrawn = marks.get("kind") == "RETRACTION"
-    corrects = None
-    if not withdrawn and (marks.get("kind") == "CORRECTION" or "replaces" in marks):
-        corrects = told.corrected(record, reference, marks.get("replaces"))
-        if corrects is None:
-            wrong.append((notice.line, "nothing-to-correct"))
+    corrects = None if withdrawn else _corrected(notice, marks, told, (record, reference))
     content = WITHDRAWN if withdrawn else digest(json.dumps([body, said, coded], sort_keys=True).encode())
     version = told.version(record, content, corrects)
+    if not version.is_new:
+        return None
     if withdrawn and not version.before:
         wrong.append((notice.line, "nothing-to-withdraw"))
         return None
@@ -214,6 +212,16 @@ def _event(notice: _Notice, read: dict[str, dict[str, Any]], delivery: Delivery,
     if delivery.takes(event):
         told.note(record, version, reference, marks.get("disclosure_id"), corrects)
     return event
+
+
+def _corrected(notice: _Notice, marks: dict[str, Any], told: Told, of: tuple[str, str]) -> str | None:
+    """Return the record that a correction takes the place of; that there is none is a finding."""
+    if marks.get("kind") != "CORRECTION" and "replaces" not in marks:
+        return None
+    corrects = told.corrected(*of, marks.get("replaces"))
+    if corrects is None:
+        notice.wrong.append((notice.line, "nothing-to-correct"))
+    return corrects
 
 
 def _body(notice: _Notice, read: dict[str, dict[str, Any]]) -> Body:

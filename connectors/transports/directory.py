@@ -51,11 +51,16 @@ Publish = Callable[[Iterable[Event]], Awaitable[object]]  # returns when every e
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Whose files of which format are read. `sets`: files of this format may belong together."""
+    """Whose files of which format are read. `sets`: files of this format may belong together.
+
+    `messages`: a file holds messages, each said once whatever comes after. Else it shows what is so, and the same file says it
+    anew once another one said something else: a wrong one is put right by the one before.
+    """
 
     connector: Connector
     agency: Agency
     sets: bool = False
+    messages: bool = False
     accept_disappearances: bool = False
 
 
@@ -203,7 +208,8 @@ class Directory:
         names = tuple(piece.name for piece in delivery.pieces)
         digest = _digest_of(delivery)
         before, whole = self.memory.delivered(digest) or (0, False)
-        if whole and not self.job.accept_disappearances and before != delivery.received_at:
+        again = whole and (self.job.messages or self.memory.is_latest(digest))
+        if again and not self.job.accept_disappearances and before != delivery.received_at:
             why = f"these very files were delivered before, on {instant_in_words(Millis(before))}"
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=Tally(), reason=why))
         else:

@@ -11,6 +11,7 @@ from broker.errors import StopError
 _TABLES = """
 CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS delivered (digest TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS latest (one INTEGER PRIMARY KEY CHECK (one = 1), digest TEXT NOT NULL);
 """
 _LAST = chr(0x10FFFF)
 _PAGE = 500
@@ -67,6 +68,11 @@ class SqliteMemory:
     def note_delivered(self, digest: Digest, at: int, *, whole: bool = True) -> None:
         """Remember that these very files were delivered, and that they may say more later where they were not taken `whole`."""
         self._database.execute("INSERT OR REPLACE INTO delivered VALUES (?, ?)", (digest, at if whole else -at))
+        self._database.execute("INSERT OR REPLACE INTO latest VALUES (1, ?)", (digest,))
+
+    def is_latest(self, digest: Digest) -> bool:
+        """Tell whether nothing else was delivered since these very files were."""
+        return self._database.execute("SELECT 1 FROM latest WHERE digest = ?", (digest,)).fetchone() is not None
 
     def get(self, key: str) -> bytes | None:
         """Return what was put under a key, or None."""

@@ -78,6 +78,7 @@ def run(
     sets: bool = True,
     patience: Patience = AT_ONCE,
     confirmed: bool = False,
+    messages: bool = False,
     connector: Connector | None = None,
     check: Check = lambda _: None,
 ) -> list[Outcome]:
@@ -85,7 +86,7 @@ def run(
 
     async def work() -> list[Outcome]:
         memory = SqliteMemory(inbox.parent / "state" / "notes.sqlite")
-        job = Job(connector or Notes(), AGENCY, sets=sets, accept_disappearances=confirmed)
+        job = Job(connector or Notes(), AGENCY, sets=sets, messages=messages, accept_disappearances=confirmed)
         try:
             work = Directory(inbox, job, broker.publish, memory, patience, check)
             return [one async for one in work.deliveries(once=True)]
