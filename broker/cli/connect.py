@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
@@ -16,22 +15,23 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from broker.cli import EXIT_REJECTED
+from broker.cli.connect_forget import forget_all, forget_last, memory_of
 from broker.cli.connect_out import write_notices
 from broker.cli.layout import count
 from broker.cli.options import json_option, say_refused, with_settings
 from broker.cli.patience import patiently
 from broker.cli.wording import words_of_book
-from broker.core.delivery import Connector, Forgetting
+from broker.core.delivery import Connector
 from broker.core.event import Event
 from broker.core.harmless import one_line
 from broker.core.identifiers import AgencyId
 from broker.core.words import Words
-from broker.errors import InputError, NotFoundError
+from broker.errors import DataLossError, InputError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import check_known, open_producer
 from broker.stream.publish import Gate, Publisher
-from broker.stream.recognise import recognise_kafka
+from broker.stream.recognise import read_identity, recognise_kafka
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import following_releases
 from broker.stream.topics import EVENTS
@@ -50,6 +50,7 @@ Examples:
   broker connect cin-census --agency E10000030 --inbox inbox
   broker connect school-census --agency urn:100001 --inbox inbox --once
   broker connect cin-census --agency E10000030 --forget-last
+  broker connect school-census --agency urn:100001 --forget-all
   broker connect encompass-notice --deliver oak-dsl --outbox notices
 """
 
@@ -65,7 +66,8 @@ Examples:
     "--accept-disappearances", is_flag=True, help="Confirm that who is missing from these files is gone."
 )  # fmt: skip
 @click.option("--forget-last", is_flag=True, help="Show what forgetting the last accepted file means; with --yes, forget it.")
-@click.option("--yes", is_flag=True, help="With --forget-last: do it.")
+@click.option("--forget-all", is_flag=True, help="Show what forgetting all that was published means; with --yes, forget it.")
+@click.option("--yes", is_flag=True, help="With --forget-last or --forget-all: do it.")
 @json_option
 @with_settings
 def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given: Any) -> None:
@@ -82,10 +84,11 @@ def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given
             notices = partial(write_notices, settings, recipient, Path(outbox), once=once, as_json=as_json)
             asyncio.run(_until_stopped(notices() if once else patiently(notices)))
             return
-        if given["forget_last"]:
+        if given["forget_last"] or given["forget_all"]:
             if not given["agency"]:
-                raise InputError("--forget-last needs --agency: see `broker connect --help`")
-            click.echo(_forget_last(settings, name, given["agency"], sure=given["yes"]))
+                raise InputError("--forget-last and --forget-all need --agency: see `broker connect --help`")
+            forget = forget_all if given["forget_all"] else forget_last
+            click.echo(forget(settings, name, given["agency"], sure=given["yes"]))
             return
         agency, inbox = _pair(given, "agency", "inbox")
         inbox_ = _Inbox(settings, name, agency, Path(inbox), accept=given["accept_disappearances"], as_json=as_json)
@@ -98,30 +101,6 @@ def _pair(given: dict[str, Any], one: str, other: str) -> tuple[str, str]:
     if not given[one] or not given[other]:
         raise InputError(f"--{one} and --{other} go together: see `broker connect --help`")
     return str(given[one]), str(given[other])
-
-
-def _forget_last(settings: Settings, name: str, agency: str, *, sure: bool) -> str:
-    """Say what it means to forget the last accepted file of an agency, and forget it when a person is sure."""
-    connector = CONNECTORS[name].make()
-    if not isinstance(connector, Forgetting):
-        raise InputError(f"`{name}` compares no file with the one before: there is nothing to forget")
-    memory = SqliteMemory(_memory_of(settings, name, agency))
-    try:
-        means = connector.last_accepted(memory)
-        if means is None:
-            raise NotFoundError(f"no file of `{agency}` was accepted by `{name}` yet: there is nothing to forget")
-        if not sure:
-            return f"{means}\nNothing was changed: with --yes it is forgotten."
-        memory.begin()
-        connector.forget_last(memory)
-        memory.commit()
-        return f"{means}\nIt is forgotten."
-    finally:
-        memory.close()
-
-
-def _memory_of(settings: Settings, name: str, agency: str) -> Path:
-    return settings.data / "connect" / f"{re.sub('[^A-Za-z0-9._-]', '_', agency)}-{name}.sqlite"
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
@@ -166,8 +145,9 @@ class _Inbox:
             )
         kind = self._registration
         job = Job(connector, agency, sets=kind.sets, messages=kind.messages, accept_disappearances=self._accept)
-        memory = SqliteMemory(_memory_of(self._settings, self._name, agency.id))
+        memory = SqliteMemory(memory_of(self._settings, self._name, agency.id))
         try:
+            await self._recognise(memory, EVENTS[agency.sector])
             async with open_producer(self._settings.kafka, topics=[EVENTS[agency.sector]]) as producer:
                 with self._progress() as progress:
                     same = partial(check_known, producer, self._settings.kafka)
@@ -184,6 +164,19 @@ class _Inbox:
             raise InputError(f"folder `{self._settings.data}`: {error}: make room, or the right to write there") from error
         finally:
             memory.close()
+
+    async def _recognise(self, memory: SqliteMemory, topic: str) -> None:
+        """See that what is remembered as published is in this Kafka; raises DataLossError."""
+        found = await read_identity(self._settings.kafka, [topic])
+        here, known = found.topics.get(topic) if found else None, memory.log(topic)
+        if here is None:
+            return
+        if known is not None and known != here:
+            raise DataLossError(
+                f"topic `{topic}` is another than the one that {self._name} published to: what it remembers as published is not "
+                f"in it: broker connect {self._name} --agency {self._agency_id} --forget-all lets it publish its next files whole"
+            )
+        memory.note_log(topic, here)
 
     def _progress(self) -> Progress:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

@@ -40,6 +40,7 @@ UNFINISHED = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 _PLACES = ("accepted", "rejected")
 _COMPLETE = ".complete"  # the names of the set, written when all of it is here
 _OUTCOME = ".outcome"  # what became of it, written before anything moves
+_LOST = "where what was published is lost, see --forget-all in `broker connect --help`"
 _BREATH = 500  # records read before others may run
 # What a value that nobody thought of makes code raise. The file is put aside then: the inbox goes on.
 _UNFORESEEN = (
@@ -210,7 +211,7 @@ class Directory:
         before, whole = self.memory.delivered(digest) or (0, False)
         again = whole and (self.job.messages or self.memory.is_latest(digest))
         if again and not self.job.accept_disappearances and before != delivery.received_at:
-            why = f"these very files were delivered before, on {instant_in_words(Millis(before))}"
+            why = f"these very files were delivered before, on {instant_in_words(Millis(before))}: {_LOST}"
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=Tally(), reason=why))
         else:
             done = await self._read(folder, delivery, names, digest)

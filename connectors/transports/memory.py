@@ -12,6 +12,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS delivered (digest TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS latest (one INTEGER PRIMARY KEY CHECK (one = 1), digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS log (topic TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 _LAST = chr(0x10FFFF)
 _PAGE = 500
@@ -73,6 +74,27 @@ class SqliteMemory:
     def is_latest(self, digest: Digest) -> bool:
         """Tell whether nothing else was delivered since these very files were."""
         return self._database.execute("SELECT 1 FROM latest WHERE digest = ?", (digest,)).fetchone() is not None
+
+    def deliveries(self) -> tuple[int, int]:
+        """Return how many deliveries are remembered, and when the last came, in milliseconds since 1970."""
+        number, last = self._database.execute("SELECT count(*), max(abs(at)) FROM delivered").fetchone()
+        return int(number), int(last or 0)
+
+    def log(self, topic: str) -> str | None:
+        """Return Kafka's id of the topic that was published to, as it was noted; None where it was not."""
+        row = self._database.execute("SELECT id FROM log WHERE topic = ?", (topic,)).fetchone()
+        return str(row[0]) if row else None
+
+    def note_log(self, topic: str, log_id: str) -> None:
+        """Remember Kafka's id of the topic that is published to."""
+        self._database.execute("INSERT OR REPLACE INTO log VALUES (?, ?)", (topic, log_id))
+
+    def forget_all(self) -> None:
+        """Forget everything, and make that last: what comes next is the first delivery."""
+        self.begin()
+        for table in ("kept", "delivered", "latest", "log"):
+            self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+        self.commit()
 
     def get(self, key: str) -> bytes | None:
         """Return what was put under a key, or None."""

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
+from broker.core.identifiers import Digest
 from broker.sealing.signatures import new_key
 from connectors.registry import CONNECTORS
 from connectors.transports.memory import SqliteMemory
@@ -45,8 +46,9 @@ def test_every_registered_connector_is_one(name: str) -> None:
     [
         (("cin-census", "--agency", "E10000030"), "--agency and --inbox go together", "no inbox"),
         (("cin-census", "--inbox", "x"), "--agency and --inbox go together", "no agency"),
-        (("cin-census", "--forget-last"), "--forget-last needs --agency", "whose"),
-        (("sui-extract", "--agency", "E10000030", "--forget-last"), "nothing to forget", "an extract is no series"),
+        (("cin-census", "--forget-last"), "need --agency", "whose"),
+        (("sui-extract", "--agency", "E10000030", "--forget-last"), "use --forget-all", "an extract is no series"),
+        (("sui-extract", "--agency", "E10000030", "--forget-all"), "nothing to forget", "nothing was published"),
         (("encompass-notice", "--deliver", "oak-dsl"), "--deliver and --outbox go together", "no outbox"),
         (("cin-census", "--deliver", "oak-dsl", "--outbox", "x"), "only reads", "nothing is written in this format"),
         (("cin-census", "--agency", "E10000030", "--inbox", "x"), "broker keys new E10000030", "no private key"),
@@ -74,6 +76,32 @@ def test_forgetting_the_last_file_is_shown_first_and_done_with_yes(settings: Pat
     assert "Nothing was changed: with --yes it is forgotten." in shown.output
     assert "It is forgotten." in done.output
     assert "nothing to forget" in str(nothing.exception)
+
+
+@pytest.mark.parametrize("name", sorted(CONNECTORS))
+def test_every_connector_can_forget_all_that_it_published(settings: Path, tmp_path: Path, name: str) -> None:
+    """After a loss of data it could publish nothing again."""
+    words = (name, "--agency", "E10000030", "--forget-all")
+    file = tmp_path / "state" / "connect" / f"E10000030-{name}.sqlite"
+    memory = SqliteMemory(file)
+    memory.begin()
+    memory.put("any", b"thing")
+    memory.note_delivered(Digest("d"), 1_790_000_000_000)
+    memory.commit()
+    memory.note_log("events", "one")
+    memory.close()
+
+    shown, done, nothing = connect(settings, *words), connect(settings, *words, "--yes"), connect(settings, *words, "--yes")
+    memory = SqliteMemory(file)
+
+    assert "remembers 1 delivery, the last on Mon 21 Sep 2026" in shown.output
+    assert "published whole" in shown.output
+    assert "Nothing was changed: with --yes it is forgotten." in shown.output
+    assert "It is forgotten." in done.output
+    assert "nothing to forget" in str(nothing.exception)
+    assert list(memory.items("")) == []
+    assert (memory.delivered(Digest("d")), memory.is_latest(Digest("d")), memory.log("events")) == (None, False, None)
+    memory.close()
 
 
 def test_once_says_that_kafka_is_away_instead_of_waiting(settings: Path, tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ from broker.cli import cli
 from broker.codec import decode, decode_event, encode
 from broker.core.ports import Outgoing, Record
 from broker.core.registers import ADMINISTRATOR
+from broker.errors import DataLossError
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_consumer, open_producer
 from broker.stream.releases.registers import release_registers
 from broker.stream.topics import EVENTS, RECEIPTS, disclosures_topic
 from broker.stream.watching.places import places_of
+from connectors.transports.memory import SqliteMemory
 from tests.area import TRUST, Area
 from tests.patience import LONG, within
 
@@ -91,6 +93,33 @@ def test_files_in_an_inbox_are_published_once_and_signed_by_their_agency(release
     assert Counter(decode_event(record.value or b"").header.event_type for record in records) == {"school.pupil.registered": 2}
     assert all(record.header("sb_signature") for record in records)
     assert (inbox / "accepted" / "2025_autumn_pupilonroll.csv.report.txt").exists()
+
+
+def test_a_memory_of_another_log_publishes_nothing_until_it_is_forgotten(released_area: Area, tmp_path: Path) -> None:
+    """Also where whoever keeps the place has said that another Kafka is meant: what the connector told is not in it."""
+    area, school = released_area, "urn:100002"
+    about = ("school-census", "--agency", school)
+    words = (*about, "--inbox", str(tmp_path / "inbox"), "--once", "--json")
+    (tmp_path / "inbox").mkdir()
+    file = tmp_path / "inbox" / "2025_autumn_pupilonroll.csv"
+
+    file.write_text(ROLL)
+    first = connect(area, *words)
+    memory = SqliteMemory(area.folder / "state" / "connect" / "urn_100002-school-census.sqlite")
+    topic = EVENTS[area.agencies[school]]
+    here = memory.log(topic)
+    memory.note_log(topic, "another")
+    memory.close()
+    file.write_text(ROLL)
+    refused = connect(area, *words)
+    forgotten = connect(area, *about, "--forget-all", "--yes")
+    again = connect(area, *words)
+
+    assert here not in {None, "another"}
+    assert isinstance(refused.exception, DataLossError)
+    assert "--forget-all lets it publish its next files whole" in str(refused.exception)
+    assert forgotten.exit_code == 0
+    assert [json.loads(one.stdout)["published"] for one in (first, again)] == [{"school.pupil.registered": 2}] * 2
 
 
 def test_a_rejected_file_is_an_exit_status_and_a_reason_beside_it(released_area: Area, tmp_path: Path) -> None:

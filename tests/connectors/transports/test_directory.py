@@ -64,6 +64,7 @@ def test_the_same_files_again_publish_nothing_and_say_why(inbox: Path) -> None:
 
     assert broker.published == []
     assert "delivered before, on " in outcome.reason
+    assert "see --forget-all" in outcome.reason
     assert names(inbox / "accepted") == ["a.note", "a.note.2", "a.note.2.report.txt", "a.note.report.txt"]
 
 
