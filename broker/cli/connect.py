@@ -74,7 +74,8 @@ def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given
     """Run the connector NAME: an agency's native files from an inbox folder, or notices to an outbox folder.
 
     A file goes to `accepted` or `rejected` in the inbox, with a report in plain words beside it. A file that is still being
-    written waits; the same file twice publishes nothing twice. With --once, exit status 3 when a delivery was rejected.
+    written waits; the same file twice publishes nothing twice. A file is rejected, too, when there is an error in it and nothing
+    new beside that. With --once, exit status 3 when a delivery was rejected.
     """
     with suppress(KeyboardInterrupt, asyncio.CancelledError):
         if given["deliver"] or given["outbox"]:
@@ -191,10 +192,10 @@ class _Inbox:
             return
         files, total = one_line(", ".join(outcome.files)), sum(outcome.tally.events.values())
         if not outcome.accepted:
-            click.echo(f"{files}: {'left where it is' if outcome.left else 'rejected'}: {one_line(outcome.reason)}")
+            fate = "left where it is" if outcome.left else "rejected"
+            click.echo(f"{files}: {fate}: {one_line(outcome.reason)}{_doubts(outcome)}")
             return
-        why = one_line(outcome.reason) or ("what it says could not be taken" if outcome.tally.later else "it says nothing new")
-        nothing = f"nothing to publish: {why}"
+        nothing = f"nothing to publish: {one_line(outcome.reason) or 'it says nothing new'}"
         told = f"{count(total, 'event')} published" if total else nothing
         click.echo(f"{files}: {told}{_doubts(outcome)}")
         for line in published(outcome.tally, self._words):

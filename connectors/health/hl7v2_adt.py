@@ -106,8 +106,10 @@ class _Reading:
                 "warning", "encoding", message.place, "not UTF-8, and MSH-18 does not say so: read as Windows-1252", "set MSH-18"
             )
         yield from _times_in_doubt(message)
+        if not message.trigger:
+            raise NotAMessageError("MSH-9 does not say what the message is about")
         if message.trigger not in TRIGGERS:
-            self._not_told[f"of a kind that nothing follows from ({message.trigger or 'without MSH-9'})"] += 1
+            self._not_told[f"of a kind that nothing follows from ({message.trigger})"] += 1
             return
         patients = list(message.patients())
         if not patients:

@@ -4,7 +4,8 @@
                        what is still being written, and for a while what ends in the middle of something
     inbox/.working/    what is being read now; after a crash it is read again
     inbox/accepted/    what was read, with `<name>.report.txt` beside it
-    inbox/rejected/    what could not be read, or is no file but a link or a pipe, with the reason beside it
+    inbox/rejected/    what could not be read, of which nothing could be taken, or what is no file but a link or a pipe, with
+                       the reason beside it
 
 Nothing of a delivery is published before all of it was read once without an error. What changes while it is read goes back
 into the inbox. What the connector remembers lasts only after
@@ -40,6 +41,7 @@ UNFINISHED = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 _PLACES = ("accepted", "rejected")
 _COMPLETE = ".complete"  # the names of the set, written when all of it is here
 _OUTCOME = ".outcome"  # what became of it, written before anything moves
+_NOTHING_TAKEN = "there is an error in it, and nothing new beside that"
 _LOST = "where what was published is lost, see --forget-all in `broker connect --help`"
 _BREATH = 500  # records read before others may run
 # What a value that nobody thought of makes code raise. The file is put aside then: the inbox goes on.
@@ -261,6 +263,8 @@ class Directory:
             await self.publish(self._refusing.counted(self.job.connector.read(delivery, self.memory), tally))
             if not self._is_still(folder, delivery):  # INVARIANT: nothing counts as delivered that was not read to its end
                 return None
+            if tally.nothing_taken:  # whoever watches `rejected` or the exit status has to hear of it
+                return self._note(folder, delivery, Outcome(names, accepted=False, tally=tally, reason=_NOTHING_TAKEN))
             outcome = self._note(folder, delivery, Outcome(names, accepted=True, tally=tally))
             self.memory.note_delivered(digest, delivery.received_at, whole=not tally.later)
             self.memory.commit()

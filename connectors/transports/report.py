@@ -22,6 +22,11 @@ class Tally:
     shown: list[Finding] = field(default_factory=list)
     later: int = 0  # findings of what was left out and the same delivery may say later
 
+    @property
+    def nothing_taken(self) -> bool:
+        """Tell whether something is wrong and no event came of it."""
+        return not self.events and any(severity == "error" for severity, _ in self.findings)
+
     def count(self, one: Event | Finding) -> None:
         """Add an event or a finding."""
         if isinstance(one, Event):
@@ -99,8 +104,7 @@ def _fate(outcome: Outcome, words: Words) -> list[str]:
     left_out = [f"Not published: {later:,}, each named below. What is mended goes when the same files are delivered again."]
     left_out = left_out if later else []
     if not outcome.tally.events:
-        said = "what it says could not be taken" if later else "the delivery says nothing new"
-        return [f"Accepted; nothing was published: {outcome.reason or said}", *left_out]
+        return [f"Accepted; nothing was published: {outcome.reason or 'the delivery says nothing new'}", *left_out]
     total = sum(outcome.tally.events.values())
     return [
         f"Accepted; {total:,} {'event was' if total == 1 else 'events were'} published:",

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from broker.core.delivery import Delivery, Finding, Memory
+from broker.core.delivery import Connector, Delivery, Finding, Memory
 from broker.core.event import Event
 from broker.errors import StopError, TimeError, TooLargeError
 from connectors.councils.cin_census import CinCensus
+from connectors.health.hl7v2_adt import Hl7Adt
+from connectors.police.encompass_notice import EncompassNotice
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
 from tests.connectors.transports.notes import AGENCY, AT_ONCE, Broker, Notes, names, run
@@ -130,15 +132,38 @@ def test_what_was_refused_is_published_by_the_same_file_once_it_is_mended(inbox:
     assert "delivered before" in third.reason
 
 
-def test_of_what_is_refused_alone_nobody_is_told_that_it_is_nothing_new(inbox: Path) -> None:
+def test_of_what_is_refused_alone_nobody_is_told_that_it_was_accepted(inbox: Path) -> None:
     def check(_: Event) -> None:
         raise TimeError("the broker would refuse it")
 
     (inbox / "a.note").write_text("one")
 
-    run(inbox, Broker(), check=check)
+    (outcome,) = run(inbox, Broker(), check=check)
 
-    assert "nothing was published: what it says could not be taken" in (inbox / "accepted" / "a.note.report.txt").read_text()
+    assert not outcome.accepted
+    assert "the broker would refuse it: not published" in (inbox / "rejected" / "a.note.report.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("connector", "name", "content", "what"),
+    [
+        (EncompassNotice(), "a.txt", "OPERATION ENCOMPASS NOTICE\nPolice reference: 1\nEND OF NOTICE\n", "names no child"),
+        (EncompassNotice(), "a.txt", "OPERATION ENCOMPASS NOTICE\n" + "Place: x\n" * 9_000, "too long"),
+        (Hl7Adt(), "a.hl7", "MSH|^~\\&|x\r", "MSH-9 does not say what the message is about"),
+    ],
+    ids=["nobody in it", "too long", "cut"],
+)
+def test_a_file_of_which_nothing_could_be_taken_is_rejected_and_read_again_when_it_comes_again(
+    inbox: Path, connector: Connector, name: str, content: str, what: str
+) -> None:
+    for _ in range(2):
+        (inbox / name).write_text(content)
+        (outcome,) = run(inbox, Broker(), connector=connector, sets=False)
+
+        assert not outcome.accepted
+        assert outcome.reason == "there is an error in it, and nothing new beside that"
+    assert what in (inbox / "rejected" / f"{name}.report.txt").read_text()
+    assert names(inbox / "accepted") == []
 
 
 def test_a_second_connector_on_the_same_inbox_is_told_so(inbox: Path) -> None:
