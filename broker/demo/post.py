@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.canonical import BadLine, read_lines
-from broker.core.delivery import Connector
 from broker.core.event import Event
 from broker.core.identifiers import AgencyId, Millis
 from broker.core.policy import Policy
@@ -25,20 +24,12 @@ from broker.policyfile import load_policy
 from broker.simulate.arrival import Dispatch
 from broker.stream.clients import KafkaProducer
 from broker.stream.publish import Publisher
-from connectors.councils.cin_census import CinCensus
-from connectors.councils.sui_extract import SuiExtract
-from connectors.health.hl7v2_adt import Hl7Adt
-from connectors.police.encompass_notice import EncompassNotice
-from connectors.schools.school_census import SchoolCensus
+from connectors.registry import CONNECTORS
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.settling import Patience
 
 _CANONICAL = "canonical"
-_CONNECTORS: dict[str, Connector] = {
-    one.name: one for one in (CinCensus(), SuiExtract(), Hl7Adt(), EncompassNotice(), SchoolCensus())
-}
-_SETS = frozenset(("school-census",))
 # The files are whole: they are moved in, not written there.
 _PATIENCE = Patience(settled=0.0, unsure=0.0, together=0.0, cut_off=0.0, look=0.01)
 
@@ -106,7 +97,9 @@ class Post:
             async def publish(events: object) -> None:
                 self._count(await publisher.publish(events))  # type: ignore[arg-type]  # the port says what they are
 
-            job = Job(_CONNECTORS[connector], self.scene.registers.agencies[AgencyId(agency)], sets=connector in _SETS)
+            kind = CONNECTORS[connector]
+            entry = self.scene.registers.agencies[AgencyId(agency)]
+            job = Job(kind.make(), entry, sets=kind.sets, messages=kind.messages)
             memory = SqliteMemory(self.scene.folder / "state" / "connectors" / f"{place}.sqlite")
             self._inboxes[connector, agency] = Directory(folder, job, publish, memory, _PATIENCE, words=self._words)
         return self._inboxes[connector, agency]
