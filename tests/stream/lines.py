@@ -71,6 +71,9 @@ def a_rule(name: str, to: str, event_type: str = NOTICE, **more: Any) -> Rule:
 MAY_SAY = {name: Attribute(name=name, values=frozenset({"yes", "no"})) for name in ("seen_by_doctor", "met")}
 
 
+ON_ROLL = EventKind(name="school.pupil.registered", says="on roll", sector="schools", connection="replaces", relation="school")
+
+
 def a_policy(*rules: Rule, version: str = "1") -> Policy:
     chosen = rules or (
         a_rule("school", "dsl", clock="1_working_day"),
@@ -88,14 +91,7 @@ def a_policy(*rules: Rule, version: str = "1") -> Policy:
             attributes=MAY_SAY,
         ),
         EventKind(name=OUTCOME, says="outcome", sector="councils"),
-        EventKind(
-            name="school.pupil.registered",
-            says="on roll",
-            sector="schools",
-            registers_person=True,
-            connection="replaces",
-            relation="school",
-        ),
+        replace(ON_ROLL, registers_person=True),
         EventKind(name="council.person.registered", says="held by a council", sector="councils", registers_person=True),
         EventKind(name="health.gp.registered", says="gp", sector="health", connection="replaces", relation="gp"),
         EventKind(name="control.protection", says="protection", sector="any", control="protection"),
