@@ -66,7 +66,12 @@ def said_birth_date(event: Event) -> str | None:
 def _born(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
     """How old a child is decides what a statute says of it, and what it may keep to itself: no stranger changes that unseen."""
     said, known = said_birth_date(event) or "", facts.birth_date or ""
-    if not kind.registers_person or len(said) < len(known) or said.startswith(known) or is_tied(event.header, facts, registers):
+    if not kind.registers_person or len(said) < len(known) or said.startswith(known):
+        return ""
+    header = event.header
+    if speaks_for(event, registers):
+        header = replace(header, producer=AgencyId(canonical((event.control or {}).get("organisation") or "")))
+    if is_tied(header, facts, registers):
         return ""
     return "an agency that is nothing to the child gives it another birth date: ask both which is right"
 

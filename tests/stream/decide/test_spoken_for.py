@@ -8,7 +8,7 @@ from broker.core.event import Sector
 from broker.core.identifiers import AgencyId
 from broker.core.registers import Agency
 from tests.connectors.schools.test_school_census import ADA, CYD, LEAVERS, ROLL, export, read, table
-from tests.stream.england import DSL, FORCE, HOME, NOTICE, OTHER_SCHOOL, SCHOOL, england, says, tie, told
+from tests.stream.england import DSL, FORCE, HOME, NOTICE, OTHER_SCHOOL, SCHOOL, england, extract_row, says, tie, told
 from tests.stream.lines import ALine
 
 FEED = "schools-of-home"
@@ -20,7 +20,9 @@ def a_line() -> ALine:
     schools = {school: frozenset({name}) for name, school in NAMES.items()}
     feed = Agency(id=AgencyId(FEED), name="Rolls", sector=Sector.SCHOOLS, area=HOME, registers_people=True, speaks_for=schools)
     line = ALine(policy, registers=replace(registers, agencies={**registers.agencies, feed.id: feed}))
-    return line.take(says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}")))
+    row = extract_row(HOME)
+    del row.body["identity"]["birth_date"]
+    return line.take(row)
 
 
 def test_a_school_s_tie_stands_by_its_authority_s_export_and_its_lead_is_told() -> None:
@@ -33,6 +35,16 @@ def test_a_school_s_tie_stands_by_its_authority_s_export_and_its_lead_is_told() 
         ("school", SCHOOL)
     ]
     assert DSL in told(line, NOTICE)
+
+
+def test_what_a_later_export_corrects_is_as_if_the_school_had_said_it() -> None:
+    first, _ = read(export(pupilonroll=table(ROLL, ADA)), agency=FEED, speaks_for=NAMES)
+    later, _ = read(export(pupilonroll=table(ROLL, ADA.replace("2014-May-03", "2014-May-04"))), agency=FEED, speaks_for=NAMES)
+
+    line = a_line().take(*first, *later)
+
+    assert line.reviews() == []
+    assert line.facts().birth_date == "2014-05-04"
 
 
 def test_a_leaver_of_the_export_ends_that_tie() -> None:
