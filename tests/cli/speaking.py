@@ -13,6 +13,7 @@ SILENT: Mapping[str, str] = {
     "policy check": "files alone",
     "policy test": "files alone",
     "registers subscribe": "changes a file; the Kafka it may ask for the policy is in SPEAKING",
+    "registers speaks-for": "changes a file",
     "schemas check": "files alone",
     "simulate": "files alone",
 }
