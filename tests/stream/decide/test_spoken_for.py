@@ -13,6 +13,8 @@ from tests.stream.lines import ALine
 
 FEED = "schools-of-home"
 NAMES = {"native:SCH1": SCHOOL}
+BORN = "2017-Jan-15"  # the child of these lines
+ON_ROLL, LEFT = ADA.replace("2014-May-03", BORN), CYD.replace("2010-Jan-09", BORN)
 
 
 def a_line() -> ALine:
@@ -26,7 +28,7 @@ def a_line() -> ALine:
 
 
 def test_a_school_s_tie_stands_by_its_authority_s_export_and_its_lead_is_told() -> None:
-    events, _ = read(export(pupilonroll=table(ROLL, ADA)), agency=FEED, speaks_for=NAMES)
+    events, _ = read(export(pupilonroll=table(ROLL, ON_ROLL)), agency=FEED, speaks_for=NAMES)
 
     line = a_line().take(*events, says(FORCE, NOTICE))
 
@@ -48,8 +50,8 @@ def test_what_a_later_export_corrects_is_as_if_the_school_had_said_it() -> None:
 
 
 def test_a_leaver_of_the_export_ends_that_tie() -> None:
-    on_roll, _ = read(export(pupilonroll=table(ROLL, ADA)), agency=FEED, speaks_for=NAMES)
-    left, _ = read(export(pupilnolongeronroll=table(LEAVERS, CYD)), agency=FEED, speaks_for=NAMES)
+    on_roll, _ = read(export(pupilonroll=table(ROLL, ON_ROLL)), agency=FEED, speaks_for=NAMES)
+    left, _ = read(export(pupilnolongeronroll=table(LEAVERS, LEFT)), agency=FEED, speaks_for=NAMES)
 
     line = a_line().take(*on_roll, *left, says(FORCE, NOTICE))
 
