@@ -9,7 +9,7 @@ from broker.core.delivery import Connector
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """Where a connector is, what it reads, whether files of its format may belong together, and whether they hold messages.
+    """Where a connector is, what it reads, how its files are named, whether they may belong together and hold messages.
 
     A message is said once, whatever comes after; any other file shows what is so now.
     """
@@ -17,6 +17,7 @@ class Registration:
     module: str
     attribute: str
     reads: str
+    files: tuple[str, ...]
     sets: bool = False
     messages: bool = False
 
@@ -27,9 +28,25 @@ class Registration:
 
 
 CONNECTORS = {
-    "cin-census": Registration("connectors.councils.cin_census", "CinCensus", "children in need census, XML 2017-2026"),
-    "sui-extract": Registration("connectors.councils.sui_extract", "SuiExtract", "a council's identity extract, CSV"),
-    "school-census": Registration("connectors.schools.school_census", "SchoolCensus", "school census, COLLECT CSV", sets=True),
-    "hl7v2-adt": Registration("connectors.health.hl7v2_adt", "Hl7Adt", "hospital messages, HL7 version 2 ADT", messages=True),
-    "encompass-notice": Registration("connectors.police.encompass_notice", "EncompassNotice", "Operation Encompass notices"),
+    "cin-census": Registration(
+        "connectors.councils.cin_census", "CinCensus", "children in need census, XML 2017-2026", ("*.xml",)
+    ),
+    "sui-extract": Registration("connectors.councils.sui_extract", "SuiExtract", "a council's identity extract, CSV", ("*.csv",)),
+    "school-census": Registration(
+        "connectors.schools.school_census",
+        "SchoolCensus",
+        "school census, COLLECT CSV: the tables of one export, named alike",
+        ("*pupilonroll.csv", "*pupilnolongeronroll.csv", "*termlyexclusionsonroll.csv", "*termlyexclusionsoffroll.csv"),
+        sets=True,
+    ),
+    "hl7v2-adt": Registration(
+        "connectors.health.hl7v2_adt",
+        "Hl7Adt",
+        "hospital messages, HL7 version 2 ADT",
+        ("*.hl7", "*.txt", "*.adt", "*.mllp", "*.dat"),
+        messages=True,
+    ),
+    "encompass-notice": Registration(
+        "connectors.police.encompass_notice", "EncompassNotice", "Operation Encompass notices, UTF-8 text", ("*.txt",)
+    ),
 }

@@ -18,17 +18,17 @@ from broker.cli import EXIT_REJECTED
 from broker.cli.connect_forget import forget_all, forget_last, memory_of
 from broker.cli.connect_out import write_notices
 from broker.cli.layout import count
-from broker.cli.options import json_option, say_refused, with_settings
+from broker.cli.options import json_option, quiet_clients, say_refused, settings_option
 from broker.cli.patience import patiently
 from broker.cli.wording import words_of_book
-from broker.core.delivery import Connector
+from broker.core.delivery import Connector, Documented
 from broker.core.event import Event
 from broker.core.harmless import one_line
 from broker.core.identifiers import AgencyId
 from broker.core.words import Words
 from broker.errors import DataLossError, InputError
 from broker.sealing.signatures import Signer, load_signer
-from broker.settings import Settings
+from broker.settings import Settings, load_settings
 from broker.stream.clients import check_known, open_producer
 from broker.stream.publish import Gate, Publisher
 from broker.stream.recognise import read_identity, recognise_kafka
@@ -40,9 +40,10 @@ from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import Outcome, published
 
-_NAMES = "\n".join(f"  {name:<17} {one.reads}" for name, one in sorted(CONNECTORS.items()))
+_INDENT = " " * 20
+_NAMES = "\n".join(f"  {name:<17} {one.reads}\n{_INDENT}{' '.join(one.files)}" for name, one in sorted(CONNECTORS.items()))
 _EPILOG = f"""\b
-Names:
+Names, what each reads, and how its files are named:
 {_NAMES}
 
 \b
@@ -52,6 +53,7 @@ Examples:
   broker connect cin-census --agency E10000030 --forget-last
   broker connect school-census --agency urn:100001 --forget-all
   broker connect encompass-notice --deliver oak-dsl --outbox notices
+  broker connect encompass-notice --form
 """
 
 
@@ -62,6 +64,7 @@ Examples:
 @click.option("--deliver", metavar="RECIPIENT", help="Write notices for this recipient instead of reading files.")
 @click.option("--outbox", type=click.Path(path_type=Path, file_okay=False), help="The folder where notices are written.")
 @click.option("--once", is_flag=True, help="Stop when nothing is left to do, instead of waiting for more.")
+@click.option("--form", is_flag=True, help="Show how to write a file whose form is this project's own: every label of a notice.")
 @click.option(
     "--accept-disappearances", is_flag=True, help="Confirm that who is missing from these files is gone."
 )  # fmt: skip
@@ -69,14 +72,19 @@ Examples:
 @click.option("--forget-all", is_flag=True, help="Show what forgetting all that was published means; with --yes, forget it.")
 @click.option("--yes", is_flag=True, help="With --forget-last or --forget-all: do it.")
 @json_option
-@with_settings
-def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given: Any) -> None:
+@settings_option
+def connect(*, settings_file: Path | None, name: str, as_json: bool, once: bool, **given: Any) -> None:
     """Run the connector NAME: an agency's native files from an inbox folder, or notices to an outbox folder.
 
     A file goes to `accepted` or `rejected` in the inbox, with a report in plain words beside it. A file that is still being
     written waits; the same file twice publishes nothing twice. A file is rejected, too, when there is an error in it and nothing
     new beside that. With --once, exit status 3 when a delivery was rejected.
     """
+    if given["form"]:
+        click.echo(_form(name), nl=False)
+        return
+    quiet_clients()
+    settings = load_settings(settings_file)
     with suppress(KeyboardInterrupt, asyncio.CancelledError):
         if given["deliver"] or given["outbox"]:
             recipient, outbox = _pair(given, "deliver", "outbox")
@@ -96,6 +104,16 @@ def connect(settings: Settings, *, name: str, as_json: bool, once: bool, **given
         asyncio.run(_until_stopped(inbox_.work(once=True) if once else patiently(partial(inbox_.work, once=False))))
         if once and inbox_.rejected:
             raise click.exceptions.Exit(EXIT_REJECTED)
+
+
+def _form(name: str) -> str:
+    """Return how files of a format are written; raises InputError for one that others publish."""
+    connector = CONNECTORS[name].make()
+    if not isinstance(connector, Documented):
+        raise InputError(
+            f"`{name}` reads a format that others publish and describe: only `encompass-notice` is this project's own"
+        )
+    return connector.form()
 
 
 def _pair(given: dict[str, Any], one: str, other: str) -> tuple[str, str]:
@@ -145,7 +163,14 @@ class _Inbox:
                 "name the right agency, or correct the registers"
             )
         kind = self._registration
-        job = Job(connector, agency, sets=kind.sets, messages=kind.messages, accept_disappearances=self._accept)
+        job = Job(
+            connector,
+            agency,
+            sets=kind.sets,
+            messages=kind.messages,
+            files=kind.files,
+            accept_disappearances=self._accept,
+        )
         memory = SqliteMemory(memory_of(self._settings, self._name, agency.id))
         try:
             await self._recognise(memory, EVENTS[agency.sector])

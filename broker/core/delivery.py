@@ -131,6 +131,15 @@ class Forgetting(Protocol):
 
 
 @runtime_checkable
+class Documented(Protocol):
+    """A connector of a format that nobody else describes."""
+
+    def form(self) -> str:
+        """Return how a file is written, for whoever writes one."""
+        ...
+
+
+@runtime_checkable
 class OfTables(Protocol):
     """A connector whose files come in sets, of which some say little without others."""
 

@@ -13,6 +13,8 @@ from broker.core.event import ToldFamily
 from broker.core.harmless import hanging, one_line
 from broker.core.words import Words, instant_in_words
 
+BEGIN = "OPERATION ENCOMPASS NOTICE"
+END = "END OF NOTICE"
 LOCAL = ZoneInfo("Europe/London")  # the clock of every force in England
 # Label, where it belongs in an event (group and field), and how it is read.
 LABELS: dict[str, tuple[str, str, str]] = {
@@ -87,6 +89,23 @@ def written_lines(disclosure: Mapping[str, Any], words: Words) -> list[str]:
     return lines
 
 
+def form_in_words() -> str:
+    """Return how a notice is written, with every label and what may stand behind it."""
+    width = max(map(len, LABELS))
+    labels = [f"  {label:<{width}}  {_may_be(label)}" for label in LABELS]
+    return "\n".join([_FORM.format(begin=BEGIN, end=END), *labels, ""])
+
+
+def _may_be(label: str) -> str:
+    group, field, kind = LABELS[label]
+    if group == "notice" and field not in _READ_OF_NOTICE:
+        return "(only in notices from the broker; not read)"
+    note = _NOTES.get(label) or ("one line" if group in ONE_LINE and kind == "text" else "")
+    values = _VALUES.get(kind)
+    said = " | ".join(dict.fromkeys(values)) if values else _KINDS[kind]
+    return f"{said}; {note}" if note else said
+
+
 def _in_words(disclosure: Mapping[str, Any], words: Words) -> Mapping[str, Any]:
     basis, due = disclosure.get("lawful_basis"), disclosure.get("due_at")
     return {
@@ -133,6 +152,40 @@ def _urn(said: str) -> str | None:
     return f"urn:{number}" if number.isascii() and number.isdigit() and len(number) == 6 else None
 
 
+_VALUES: dict[str, Mapping[str, Any]] = {
+    "answer": _ANSWERS,
+    "sex": _SEX,
+    "threshold": _THRESHOLD,
+    "standing": _STANDING,
+    "told": _TOLD,
+}
+_KINDS = {
+    "text": "text",
+    "date": "a day: 2016-04-02 or 02/04/2016",
+    "when": "a day, and a time by the clock in England where it is known: 2026-09-20 21:40",
+    "postcode": "a whole postcode: AB1 2CD",
+    "urn": "the school's unique reference number, six digits: 100001",
+}
+_READ_OF_NOTICE = frozenset(("kind", "disclosure_id", "replaces"))  # what else is of the notice itself is only written
+_NOTES = {
+    "Police reference": "has to be there",
+    "Place": "where it happened; never an address that has to be kept safe",
+    "Standing": "`new` where it is absent",
+    "Notice id": "your own name for this notice, which a correction names",
+    "Replaces notice": "the notice id of the notice that this one corrects",
+}
+_FORM = """\
+A notice is written into a text file (UTF-8) named *.txt. Several follow one another in a file, one for each child:
+
+  {begin}
+  Police reference: 42/1234567/26
+  ...
+  {end}
+
+Each line between is a label, a colon and what is said, in any order; text may go on in lines that begin with a blank. Any line
+may be absent but the police reference and who the child is: first name and surname, or a UPN, or an NHS number. Without the
+date of birth the child may not be found.
+"""
 _IN: dict[str, Any] = {
     "text": _text,
     "date": _day,

@@ -17,8 +17,9 @@ this project's documented text form of that content, not a national schema:
       in further lines, each begun with a blank.
     END OF NOTICE
 
-Any line but the first and the last may be absent; labels are those of `encompass_form.LABELS`, in any order and case. Several
-notices follow one another in a file, one for each child. What has no last line may have been cut in the middle of a name.
+Any line but the first and the last may be absent; labels are those of `encompass_form.LABELS`, in any order and case, and
+`broker connect encompass-notice --form` lists them. Several notices follow one another in a file, one for each child. What
+has no last line may have been cut in the middle of a name.
 `Standing: correction` takes the place of the notice that `Replaces notice` names, else of the only child's of its reference.
 """
 
@@ -45,12 +46,20 @@ from broker.core.event import (
 from broker.core.identifiers import digest, nhs_number_is_valid, upn_is_valid
 from broker.core.words import Words
 from broker.errors import CutOffError, DeliveryError
-from connectors.police.encompass_form import BY_LABEL, LABELS, LOCAL, ONE_LINE, read_value, written_lines
+from connectors.police.encompass_form import (
+    BEGIN,
+    BY_LABEL,
+    END,
+    LABELS,
+    LOCAL,
+    ONE_LINE,
+    form_in_words,
+    read_value,
+    written_lines,
+)
 from connectors.police.encompass_told import FORMAT, WITHDRAWN, Told
 
 _VERSION = "1"
-_BEGIN = "OPERATION ENCOMPASS NOTICE"
-_END = "END OF NOTICE"
 _LINE = re.compile(r"([A-Za-z][A-Za-z ]{0,40}?)\s*:\s?(.*)\Z", re.DOTALL)
 _LONGEST_NOTICE = 60_000  # characters: an event of it is never larger than the broker takes
 _LONGEST_LINE = _LONGEST_NOTICE + 1
@@ -61,21 +70,22 @@ _OF_THE_CHILD = frozenset({
     "Child present", "Child spoken to", "Welfare check", "Voice of the child", "Heard by",
 })  # fmt: skip
 _NAMES_A_CHILD = frozenset(("Child first name", "Date of birth", "NHS number", "UPN"))
+_SEE = "broker connect encompass-notice --form"
 _RULES: dict[str, tuple[Any, str, str]] = {
     "encoding": ("info", "not UTF-8: read as Windows-1252", "save it as UTF-8 so that every name is right"),
-    "stray-line": ("warning", "text outside any notice: not read", f"begin each notice with {_BEGIN}"),
-    "unknown-label": ("warning", "the label is not one of a notice: the line was not taken", "use the documented labels"),
+    "stray-line": ("warning", "text outside any notice: not read", f"begin each notice with {BEGIN}"),
+    "unknown-label": ("warning", "the label is not one of a notice: the line was not taken", f"use one of its labels: {_SEE}"),
     "label-twice": (
         "warning",
         "the label stands twice: the first was taken",
         "write each label once; begin further text with a blank",
     ),
-    "unreadable": ("warning", "the value cannot be read: left out", "write it as documented"),
+    "unreadable": ("warning", "the value cannot be read: left out", f"write it as the form says: {_SEE}"),
     "check-digit": ("warning", "the check digit or letter is wrong", "correct the number"),
     "no-end": (
         "error",
-        f"the notice has no line {_END}, so it may have been cut: not taken",
-        f"send it again whole, up to {_END}",
+        f"the notice has no line {END}, so it may have been cut: not taken",
+        f"send it again whole, up to {END}",
     ),
     "second-child": (
         "error",
@@ -136,13 +146,17 @@ class EncompassNotice:
                 found = True
                 yield from _read_notice(one, delivery, memory)
         if cut and not found:
-            raise CutOffError(f"file breaks off in its only notice, before the line {_END}: send it again whole")
+            raise CutOffError(f"file breaks off in its only notice, before the line {END}: send it again whole")
         if not found:
-            raise DeliveryError(f"file holds no notice: each begins with the line {_BEGIN}")
+            raise DeliveryError(f"file holds no notice: each begins with the line {BEGIN}")
+
+    def form(self) -> str:
+        """Return how a notice is written, for whoever writes one."""
+        return form_in_words()
 
     def write(self, disclosure: Mapping[str, Any], words: Words = _NO_WORDS) -> str:
         """Return the notice of one disclosure: what was granted, and no line for what was not."""
-        return "\n".join([_BEGIN, *written_lines(disclosure, words), _END, ""])
+        return "\n".join([BEGIN, *written_lines(disclosure, words), END, ""])
 
 
 def _read_notice(notice: _Notice, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
@@ -160,7 +174,8 @@ def _read_notice(notice: _Notice, delivery: Delivery, memory: Memory) -> Iterato
             continue
         read.setdefault(group, {})[field] = value
     event = _event(notice, read, delivery, memory)
-    yield from (_finding(rule, line) for line, rule in sorted(wrong))
+    labels = {line: label for label, (line, _) in notice.said.items()}
+    yield from (_finding(rule, line, labels.get(line)) for line, rule in sorted(wrong))
     if event:
         yield event
 
@@ -252,10 +267,10 @@ def _notices(stream: TextIO) -> Iterator[_Notice | Finding]:
         text = text.rstrip()
         size += len(text)
         mark = "" if text[:1].isspace() else " ".join(text.split()).upper()
-        if mark == _BEGIN or (notice and (mark == _END or size > _LONGEST_NOTICE)):
+        if mark == BEGIN or (notice and (mark == END or size > _LONGEST_NOTICE)):
             if notice:
                 yield _closed(notice, mark, line, size)
-            notice, label, size, stray = (_Notice(line, {}, []) if mark == _BEGIN else None), "", 0, False
+            notice, label, size, stray = (_Notice(line, {}, []) if mark == BEGIN else None), "", 0, False
         elif notice:
             label = _take_line(notice, label, text, line)
         elif text and not stray:
@@ -268,7 +283,7 @@ def _notices(stream: TextIO) -> Iterator[_Notice | Finding]:
 def _closed(notice: _Notice, mark: str, line: int, size: int) -> _Notice | Finding:
     if size > _LONGEST_NOTICE:
         return _finding("too-long", notice.line)
-    return notice if mark == _END else _finding("no-end", line, cut_off=not mark)
+    return notice if mark == END else _finding("no-end", line, cut_off=not mark)
 
 
 def _take_line(notice: _Notice, label: str, text: str, line: int) -> str:
@@ -295,6 +310,6 @@ def _take_line(notice: _Notice, label: str, text: str, line: int) -> str:
     return known[0]
 
 
-def _finding(rule: str, line: int, *, cut_off: bool = False) -> Finding:
+def _finding(rule: str, line: int, label: str | None = None, *, cut_off: bool = False) -> Finding:
     severity, message, remedy = _RULES[rule]
-    return Finding(severity, rule, f"line {line}", message, remedy, cut_off)
+    return Finding(severity, rule, f"line {line}, {label}" if label else f"line {line}", message, remedy, cut_off)

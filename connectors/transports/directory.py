@@ -57,13 +57,14 @@ class Job:
     """Whose files of which format are read. `sets`: files of this format may belong together.
 
     `messages`: a file holds messages, each said once whatever comes after. Else it shows what is so, and the same file says it
-    anew once another one said something else: a wrong one is put right by the one before.
+    anew once another one said something else: a wrong one is put right by the one before. `files`: how they are named.
     """
 
     connector: Connector
     agency: Agency
     sets: bool = False
     messages: bool = False
+    files: tuple[str, ...] = ()
     accept_disappearances: bool = False
 
 
@@ -255,7 +256,8 @@ class Directory:
         young = any(self._settling.is_young(self.inbox / path.name, now_at=path) for path in _files(folder))
         try:
             if not self.job.connector.claims(names):
-                raise DeliveryError(f"the name is none that {self.job.connector.name} reads: see `broker connect --help`")
+                named = ", ".join(self.job.files) or "as `broker connect --help` says"
+                raise DeliveryError(f"the name is none that {self.job.connector.name} reads: name it {named}")
             await self._rehearse(delivery, young=young)
             if not self._is_still(folder, delivery):
                 return None

@@ -29,6 +29,12 @@ def test_help_names_every_connector_and_gives_examples() -> None:
 
     assert all(name in said for name in CONNECTORS)
     assert "broker connect cin-census --agency E10000030 --inbox inbox" in said
+    assert all(pattern in said for one in CONNECTORS.values() for pattern in one.files)
+
+
+@pytest.mark.parametrize("name", sorted(CONNECTORS))
+def test_files_that_are_named_as_the_help_says_are_claimed(name: str) -> None:
+    assert all(CONNECTORS[name].make().claims((pattern.replace("*", "2025_"),)) for pattern in CONNECTORS[name].files)
 
 
 @pytest.mark.parametrize("name", sorted(CONNECTORS))
@@ -58,6 +64,15 @@ def test_what_is_missing_is_said_in_words(settings: Path, words: tuple[str, ...]
     result = connect(settings, *words)
 
     assert said in str(result.exception), why
+
+
+def test_the_form_of_a_notice_is_shown_without_any_settings() -> None:
+    shown = CliRunner().invoke(cli, ["connect", "encompass-notice", "--form"])
+    none = CliRunner().invoke(cli, ["connect", "cin-census", "--form"])
+
+    assert shown.exit_code == 0
+    assert "Hub threshold" in shown.output
+    assert "that others publish" in str(none.exception)
 
 
 def test_forgetting_the_last_file_is_shown_first_and_done_with_yes(settings: Path, tmp_path: Path) -> None:

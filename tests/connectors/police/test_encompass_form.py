@@ -1,5 +1,6 @@
 """Operation Encompass notices on their way out to a school."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from broker.core.event import Event
 from broker.core.harmless import acts
 from broker.core.words import Words
-from connectors.police.encompass_form import LABELS
+from connectors.police.encompass_form import LABELS, read_value
 from connectors.police.encompass_notice import EncompassNotice
 from tests.connectors.police.test_encompass_notice import CASE, NOTICE, read
 
@@ -55,6 +56,26 @@ def test_only_what_was_granted_is_written() -> None:
         "Notice id: d-1\n"
         "END OF NOTICE\n"
     )
+
+
+def test_the_form_names_every_label_and_what_may_be_said() -> None:
+    """What it says may stand there can be read, and of the notice itself only what it says is read."""
+    lines = dict(re.findall(r"^  ([A-Z][A-Za-z ]+?)  +(.*)$", EncompassNotice().form(), flags=re.MULTILINE))
+
+    assert list(lines) == list(LABELS)
+    for label, said in lines.items():
+        values = said.partition(";")[0].split(" | ")
+        if len(values) > 1:
+            assert [value for value in values if read_value(label, value) is None] == [], label
+    for label, (group, field, _) in LABELS.items():
+        unread = group == "notice" and field not in {"kind", "disclosure_id", "replaces"}
+        assert ("not read" in lines[label]) == unread, label
+
+
+def test_the_examples_of_the_form_can_be_read() -> None:
+    for label, said in (("Date of birth", "02/04/2016"), ("Incident", "2026-09-20 21:40"), ("School URN", "100001")):
+        assert said in EncompassNotice().form()
+        assert read_value(label, said)
 
 
 def test_a_withheld_group_changes_no_other_line() -> None:
