@@ -25,6 +25,8 @@ from broker.errors import BrokerError
 LONGEST_LINE = 1024 * 1024
 ACTS = "control_character"  # the finding on an event of which some text acts where it is shown
 _INSTANTS = ("recorded_at", "received_at", "expires_at")
+_INSTANT = "an instant with its zone (2026-11-20T09:00:00Z), or milliseconds since 1970"
+_SECONDS = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138: nobody means either
 _PRECISE = r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?$"
 _IDS = frozenset(("event_id", "supersedes", "concerns_event"))
 _PATTERNS = {
@@ -207,6 +209,8 @@ def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(str(one) for one in place)
     if kind == "extra_forbidden":
         return f"field `{name}`: unknown: take it out or correct its spelling"
+    if kind == "int_type" and place[-1] in _INSTANTS:
+        return f"field `{name}`: is no instant: write {_INSTANT}"
     if kind == "missing":
         return f"field `{name}`: missing"
     if kind == "string_pattern_mismatch":
@@ -250,6 +254,8 @@ def _plain(schema: str, name: str, made: Mapping[str, Any]) -> Any:
         return Annotated[str, AfterValidator(_one_form)]
     if schema == "string" and name in _PATTERNS:
         return Annotated[str, Field(pattern=_PATTERNS[name])]
+    if schema == "long" and name in _INSTANTS:
+        return Annotated[int, Field(ge=-_LARGEST[schema] - 1, le=_LARGEST[schema]), AfterValidator(_no_seconds)]
     if schema in _LARGEST:
         return Annotated[int, Field(ge=-_LARGEST[schema] - 1, le=_LARGEST[schema])]
     return {"string": str, "boolean": bool, "bytes": bytes, "double": float}[schema]
@@ -262,6 +268,13 @@ def _in_calendar(text: str) -> str:
     except ValueError:
         raise ValueError("is no date of the calendar") from None
     return text
+
+
+def _no_seconds(at: int) -> int:
+    """Check that an instant is not given in seconds: it would be one of 1970."""
+    if 0 < at < _SECONDS:
+        raise ValueError(f"is given in seconds, it seems: write {_INSTANT}")
+    return at
 
 
 def _one_form(text: str) -> str:
