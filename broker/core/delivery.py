@@ -20,13 +20,14 @@ from broker.errors import DeliveryError, TooLargeError
 
 MAX_BYTES = 4 * 1024**3  # of one piece; a national file would still fit
 _BLOCK = 1 << 20
+_EXPORT = "export the data again in the format of this inbox"
 _SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet workbook: unpack it, or save it in the format of this inbox"),
     (b"\x1f\x8b", "compressed with gzip: unpack it first"),
-    (b"%PDF", "a PDF document"),
+    (b"%PDF", f"a PDF document: {_EXPORT}"),
     (b"\xd0\xcf\x11\xe0", "an old Office document: save it in the format of this inbox"),
-    (b"\x7fELF", "a program"),
-    (b"MZ\x90", "a program"),
+    (b"\x7fELF", f"a program: {_EXPORT}"),
+    (b"MZ\x90", f"a program: {_EXPORT}"),
 )
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 

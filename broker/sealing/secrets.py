@@ -39,7 +39,7 @@ class Secrets:
 
     def __init__(self, master: bytes) -> None:
         if len(master) != _SIZE:
-            raise KeysError(f"the master key must have {_SIZE} bytes, not {len(master)}: make one with `broker keys new broker`")
+            raise KeysError(f"the master key must have {_SIZE} bytes, not {len(master)}: make one with `broker keys broker`")
         self._keys = {purpose: _subkey(master, purpose, _SIZE) for purpose in _PURPOSES}
         self._tokens = AESSIV(_subkey(master, "token cipher", 64))
         seal = self._keys["seal"]
@@ -154,7 +154,7 @@ def read_secret(file: Path, remedy: str) -> str:
 
 
 def _read_master(file: Path) -> bytes:
-    mark, _, encoded = read_secret(file, "make one with `broker keys new broker`").partition("\n")
+    mark, _, encoded = read_secret(file, "make one with `broker keys broker`").partition("\n")
     try:
         master = base64.b64decode(encoded.strip(), validate=True)
     except binascii.Error:

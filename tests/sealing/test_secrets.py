@@ -101,7 +101,11 @@ def test_a_master_key_is_made_once_for_its_owner_alone_and_loaded_from_file_or_f
 
 @pytest.mark.parametrize(
     ("text", "mode", "word"),
-    [(None, 0, "not there"), ("nonsense", 0o600, "not a broker's master key"), ("anything", 0o604, "everybody")],
+    [
+        (None, 0, "not there: make one with `broker keys broker`"),
+        ("nonsense", 0o600, "not a broker's master key"),
+        ("anything", 0o604, "everybody"),
+    ],
 )
 def test_a_file_that_is_no_master_key_is_named_with_what_to_do(tmp_path: Path, text: str | None, mode: int, word: str) -> None:
     file = tmp_path / "broker.keys"

@@ -103,7 +103,7 @@ def _keys(settings: Settings) -> Finding:
     try:
         Secrets.load(settings.keys)
     except BrokerError as error:
-        return Finding("keys", State.ILL, str(error), "make them with `broker keys broker`, or copy them from another worker")
+        return Finding("keys", State.ILL, str(error), "copy it from another worker, or make the first one as said")
     open_to_others = [file.name for file in settings.keys.glob("*.keys") if file.stat().st_mode & 0o077]
     if open_to_others:
         names = ", ".join(f"`{name}`" for name in sorted(open_to_others)[:5])
