@@ -110,7 +110,8 @@ def new_key(folder: Path, holder: str) -> Signer:
 def load_signer(folder: Path, holder: str) -> Signer:
     """Read a holder's private key; raises KeysError when it is missing or is another holder's."""
     file = key_file(folder, holder)
-    text = read_secret(file, f"make one with `broker keys new {holder}`, or name the folder that holds it in the settings")
+    made = f"make one with `broker keys new {holder}`, or name the folder that holds it in the settings"
+    text = read_secret(file, f"see that `{holder}` is spelt as in the registers; then {made}")
     try:
         content = tomllib.loads(text)
         private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(content["private_key"], validate=True))

@@ -98,7 +98,9 @@ def test_another_holders_key_file_is_not_taken(tmp_path: Path, signer: Signer) -
 
     with pytest.raises(KeysError, match="another holder"):
         load_signer(tmp_path, "urn:100002")
-    with pytest.raises(KeysError, match="broker keys new urn:100003"):
+    with pytest.raises(
+        KeysError, match="see that `urn:100003` is spelt as in the registers; then make one with `broker keys new urn:100003`"
+    ):
         load_signer(tmp_path, "urn:100003")
 
 
