@@ -178,7 +178,9 @@ class _Inbox:
                 with self._progress() as progress:
                     same = partial(check_known, producer, self._settings.kafka)
                     publish = _Counting(Publisher(producer, self._signer), same, progress)
-                    inbox = Directory(self._inbox, job, publish, memory, check=gate.check, words=self._words, agency=gate.agency)
+                    inbox = Directory(
+                        self._inbox, job, publish, memory, check=gate.check, words=self._words, agency=gate.agency, say=self._say
+                    )
                     async for outcome in inbox.deliveries(once=once):
                         self._show(outcome)
                         publish.count = 0
@@ -209,6 +211,10 @@ class _Inbox:
         return Progress(
             *columns, console=self._console, transient=True, redirect_stdout=False, disable=not self._console.is_terminal
         )
+
+    def _say(self, what: str) -> None:
+        """Say on standard error what goes on, above the sign that something does."""
+        self._console.print(one_line(what), markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, outcome: Outcome) -> None:
         self.rejected += not outcome.accepted and not outcome.left

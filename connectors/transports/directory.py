@@ -73,7 +73,7 @@ class Directory:
     """An inbox folder and what is done with its files. `publish` and `check` are the port to the broker.
 
     `agency` gives the entry of the agency in the registers, as it is when a delivery is taken up; `words` say in the reports
-    what each type of event means.
+    what each type of event means; `say` hears once for what a file waits when that may take long.
     """
 
     inbox: Path
@@ -84,6 +84,8 @@ class Directory:
     check: Check = lambda _: None
     words: Words = field(default_factory=Words)
     agency: Callable[[], Agency] | None = None
+    say: Callable[[str], None] = lambda _: None
+    _waiting: dict[tuple[Path, ...], str] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
     _settling: Settling = field(init=False)
     _refusing: Refusing = field(init=False)
@@ -165,13 +167,19 @@ class Directory:
     def _look(self, *, once: bool) -> tuple[list[list[Path]], bool]:
         """Return the deliveries that are whole and no longer growing, and whether others are still on their way."""
         paths = self._settling.look(path for path in self._entries() if odd_kind(path) is None)
-        ready, waiting = [], False
+        ready: list[list[Path]] = []
+        waiting: dict[tuple[Path, ...], str] = {}
         for one in self._sets(paths):
-            if self._settling.settled(one, sets=self.job.sets, lacking=not once and self._lacks(one)):
+            lacking = not once and self._lacks(one)
+            if self._settling.settled(one, sets=self.job.sets, lacking=lacking):
                 ready.append(one)
             else:
-                waiting = True
-        return ready, waiting
+                waiting[tuple(one)] = self._settling.why(one, lacking=lacking) or ""
+        for files, why in waiting.items():
+            if why and why != self._waiting.get(files):
+                self.say(f"{', '.join(said(path.name) for path in files)} {why}")
+        self._waiting = waiting
+        return ready, bool(waiting)
 
     def _lacks(self, paths: Sequence[Path]) -> bool:
         """Tell whether more of a set has to come."""

@@ -70,6 +70,15 @@ class Settling:
             return False  # counted from when it was first seen: copying keeps a file's own time on some systems
         return age >= max(wait, self.patience.together if sets else 0)
 
+    def why(self, paths: Sequence[Path], *, lacking: bool = False) -> str | None:
+        """Say for what files that are not settled wait, and how long at most; None where it is a moment."""
+        if any(self._cut_off.get(path) == self._seen[path][0] for path in paths):
+            return f"ends in the middle: waiting up to {self.patience.cut_off:.0f} s for the rest"
+        still = (path for path in paths if self.age(path) >= self.patience.settled)
+        if any(self.in_hand(path, now_at=path) for path in still):
+            return f"stays open to whoever writes it: waiting up to {self.patience.forgotten:.0f} s"
+        return f"is part of a set: waiting up to {self.patience.lacking:.0f} s for the others" if lacking else None
+
     def age(self, path: Path, *, now_at: Path | None = None) -> float:
         """Return for how many seconds a file is as it is: since it was first seen so, or by its own time when that is past."""
         now = time.time()

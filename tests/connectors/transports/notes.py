@@ -1,7 +1,7 @@
 """A format made for these tests, a broker that keeps what is published, and one process's work on an inbox."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from broker.core.delivery import Connector, Delivery, Finding, Memory
@@ -81,6 +81,7 @@ def run(
     messages: bool = False,
     connector: Connector | None = None,
     check: Check = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
     """Work on the inbox until nothing is left, as one process does from its start to its end."""
 
@@ -88,7 +89,7 @@ def run(
         memory = SqliteMemory(inbox.parent / "state" / "notes.sqlite")
         job = Job(connector or Notes(), AGENCY, sets=sets, messages=messages, accept_disappearances=confirmed)
         try:
-            work = Directory(inbox, job, broker.publish, memory, patience, check)
+            work = Directory(inbox, job, broker.publish, memory, patience, check, say=say)
             return [one async for one in work.deliveries(once=True)]
         finally:
             memory.close()

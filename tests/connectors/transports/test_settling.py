@@ -181,16 +181,32 @@ def test_a_young_census_that_breaks_off_waits_for_its_end(inbox: Path, *, again:
 
 
 def test_a_census_that_breaks_off_is_refused_once_nobody_can_still_be_writing_it(inbox: Path) -> None:
+    """And for what it waits is said once, at its beginning."""
     (inbox / "a.xml").write_text(CENSUS[:40])
     began = time.monotonic()
+    patience = Patience(settled=0, unsure=0, cut_off=0.6, look=0.02)
+    heard: list[tuple[str, bool]] = []
 
-    (outcome,) = run(
-        inbox, Broker(), connector=CinCensus(), sets=False, patience=Patience(settled=0, unsure=0, cut_off=0.4, look=0.02)
-    )
+    def say(what: str) -> None:
+        heard.append((what, time.monotonic() - began < 0.6))
+
+    (outcome,) = run(inbox, Broker(), connector=CinCensus(), sets=False, patience=patience, say=say)
 
     assert not outcome.accepted
     assert "breaks off" in outcome.reason
-    assert 0.4 <= time.monotonic() - began < 10
+    assert 0.6 <= time.monotonic() - began < 10
+    assert heard == [("a.xml ends in the middle: waiting up to 1 s for the rest", True)]
+
+
+def test_a_file_that_somebody_holds_open_is_waited_for_aloud(inbox: Path) -> None:
+    heard: list[str] = []
+    with (inbox / "a.note").open("w") as out:
+        out.write("one")
+        out.flush()
+        patience = Patience(settled=0.05, unsure=0, together=0, cut_off=0, forgotten=0.4, look=0.02)
+        run(inbox, Broker(), patience=patience, say=heard.append)
+
+    assert heard == ["a.note stays open to whoever writes it: waiting up to 0 s"]
 
 
 def test_an_old_file_that_breaks_off_is_refused_at_once(inbox: Path) -> None:
