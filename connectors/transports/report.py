@@ -1,5 +1,6 @@
 """The report beside a file: in plain words what was published, what was wrong and where, and what to do. No personal data."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -72,16 +73,21 @@ def write_report(outcome: Outcome, delivery: Delivery, format_name: str, words: 
         "",
         *_fate(outcome, words),
     ]
-    wrong = sorted(outcome.tally.shown, key=lambda one: (_ORDER[one.severity], one.rule))
+    wrong = sorted(outcome.tally.shown, key=lambda one: (_ORDER[one.severity], _in_order(one.place)))
     if wrong:
         lines += ["", "What to know:" if wrong[0].severity == "info" else "What was wrong:"]
-    for number, finding in enumerate(wrong):
+    for finding in wrong:
         lines += ["", f"  {finding.severity}: {finding.place}", f"    {finding.message}", f"    what to do: {finding.remedy}"]
-        kind = (finding.severity, finding.rule)
-        last = number + 1 == len(wrong) or (wrong[number + 1].severity, wrong[number + 1].rule) != kind
-        if last and outcome.tally.findings[kind] > SHOWN:
-            lines += ["", f"  and {outcome.tally.findings[kind] - SHOWN} more of the same kind ({finding.rule})"]
+    more = {kind: number - SHOWN for kind, number in outcome.tally.findings.items() if number > SHOWN}
+    for (severity, rule), number in more.items():
+        message = next(one.message for one in wrong if (one.severity, one.rule) == (severity, rule))
+        lines += ["", f"  and {number:,} more of the kind {severity} {rule}: {message}"]
     return "\n".join((*map(one_line, lines), ""))  # a source names its files, and its places in them
+
+
+def _in_order(place: str) -> list[tuple[int, str]]:
+    """Return what sorts places as a person reads them: line 2 stands before line 10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,18})", place)]
 
 
 def published(tally: Tally, words: Words) -> list[str]:

@@ -1,11 +1,15 @@
 """The inbox folder: each file once, in whole sets, with a report; and what a crash leaves behind at every step."""
 
 import os
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from broker.core.delivery import Delivery, Finding, Memory
+from broker.core.event import Event
 from broker.errors import SendFailedError, StopError
 from connectors.transports import directory
 from connectors.transports.memory import SqliteMemory
@@ -273,8 +277,31 @@ def test_a_report_does_not_grow_with_what_is_wrong(inbox: Path) -> None:
 
     report = (inbox / "accepted" / "a.note.report.txt").read_text()
     assert outcome.tally.findings["warning", "odd"] == 5_000
-    assert report.count("a strange line") == SHOWN
-    assert f"and {5_000 - SHOWN} more of the same kind" in report
+    assert report.count("\n    a strange line\n") == SHOWN
+    assert f"and {5_000 - SHOWN:,} more of the kind warning odd: a strange line" in report
+
+
+def test_what_was_wrong_is_told_by_its_place(inbox: Path) -> None:
+    """Errors first; within them as the file runs, whichever rule it was."""
+
+    class Doubtful(Notes):
+        def read(self, delivery: Delivery, memory: Memory) -> Iterator[Event | Finding]:
+            yield from super().read(delivery, memory)
+            for severity, rule, line in (
+                ("info", "a", 1),
+                ("error", "b", 10),
+                ("error", "c", 9),
+                ("error", "b", 2),
+                ("error", "c", 11),
+            ):
+                yield Finding(severity, rule, f"line {line}", "odd", "mend it")  # type: ignore[arg-type]  # one of the three
+
+    (inbox / "a.note").write_text("one")
+
+    run(inbox, Broker(), connector=Doubtful())
+
+    report = (inbox / "accepted" / "a.note.report.txt").read_text()
+    assert re.findall(r": line (\d+)", report) == ["2", "9", "10", "11", "1"]
 
 
 def test_a_second_process_on_the_same_memory_is_told_so(tmp_path: Path) -> None:
