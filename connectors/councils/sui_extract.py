@@ -56,8 +56,8 @@ _RULES: dict[str, tuple[Any, str, str]] = {
     "encoding": ("info", "not UTF-8: read as Windows-1252", "save it as UTF-8 so that every name is right"),
     "row-form": ("error", "the row does not fit the columns: not taken", "correct quotation marks and separators"),
     "row-too-long": ("error", "the line is too long: not taken", "correct the line"),
-    "nobody": ("error", "neither local id, NHS number nor full name with birth date: not taken", "add what identifies the child"),
-    "birth-date": ("error", "no readable birth date", "write it as YYYY-MM-DD"),
+    "nobody": ("error", "neither local id, NHS number nor full name: not taken", "add what identifies the child"),
+    "birth-date": ("error", "no readable birth date, without which nobody is recognised: not taken", "write it as YYYY-MM-DD"),
     "birth-date-future": ("warning", "the birth date is in the future", "correct the date"),
     "name-missing": ("warning", "forename or surname is missing", "add the name"),
     "nhs-number-form": ("warning", "the NHS number is not ten digits: left out", "correct it; a spreadsheet may have cut zeros"),
@@ -193,9 +193,10 @@ class _Reading:
 
     def _publish(self, person: _Person, line: int) -> Event | None:
         """Return the event of a row that says something new."""
-        whole_name = bool(person.given and person.family and person.birth)
-        if not (person.local_id or person.nhs or whole_name):
+        if not (person.local_id or person.nhs or (person.given and person.family)):
             self._wrong.append("nobody")
+            return None
+        if not person.birth:
             return None
         record = person.local_id or digest(f"{person.nhs}|{person.given}|{person.family}|{person.birth}".lower().encode())
         key = f"{_FORMAT}/person/{record}"

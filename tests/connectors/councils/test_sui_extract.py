@@ -82,9 +82,9 @@ def test_a_row_says_who_a_local_id_is() -> None:
     ],
 )
 def test_birth_dates(written: str, read_as: str | None, why: str) -> None:
-    (event,), findings = read(a_file(f",1,{written},Quill,Ada,F,,,"))
+    events, findings = read(a_file(f",1,{written},Quill,Ada,F,,,"))
 
-    assert event.body["identity"].get("birth_date") == read_as, why
+    assert [event.body["identity"].get("birth_date") for event in events] == ([read_as] if read_as else []), why
     assert ("birth-date" in {finding.rule for finding in findings}) is (read_as is None), why
 
 
@@ -174,6 +174,19 @@ def test_the_same_id_with_another_forename_is_an_alias() -> None:
         {"given": "Adelaide", "family": "Quill", "kind": "alias"},
     ]
     assert [(finding.rule, finding.place) for finding in findings] == [("local-id-twice", "line 3")]
+
+
+def test_a_row_whose_birth_date_cannot_be_read_changes_nothing_of_what_was_told() -> None:
+    memory = MemoryInHand()
+    read(a_file(ADA), memory)
+
+    events, findings = read(a_file(ADA.replace("2015-03-09", "03-09-2015")), memory)
+    same, _ = read(a_file(ADA), memory)
+
+    assert (events, same) == ([], [])
+    assert [one.message for one in findings if one.severity == "error"] == [
+        "no readable birth date, without which nobody is recognised: not taken"
+    ]
 
 
 def test_the_same_id_with_another_birth_date_is_not_taken() -> None:
