@@ -173,7 +173,7 @@ def _line_of(facts: Facts, asked: Asked, rules: Rules) -> Sent:
         at=facts.at,
         event_type=header.event_type,
         producer=header.producer,
-        excluded=frozenset(header.excluded) if is_tied(header, facts, registers) else frozenset(),
+        excluded=frozenset(header.excluded) if asked.is_nobodys or is_tied(header, facts, registers) else frozenset(),
     )
     return _without_denied(line, asked.event, facts, rules)
 
