@@ -87,7 +87,8 @@ def _upn(number: int) -> str:
 def ours(paths: list[Path], folder: Path) -> int:
     """Read the set with the connector and a memory on disk; return the number of events."""
     pieces = tuple(Piece(path.name, path.stat().st_size, Digest("0" * 64), _opener(path)) for path in paths)
-    agency = Agency(id=AgencyId("E10000099"), name="A council", sector=Sector.SCHOOLS, area="E10000099")
+    schools = {"urn:100001": frozenset({"laestab:9994001"})}
+    agency = Agency(id=AgencyId("feed"), name="A council", sector=Sector.SCHOOLS, area="E10000099", speaks_for=schools)
     memory = SqliteMemory(folder / f"{uuid.uuid4()}.sqlite")
     memory.begin()
     read = SchoolCensus().read(Delivery(agency, Millis(1_790_000_000_000), pieces), memory)
