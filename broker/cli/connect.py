@@ -146,6 +146,7 @@ class _Inbox:
         self._signer: Signer = load_signer(settings.keys, agency)
         self._console = Console(stderr=True)
         self._words = Words()
+        self._found = False
         self.rejected = 0
 
     async def work(self, *, once: bool) -> None:
@@ -184,10 +185,15 @@ class _Inbox:
                     async for outcome in inbox.deliveries(once=once):
                         self._show(outcome)
                         publish.count = 0
+                        self._found = True
+            if not self._found and not self._as_json:
+                self._say(f"nothing to read in {self._inbox}")
         except OSError as error:
             if error.filename is None:
                 raise
-            raise InputError(f"inbox `{self._inbox}`: {error.strerror}: the connector must be able to write there") from error
+            raise InputError(
+                f"inbox `{self._inbox}`: {error.strerror}: name a folder that the connector can make or write into"
+            ) from error
         except sqlite3.OperationalError as error:
             raise InputError(f"folder `{self._settings.data}`: {error}: make room, or the right to write there") from error
         finally:

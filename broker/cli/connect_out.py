@@ -44,10 +44,14 @@ async def write_notices(settings: Settings, recipient: str, outbox: Path, *, onc
             async for batch in batches:
                 await confirm(producer, signer, inbox, [shown for one in batch.disclosures if (shown := desk.write(one))])
                 inbox.read_up_to(batch.read_up_to)
+        if not desk.written and not as_json:
+            click.echo(f"no new notice for {words_of_book(book).name(recipient)}", err=True)
     except OSError as error:
         if error.filename is None:
             raise
-        raise InputError(f"outbox `{outbox}`: {error.strerror}: the connector must be able to write there") from error
+        raise InputError(
+            f"outbox `{outbox}`: {error.strerror}: name a folder that the connector can make or write into"
+        ) from error
     finally:
         inbox.close()
 
@@ -61,6 +65,7 @@ class _Desk:
         self._outbox = outbox
         self._as_json = as_json
         self._connector = EncompassNotice()
+        self.written = 0
 
     def write(self, disclosure: dict[str, Any]) -> Shown | None:
         """Write one disclosure as a notice; None when it is none, or was written before."""
@@ -76,6 +81,7 @@ class _Desk:
         unfinished.replace(file)
         shown = Shown(name, disclosure["token"], disclosure["event_type"], disclosure["kind"])
         self._inbox.show(shown)
+        self.written += 1
         click.echo(
             json.dumps({"file": str(file), "kind": shown.kind})
             if self._as_json

@@ -123,10 +123,13 @@ def test_a_memory_of_another_log_publishes_nothing_until_it_is_forgotten(release
 
 
 def test_a_rejected_file_is_an_exit_status_and_a_reason_beside_it(released_area: Area, tmp_path: Path) -> None:
+    words = ("hl7v2-adt", "--agency", TRUST, "--inbox", str(tmp_path), "--once")
+    empty = connect(released_area, *words)
     (tmp_path / "notes.hl7").write_text("this is a letter")
 
-    result = connect(released_area, "hl7v2-adt", "--agency", TRUST, "--inbox", str(tmp_path), "--once")
+    result = connect(released_area, *words)
 
+    assert (empty.exit_code, empty.stdout, empty.stderr) == (0, "", f"nothing to read in {tmp_path}\n")
     assert result.exit_code == 3
     assert "notes.hl7: rejected" in result.stdout
     assert "holds no HL7" in (tmp_path / "rejected" / "notes.hl7.report.txt").read_text()
@@ -223,5 +226,6 @@ def test_notices_are_written_once_and_confirmed_with_the_recipient_s_key(release
     assert [path.name for path in tmp_path.iterdir()] == ["d-notice1.txt"]
     assert "Child surname: Quill" in (tmp_path / "d-notice1.txt").read_text()
     assert second.stdout == ""
+    assert second.stderr == f"no new notice for Desk {DESK} ({DESK})\n"
     assert [(one["disclosure_id"], one["state"], one["recipient"]) for one in receipts] == [("d-notice1", "DELIVERED", DESK)]
     assert "read" in read.stdout
