@@ -24,7 +24,7 @@ $(READY): requirements-dev.lock pyproject.toml
 demo: $(READY)  ## run the main job on this machine: native files in, alerts out
 	@$(VENV)/bin/broker demo $(ARGS)
 
-test: test-fast  ## run every test, with a real Kafka
+test: test-fast  ## run the tests, with a real Kafka; left out: the long property tests (test-deep), measurements (bench)
 	@$(PYTHON) -m pytest -m "kafka and not benchmark and not deep" $(ARGS)
 
 test-fast: $(READY)  ## run the tests that need no Kafka

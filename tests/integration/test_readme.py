@@ -41,6 +41,17 @@ def test_every_make_target_that_the_readme_names_is_there() -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
 
 
+def test_what_make_test_leaves_out_is_said_where_people_read_of_it() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [(help_text, recipe)] = re.findall(r"^test: [^#]*## (.*)\n\t(.*)$", makefile, flags=re.MULTILINE)
+    left_out = {"deep": "test-deep", "benchmark": "bench"}
+
+    assert set(re.findall(r"not (\w+)", recipe)) == set(left_out)
+    for target in left_out.values():
+        assert target in help_text
+        assert f"target `{target}`" in README
+
+
 def test_every_file_that_the_readme_names_is_there() -> None:
     for name in re.findall(r"\]\(([^)#]+)", README):
         assert (ROOT / name).exists(), name
@@ -103,6 +114,23 @@ def shell(script: str, place: Path, *, said: int = subprocess.PIPE) -> subproces
     )
 
 
+def test_the_tours_can_be_taken_twice_and_leave_nothing_beside_the_demo(place: Path) -> None:
+    """What they write stands in the demo's folder, which git ignores; the copy of the rules is made anew each time."""
+    lines = [line for block in BLOCKS for line in block.splitlines()]
+    writing = [line for line in lines if re.match(r"mkdir|cp|sed -i", line) or re.search(r"(?<!<)> ", line)]
+    (place / "demo-area").mkdir()
+    copying = "\n".join(line for line in writing if "my-policies" in line)
+
+    said = [shell(copying, place).communicate(timeout=30) for _ in range(2)]
+
+    assert len(writing) == 4
+    assert all("demo-area/" in line for line in writing), writing
+    assert said == [("", None)] * 2
+    assert sorted(one.name for one in (place / "demo-area" / "my-policies").iterdir()) == sorted(
+        one.name for one in (place / "broker" / "policies").iterdir()
+    )
+
+
 @pytest.fixture
 def demo(place: Path) -> Iterator[None]:
     """The demo of the first terminal, kept running."""
@@ -133,6 +161,7 @@ def test_the_ten_minute_tours_run_as_they_stand(place: Path) -> None:
     assert second_terminal.returncode == 0, said[-4000:]
     assert "Traceback" not in said
     assert "Osian Yarshaw" in said, "the school was told of the notice"
+    assert {one.name for one in place.iterdir()} == {"broker", ".venv", "demo-area", "first-terminal.txt"}
     one_more_worker_serves_what_the_readme_says(place)
     again, _ = shell(f"{SETTINGS}{ANOTHER_KEY}", place).communicate(timeout=30)
     assert "is there already" in again, "the demo has made that key, and none is ever overwritten"
