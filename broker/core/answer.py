@@ -64,6 +64,7 @@ def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
     """Answer for one recipient in its roles; `blanket` names a built-in reason that holds whatever the rules say."""
     voices, roles = _voices(plan, seat, values), seat.roles
     shares = _under(blanket, _shares(voices))
+    would_cut = _cuts(voices, roles, plan.policy)
     voices.withhold = [one for one in voices.withhold if one.rule.categories or _touches(one.rule.cut, shares)]
     granting = [one for one in voices.grant if not one.rule.categories.isdisjoint(shares.granted)]
     asking = [one for one in voices.ask if not one.rule.categories.isdisjoint(shares.asked)]
@@ -87,6 +88,7 @@ def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
         clock=_shortest(granting, plan.policy),
         short=_shortened(granting, shares.granted),
         cuts=_cuts(voices, roles, plan.policy),
+        would_cut=would_cut,
         wanted_by=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub"),
         statutory=any(one.rule.statutory for one in granting),
         asked_clock=_shortest([*asking, *waiting], plan.policy),

@@ -103,15 +103,19 @@ def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
 def shown_of(event: Event, hears: Decision, facts: Facts, also: Collection[Category] = (), *, judged: bool = False) -> Event:
     """Return of an event what a recipient may see that is asked about it: what it is granted itself, who the child is, and more.
 
-    Without a name nobody could see to anything. What a rule withholds from it is not there, nor what a cut or a protection takes
-    out. `judged`: also what it sets as a control event and whom it excludes, for that is what is asked.
+    Without a name, or a number where none is said, nobody could see to anything. What a rule withholds from it is not there,
+    nor what a cut or a protection takes out. `judged`: also what it sets as a control event and whom it excludes, for that is
+    what is asked.
     """
     least = {Category.EXISTENCE, Category.IDENTITY, *also} - kept_back(hears)
     if Category.EXISTENCE not in least:
         return _bare(event.header, {})
     in_full = {*hears.granted, *also} - set(hears.short) | set(also)
     short = tuple(one for one in SHAREABLE if one not in in_full)
-    view = granted_view(event, replace(hears, granted=tuple({*hears.granted, *least}), short=short), facts)
+    hears = replace(hears, granted=tuple({*hears.granted, *least}), short=short, cuts=hears.would_cut)
+    view = granted_view(event, hears, facts)
+    if Category.IDENTITY in least and not view.get("identity", {}).get("names"):
+        view = _with_numbers(view, event, frozenset(hears.cuts))
     seen = _bare(event.header, view)
     if not judged:
         return seen
@@ -120,6 +124,17 @@ def shown_of(event: Event, hears: Decision, facts: Facts, also: Collection[Categ
     if control is not None and Category.IDENTITY not in least:
         control = cast("Control", {**control, "identifiers": []})
     return Event(replace(event.header, **said_by), seen.body, control)
+
+
+def _with_numbers(view: View, event: Event, cuts: frozenset[Cut]) -> View:
+    """Say by numbers who a child is of whom no name is said: the NHS number, and what its publisher itself calls the child."""
+    said = [
+        one
+        for one in event.body.get("identity", {}).get("identifiers", ())
+        if one["scheme"] == "nhs_number" or one.get("issuer") == event.header.producer
+    ]
+    numbers = _kept(Category.IDENTITY, {"identifiers": _no_pupil_numbers(cast("list[_Group]", said))}, cuts, short=False)
+    return {**view, "identity": {**numbers, **view.get("identity", {})}} if numbers else view
 
 
 def _bare(header: Header, view: View) -> Event:

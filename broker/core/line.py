@@ -43,7 +43,7 @@ _SEEN = "the same event was taken before"
 _CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
 _RELEASED = "its originator has said anew to whom it is released"
 _NOTHING_LEFT = "granted by a person, but nothing is left that the policy lets a person grant"
-_SEE_REVIEW = "Its review says which child it is about, and what else the hub is told of it: `broker reviews list`."
+_SEE_REVIEW = "Its review says who the child is, and what else the hub is told of it: broker reviews show {review}."
 _FILLED = "somebody fills a role now in which nobody could be told when it came"
 
 
@@ -367,6 +367,7 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
 
 def _gap_notice(event: Event, gap: Gap) -> Notice:
     """Tell the hub that nobody could be told in a role, and by when somebody has to be; its review says whom it is about."""
+    review = questions.review_id(questions.GAP, event.header.event_id, gap.role)
     return Notice(
         event_id=event.header.event_id,
         event_type=event.header.event_type,
@@ -374,7 +375,7 @@ def _gap_notice(event: Event, gap: Gap) -> Notice:
         recipient=RecipientId(gap.hub or ""),
         role=RoleName("hub"),
         kind="GAP",
-        because=(gap.because, *((_SEE_REVIEW,) if gap.hears else ())),
+        because=(gap.because, *((_SEE_REVIEW.format(review=review),) if gap.hears else ())),
         lawful_basis=GAP_BASIS,
         gateway=GAP_GATEWAY,
         rules=tuple(gap.rules),

@@ -16,7 +16,7 @@ from broker.core.disclose import shown_of
 from broker.core.event import Category, Event
 from broker.core.exclusions import doubted_for, excluded_here
 from broker.core.facts import Facts
-from broker.core.identifiers import Millis
+from broker.core.identifiers import Millis, digest
 from broker.core.policy import HOLDER, SHAREABLE
 from broker.core.registers import Registers
 from broker.core.rules import Rules
@@ -48,6 +48,15 @@ class Question:
     clock: str | None = None
     due_at: Millis | None = None
     bells: Mapping[str, Millis] = field(default_factory=dict)
+
+    def review_id(self, record_id: str) -> str:
+        """Derive the id of its review; what is asked of a recipient beside what was asked before is another."""
+        return review_id(self.kind, record_id, f"{self.about}\x1f{','.join(self.asks)}" if self.asks else self.about)
+
+
+def review_id(kind: str, record_id: str, about: str) -> str:
+    """Derive a review's id from what is in question."""
+    return "r-" + digest(f"{kind}\x1f{record_id}\x1f{about}".encode())[:32]
 
 
 def held(event: Event, facts: Facts, why: str, rules: Rules, verdict: Verdict) -> Question:

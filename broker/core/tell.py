@@ -58,7 +58,7 @@ def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
     yield "when", time_in_words(one["occurred_at"] or "")
     yield "said by", _source(one, words)
     yield "ask", words.named(one["contact_point"] or "")
-    yield "why you", " ".join(one["because"])
+    yield "why you", " ".join(_sentence(words.spelt_out(said)) for said in one["because"])
     yield "basis", words.basis(one["lawful_basis"], one["gateway"])
     yield (
         "family told",
@@ -71,6 +71,11 @@ def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
     yield "by", instant_in_words(one["due_at"]) if one["due_at"] else ""
     yield "relevant to", instant_in_words(one["expires_at"]) if one["expires_at"] else ""
     yield "your role", words.role(one["role"])
+
+
+def _sentence(text: str) -> str:
+    """Return a reason as a sentence of its own: several stand behind one another."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _who(one: Disclosure) -> str:

@@ -59,7 +59,8 @@ class Decision:
     """For one possible recipient. Tuples are in a fixed order, so that equal decisions are equal bytes.
 
     `roles` are all that the recipient fills here, `role` the one in which it is told. `short` and `cuts` say what the granted
-    view leaves out below the level of a category. `agreed` goes only because somebody agreed, by the rules in `agreed_by`.
+    view leaves out below the level of a category, `would_cut` what would be cut whatever went: of a question more may be shown
+    than a rule grants. `agreed` goes only because somebody agreed, by the rules in `agreed_by`.
     Reasons are for audit; a recipient reads only `because`.
     """
 
@@ -79,6 +80,7 @@ class Decision:
     clock: str | None
     short: tuple[Category, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    would_cut: tuple[Cut, ...] = ()
     wanted_by: tuple[RuleId, ...] = ()  # rules that want somebody in this role told, or the hub where nobody fills it
     statutory: bool = False
     agreed: tuple[Category, ...] = ()

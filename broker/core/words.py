@@ -63,6 +63,18 @@ class Words:
         """Say what somebody in a role is."""
         return self.roles.get(role, role.replace("_", " "))
 
+    def spelt_out(self, text: str) -> str:
+        """Put what somebody in a role is, or a name, instead of the code that stands in backticks in a sentence."""
+        parts = text.split("`")
+        if len(parts) % 2 == 0:
+            return text
+        return "".join(self._spelt(part) if at % 2 else part for at, part in enumerate(parts))
+
+    def _spelt(self, code: str) -> str:
+        if code in self.roles:
+            return f"“{self.roles[code]}”"
+        return self.name(code) if code in self.names else f"`{code}`"
+
     def with_roles(self, text: str) -> str:
         """Put what somebody in a role is instead of the roles that a sentence ends with, one after the other."""
         said, but, names = text.rpartition(" but ")

@@ -5,7 +5,7 @@ from typing import Any
 from broker import codec
 from broker.core.tell import heading, tell
 from broker.core.words import Words
-from tests.stream.lines import GP, SCHOOL, ALine, a_retraction, an_event, at_practice, on_roll
+from tests.stream.lines import GP, HUB, SCHOOL, ALine, a_retraction, an_event, at_practice, on_roll
 
 IDENTITY: dict[str, Any] = {
     "names": [{"given": "Jo", "family": "Example"}],
@@ -45,6 +45,16 @@ def test_codes_are_said_in_words_and_a_name_keeps_its_id() -> None:
     assert lines["said by"] == "Eskshire Constabulary (police:42)"
     assert lines["your role"] == "designated safeguarding lead"
     assert lines["basis"] == "the law names this notification"
+
+
+def test_reasons_are_sentences_with_roles_in_words() -> None:
+    (gap,) = [one for one in ALine().take(an_event()).disclosures(HUB) if one["kind"] == "GAP"]
+    words = Words(roles={"dsl": "designated lead of the child's school"})
+
+    said = dict(tell(gap, words))["why you"]
+    assert "in the role “designated lead of the child's school”: see to it that somebody there hears of it. Its review" in said
+    assert said.startswith("Nobody can")
+    assert said.endswith(".")
 
 
 def test_what_was_not_granted_is_not_mentioned() -> None:

@@ -118,7 +118,7 @@ class Enforcer:
 
     def review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
         """Make the review of a question; what its reader may see of the event goes with it, sealed."""
-        made = review_id(question, cause.record_id)
+        made = question.review_id(cause.record_id)
         sealed = seal_event(self.secrets, made, codec.encode_event(question.shown)) if question.shown else None
         message = {
             "review_id": made,
@@ -219,7 +219,7 @@ def headers_of(cause: Cause) -> Headers:
 def shelved(question: Question, cause: Cause, at: Millis) -> Waiting:
     """Return an event as it waits for the answer to a question."""
     return Waiting(
-        review_id=review_id(question, cause.record_id),
+        review_id=question.review_id(cause.record_id),
         kind=question.kind,
         about=question.about,
         for_recipient=question.for_recipient,
@@ -243,12 +243,6 @@ def decision_id(record_id: str, recipient: str, role: str, verdict: Verdict | No
     """Derive a decision's id from what was decided about, for whom, and under which policy and registers."""
     under = f"{verdict.policy}\x1f{verdict.registers}" if verdict else ""
     return DecisionId("n-" + digest(f"{record_id}\x1f{recipient}\x1f{role}\x1f{under}".encode())[:32])
-
-
-def review_id(question: Question, record_id: str) -> str:
-    """Derive a review's id from what is in question; what is asked of a recipient beside what was asked before is another."""
-    about = f"{question.about}\x1f{','.join(question.asks)}" if question.asks else question.about
-    return "r-" + digest(f"{question.kind}\x1f{record_id}\x1f{about}".encode())[:32]
 
 
 def _topic(recipient: RecipientId, registers: Registers | None) -> str:
@@ -276,7 +270,7 @@ def _clock(notice: Notice, made: DisclosureId, at: Millis, stage: str) -> Clock:
 
 def _review_clock(question: Question, cause: Cause, at: Millis, stage: str) -> Clock:
     """Make a clock of a question: closing its review is what stops it, and no receipt does."""
-    made, name = review_id(question, cause.record_id), question.clock or ""
+    made, name = question.review_id(cause.record_id), question.clock or ""
     return Clock(
         clock_id=question_clock_id(made, name, stage),
         name=name,
@@ -350,8 +344,9 @@ _written: dict[int, tuple[Decision, Message]] = {}
 
 def _by_ledger(notice: Notice, disclosure: DisclosureId, cause: Cause) -> Message:
     """A correction, gap or escalation: that there is something, and nothing of its content."""
+    about = notice.view_digest if notice.kind == "GAP" else notice.replaces or notice.role  # one for each role that nobody fills
     return {
-        "decision_id": decision_id(cause.record_id, notice.recipient, f"{notice.kind}/{notice.replaces or notice.role}", None),
+        "decision_id": decision_id(cause.record_id, notice.recipient, f"{notice.kind}/{about}", None),
         "recipient": notice.recipient,
         "role": notice.role,
         "outcome": "DISCLOSE",

@@ -140,6 +140,55 @@ def test_a_hub_that_no_rule_tells_sees_who_the_child_is_and_no_more() -> None:
     assert said == {"names": NAMED["names"], "birth_date": "2017-01-15"}
 
 
+NUMBERED = Identity(
+    identifiers=[
+        {"scheme": "la_child_id", "value": "77001", "issuer": "police:42"},
+        {"scheme": "mrn", "value": "T0500218", "issuer": "RX1"},
+        {"scheme": "upn", "value": "H801200001001"},
+        {"scheme": "nhs_number", "value": "9434765919"},
+    ],
+    birth_date="2017-01-15",
+)
+
+
+@pytest.mark.parametrize(
+    ("cut", "numbers"),
+    [((), ["la_child_id", "nhs_number"]), ((Cut.PLACE,), ["nhs_number"])],
+    ids=["its publisher's own and the NHS's", "of a child whose place is not to be betrayed, the NHS's"],
+)
+def test_of_a_child_whom_no_name_says_the_hub_sees_the_numbers(cut: tuple[Cut, ...], numbers: list[str]) -> None:
+    """A census holds no name: a birth date alone is nobody that the hub could find."""
+    rules = [a_rule("school", "dsl")]
+    if cut:
+        withhold = a_rule("betrays", "hub", effect=Effect.WITHHOLD, basis=None, categories=frozenset(), cut=frozenset(cut))
+        rules.append(replace(withhold, to=frozenset()))
+    line = ALine(a_policy(*rules)).take(an_event(body=Body(identity=NUMBERED, concern={"grade": "high"})))
+
+    seen = shown(line).body["identity"]
+    assert [one["scheme"] for one in seen["identifiers"]] == numbers
+    assert seen["birth_date"] == "2017-01-15"
+    assert shown(line).header.producer == ("" if cut else "police:42"), "a cut holds where no rule tells the hub, too"
+
+
+def test_a_name_needs_no_numbers_beside_it() -> None:
+    line = ALine(a_policy(a_rule("school", "dsl"))).take(a_named_event())
+
+    assert shown(line).body["identity"].get("identifiers") in (None, [])
+
+
+def test_the_message_about_a_gap_names_its_review_and_two_gaps_are_two_decisions() -> None:
+    line = ALine(a_policy(a_rule("school", "dsl"), a_rule("practice", "gp"))).take(a_named_event())
+
+    told = [one for one in line.disclosures(HUB) if one["kind"] == "GAP"]
+    assert len(told) == 2
+    for one, review in zip(told, line.reviews(), strict=True):
+        assert f"broker reviews show {review['review_id']}" in one["because"][1]
+        assert one["because"][0] == review["why"]
+    (entry,) = line.audits()
+    gaps = [one["decision_id"] for one in entry["decisions"] if one["disclosure_id"] in {one["disclosure_id"] for one in told}]
+    assert len(set(gaps)) == 2
+
+
 @pytest.mark.parametrize(("spared", "who"), [(False, {}), (True, {"identity"})])
 def test_what_a_rule_withholds_from_the_hub_is_not_in_its_review_of_a_gap(spared: bool, who: set[str]) -> None:
     withhold = a_rule(
