@@ -1,10 +1,11 @@
 """A review in plain words: what a person is asked, about what, why, and the commands that answer it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from broker.core.judgements import FINDING_TYPE
+from broker.core.tell import who
 from broker.core.words import Words, born_in_words, instant_in_words, time_in_words
 
 
@@ -31,20 +32,33 @@ PLAIN = (  # what of a review names nobody
     "clock",
 )
 
-_CHILD = ' --child CHILD_REF --reason "…"'
+_CHILD = ' --child CHILD --reason "…"'
+_MEANT = ": CHILD is one of those that it may be, or the `p-…` by which what you were told names the child"
+_LOOK = (
+    "broker subscribe {desk} --from beginning --again --until-now",
+    "to find the child: all that you were told, each with the `p-…` of its child",
+)
 _REJECT = 'broker reviews reject {id} --reason "…"'
 KINDS = {
     "UNIDENTIFIED": _Kind(
         "Which child is this? Nobody who is known matches",
-        (("broker reviews link {id}" + _CHILD, "it is about this child"), (_REJECT, "it is about nobody the broker knows")),
+        (
+            _LOOK,
+            ("broker reviews link {id}" + _CHILD, "it is about this child" + _MEANT),
+            (_REJECT, "it is about nobody the broker knows"),
+        ),
     ),
     "AMBIGUOUS": _Kind(
         "Which child is this? One or more may match",
-        (("broker reviews link {id}" + _CHILD, "it is about this child"), (_REJECT, "it is about none of them")),
+        (
+            _LOOK,
+            ("broker reviews link {id}" + _CHILD, "it is about this child" + _MEANT),
+            (_REJECT, "it is about none of them"),
+        ),
     ),
     "IDENTIFIER_CONFLICT": _Kind(
         "One child or two? A number is held under two birth dates",
-        (("broker reviews link {id}" + _CHILD, "they are one child"), (_REJECT, "they are two children")),
+        (("broker reviews link {id}" + _CHILD, "they are one child" + _MEANT), (_REJECT, "they are two children")),
     ),
     "ASK": _Kind(
         "May this be shared?",
@@ -62,6 +76,7 @@ KINDS = {
         ((_REJECT, "you have seen to it; else it closes by itself when a record says within 7 days who fills the role"),),
     ),
 }
+_ALIKE = "Which child is this? Nobody matches fully; it may be somebody who is known"
 _FINDING = _Kind(
     "Does this finding still hold? Its review date has passed",
     (
@@ -72,12 +87,13 @@ _FINDING = _Kind(
 _BY_NOBODY = "by whom is shown once it is known which child it is about"
 _FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header
 _CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind", "identifiers scheme"})
+_LATEST = 3  # of what was told of a child it may be
 _STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed"}
 
 
 def question(review: Mapping[str, Any]) -> str:
     """Return what a person is asked."""
-    return _kind(review).asks
+    return _ALIKE if review["kind"] == "UNIDENTIFIED" and review["candidates"] else _kind(review).asks
 
 
 def _kind(review: Mapping[str, Any]) -> _Kind:
@@ -90,7 +106,7 @@ def told(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
     yield "review", review["review_id"]
     by = f"said by {words.name(review['producer'])}" if review["producer"] else _BY_NOBODY
     yield "about", f"{words.event(review['event_type'])}, {by}"
-    yield "why", _named_roles(review["why"], words)
+    yield "why", words.spelt_out(review["why"])
     yield "for", words.name(review["for_recipient"])
     if review["due_at"] and review["state"] == "OPEN":
         yield "by", f"{instant_in_words(review['due_at'])} ({review['clock'].replace('_', ' ')})"
@@ -107,6 +123,19 @@ def more(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
     resolution = review["resolution"]
     if resolution:
         yield "decided", f"{resolution['decision'].lower()} by {words.name(resolution['by'])}: {resolution['reason']}"
+
+
+def may_be(disclosures: Sequence[Mapping[str, Any]], words: Words) -> Iterator[tuple[str, str]]:
+    """Yield who a child is as far as a desk was told, and by what, the latest of it; `disclosures` are what it may still use."""
+    named = next((one for one in disclosures if one["identity"]), None)
+    if not disclosures:
+        yield "told", "you were told nothing of this child that you may still use: ask who said this"
+        return
+    yield "child", who(named or disclosures[0])
+    for one in disclosures[:_LATEST]:
+        yield "told", f"{words.event(one['event_type'])}, {instant_in_words(one['issued_at'])} ({one['disclosure_id']})"
+    if len(disclosures) > _LATEST:
+        yield "", f"and {len(disclosures) - _LATEST} more before"
 
 
 def source_said(event: Mapping[str, Any]) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
@@ -141,10 +170,4 @@ def _value(name: str, value: Any) -> str:
 def answers(review: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the commands that answer a review, each with what it means."""
     for command, means in _kind(review).answers:
-        yield command.format(id=review["review_id"]), means
-
-
-def _named_roles(why: str, words: Words) -> str:
-    """Put words instead of the role that stands in backticks in a sentence."""
-    parts = why.split("`")
-    return "".join(words.role(part) if at % 2 else part for at, part in enumerate(parts))
+        yield command.format(id=review["review_id"], desk=review["for_recipient"] or "DESK"), means

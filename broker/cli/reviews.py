@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -11,10 +12,11 @@ import click
 from broker.cli import EXIT_TRY_AGAIN
 from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_broker_settings
-from broker.cli.review_words import PLAIN, answers, more, question, source_said, told
+from broker.cli.review_words import PLAIN, answers, may_be, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
 from broker.core.event import Event
+from broker.core.identifiers import ChildRef, RecipientId
 from broker.core.who import HEADER, who_it_is
 from broker.core.words import Words
 from broker.errors import InputError, KeysError, NotFoundError
@@ -36,12 +38,14 @@ from broker.stream.watching.review_reader import (
     candidates_of,
     check_asked,
     check_may_see,
+    children_known,
     excluded_for,
     known_children,
     read_reviews,
     said_by,
     set_it,
 )
+from broker.stream.watching.told_before import ToldOf, told_of
 
 _TAKEN_WITHIN_SECONDS = 15.0
 _STILL_OPEN = (
@@ -102,23 +106,18 @@ def show(settings: Settings, *, review: str, holder: str | None, as_json: bool) 
     """
     found, words = asyncio.run(_read(settings, in_words=not as_json))
     one = _find(found, review)
-    event, note = _seen(settings, one, holder)
-    one = said_by(one, event["header"]["producer"]) if event and _asks_who(one) else one
+    seen = _seen(settings, one, holder)
+    one = said_by(one, seen.event["header"]["producer"]) if seen.event and _asks_who(one) else one
     if as_json:
-        click.echo(json.dumps({**_told(one), "event": event, "event_note": note}, default=str))
+        about = {"child": seen.child, "candidates_told": [_plain(child) for child in seen.may_be]}
+        click.echo(json.dumps({**_told(one), "event": seen.event, "event_note": seen.note, **about}, default=str))
         return
     page = Page()
     page.head(question(one.message), _age(one))
     for label, text in (*told(one.message, words), *more(one.message, words)):
         page.labelled(label, text)
-    for name, lines in source_said(event or {}):
-        page.line()
-        page.line(f"what the source said: {name}", "bold")
-        for label, text in lines:
-            page.labelled(label, text, width=26)
-    if note:
-        page.line()
-        page.line(note, "dim")
+    page.labelled("child", f"{seen.child}, as in what you were told" if seen.child else "")
+    _print_seen(page, seen, words)
     if one.is_open:
         page.line()
         page.line("next, one of", "bold")
@@ -127,9 +126,27 @@ def show(settings: Settings, *, review: str, holder: str | None, as_json: bool) 
             page.command(command)
 
 
+def _print_seen(page: Page, seen: "_Seen", words: Words) -> None:
+    for name, lines in source_said(seen.event or {}):
+        page.line()
+        page.line(f"what the source said: {name}", "bold")
+        for label, text in lines:
+            page.labelled(label, text, width=26)
+    for child in seen.may_be:
+        page.line()
+        page.line(f"it may be {child.child_ref}", "bold")
+        for label, text in may_be(child.disclosures, words):
+            page.labelled(label, text)
+    if seen.note:
+        page.line()
+        page.line(seen.note, "dim")
+
+
 @group.command("link")
 @click.argument("review")
-@click.option("--child", help="The child_ref it is about, as `show` lists the candidates.")
+@click.option(
+    "--child", help="The child it is about: `p-...` as your own alerts name it, or `c-...` as `show` lists those it may be."
+)
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
 @click.option("--reason", required=True, help="Why, in a few words without personal data.")
 @json_option
@@ -139,11 +156,10 @@ def link(settings: Settings, *, review: str, child: str | None, as_json: bool, *
 
     Exit status 75 when the line has not taken the answer after a while.
 
-    Example: broker reviews link r-5f0c6b1e --child c-3k2v --reason "seen in the case system"
+    Example: broker reviews link r-5f0c6b1e --child p-3k2v --reason "seen in the case system"
     """
     one = _find(_all(settings), review)
-    known = KnownChild() if child is None else _child(settings, child)
-    _answer(settings, one, Answer(LINK, said["reason"], known.ref, known.key), said["holder"])
+    _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"])
     _say(settings, one, "answered, the line goes on", as_json=as_json)
 
 
@@ -192,17 +208,27 @@ def _answer(settings: Settings, one: Review, said: Answer, holder: str | None) -
     if book.latest("registers"):
         check_key(book.newest(), signer)
         check_asked(one, signer.holder, book.newest())
-    made = answer_to(one, said, signer, Secrets.load(settings.keys))
+    secrets = Secrets.load(settings.keys)
+    if said.child_ref is not None:
+        desk = one.message["for_recipient"] or signer.holder
+        meant = _child(said.child_ref, desk, asyncio.run(known_children(settings.kafka)), secrets)
+        said = replace(said, child_ref=meant.ref, child_key=meant.key)
+    made = answer_to(one, said, signer, secrets)
     asyncio.run(answer(settings.kafka, made))
 
 
-def _child(settings: Settings, named: str) -> KnownChild:
-    """Return the one child that a reference, or its beginning, names; raises NotFoundError."""
-    known = asyncio.run(known_children(settings.kafka))
-    found = sorted(ref for ref in known if ref.startswith(named))
-    if len(found) != 1:
-        raise NotFoundError(f"child `{named}`: {'no child' if not found else 'more than one child'} is known by that reference")
-    return known[found[0]]
+def _child(named: str, desk: str, known: Mapping[str, KnownChild], secrets: Secrets) -> KnownChild:
+    """Return the one child that a reference, a desk's own name for it, or the beginning of either means; raises NotFoundError."""
+    own = named.startswith("p-")
+    called = {ref: secrets.pseudonym(RecipientId(desk), ChildRef(ref)) if own else ref for ref in known}
+    found = {known[ref].ref: known[ref] for ref, name in sorted(called.items()) if name.startswith(named)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise NotFoundError(f"child `{named}`: more than one child is known by that beginning: give more of it")
+    where = f"`broker subscribe {desk} --from beginning --again` shows what it was told, with the `p-...` of each child"
+    who = f"`{desk}` was told of no child" if own else "no child is known"
+    raise NotFoundError(f"child `{named}`: {who} by that name: {where}")
 
 
 def _find(reviews: Mapping[str, Review], named: str) -> Review:
@@ -212,34 +238,53 @@ def _find(reviews: Mapping[str, Review], named: str) -> Review:
     return found[0]
 
 
-def _seen(settings: Settings, one: Review, holder: str | None) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the event in a review, and what of it is not shown and why; who looks as somebody and may not is refused."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What of a review is shown to who looks: the event, what of it is not shown and why, and which child it is or may be."""
+
+    event: dict[str, Any] | None = None
+    note: str | None = None
+    child: str | None = None
+    may_be: tuple[ToldOf, ...] = ()
+
+
+def _seen(settings: Settings, one: Review, holder: str | None) -> _Seen:
+    """Return what is shown of a review; who looks as somebody and may not is refused."""
     if one.sealed is None:
-        return None, None
-    event = decode_event(open_event(Secrets.load(settings.keys), one.id, one.sealed))
+        return _Seen()
+    secrets = Secrets.load(settings.keys)
+    event = decode_event(open_event(secrets, one.id, one.sealed))
     try:
-        message = asyncio.run(_look(settings, one, holder or one.message["for_recipient"], event))
+        return asyncio.run(_look(settings, one, holder or one.message["for_recipient"], event, secrets))
     except (InputError, KeysError) as error:
         if holder:
             raise
-        return None, str(error)
-    return message, _CUT if _asks_who(one) else None
+        return _Seen(note=str(error))
 
 
-async def _look(settings: Settings, one: Review, holder: str, event: Event) -> dict[str, Any]:
+async def _look(settings: Settings, one: Review, holder: str, event: Event, secrets: Secrets) -> _Seen:
     """Return what who was asked, with its own key, is shown of an event; raises InputError or KeysError for everybody else."""
     registers = (await released(settings.kafka)).newest()
-    candidates = await candidates_of(settings.kafka, one) if _asks_who(one) else ()
+    refs, desk = one.message["candidates"], RecipientId(one.message["for_recipient"] or holder)
+    known = await children_known(settings.kafka) if refs and _asks_who(one) else {}
+    candidates = candidates_of(one, known)
     check_may_see(one, holder, registers, {*event.header.excluded, *excluded_for(one, candidates)})
     check_key(registers, load_signer(settings.keys, holder))
-    if not _asks_who(one):
-        return event_to_message(event)  # sealed as whoever is asked may see it
+    if not _asks_who(one):  # sealed as whoever is asked may see it
+        return _Seen(event_to_message(event), child=secrets.pseudonym(desk, ChildRef(one.message["child_ref"])))
     held = one.message["kind"] == "HOLD" or any(child.guards or child.holds for child in candidates)
     itself = {f"{event.header.producer}/{event.header.event_id}"}
     guarded = one.message["guarded"] or any(child.guards or child.holds - itself for child in candidates)
     may_know = guarded and set_it(one, candidates, registers)
     shown = event_to_message(who_it_is(event, held=held or guarded, guarded=guarded and not may_know))
-    return {**shown, "header": {name: shown["header"][name] for name in HEADER}}
+    shown = {**shown, "header": {name: shown["header"][name] for name in HEADER}}
+    entry = registers.recipients.get(desk)
+    return _Seen(shown, _CUT, None, await told_of(settings.kafka, secrets, entry, refs, known) if entry and refs else ())
+
+
+def _plain(child: ToldOf) -> dict[str, Any]:
+    named = ("disclosure_id", "child", "event_type", "issued_at", "identity")
+    return {"child_ref": child.child_ref, "told": [{name: one[name] for name in named} for one in child.disclosures]}
 
 
 def _asks_who(one: Review) -> bool:

@@ -50,7 +50,7 @@ def tell(disclosure: Disclosure, words: Words = _NO_WORDS) -> list[Line]:
 
 
 def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
-    yield "child", _who(one)
+    yield "child", who(one)
     if one["replaces"]:
         yield "instead of", one["replaces"]
     for group, label in _GROUPS:
@@ -78,7 +78,7 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def _who(one: Disclosure) -> str:
+def who(one: Disclosure) -> str:
     """Say who the child is as far as that was granted; else only the recipient's own reference."""
     identity = one["identity"] or {}
     names = [f"{name['given']} {name['family']}".strip() for name in identity.get("names") or ()]

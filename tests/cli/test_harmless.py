@@ -26,6 +26,7 @@ from broker.core.words import Words
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import new_master
 from broker.stream.watching.review_reader import Review
+from broker.stream.watching.told_before import ToldOf
 from connectors.transports.report import Outcome, Tally, write_report
 from tests.connectors.contract import RECEIVED
 from tests.core.test_explain import an_entry
@@ -121,7 +122,16 @@ def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         return {"r-1": Review(message, None, sealed)}, NAMES
 
     async def look(*_: Any) -> Any:
-        return codec.event_to_message(an_evil_event())
+        identity = {"names": [{"given": BAD, "family": BAD}], "birth_date": BAD, "identifiers": []}
+        told = {
+            "identity": identity,
+            "subject_role": BAD,
+            "child": "p-1",
+            "event_type": "t",
+            "issued_at": 1,
+            "disclosure_id": "d-1",
+        }
+        return reviews._Seen(codec.event_to_message(an_evil_event()), BAD, "p-2", (ToldOf("c-1", (told,)),))
 
     monkeypatch.setattr(reviews, "_read", read)
     monkeypatch.setattr(reviews, "_look", look)

@@ -1,7 +1,6 @@
 """`broker reviews`: who was not asked hears so at once and nothing is sent; who is asked sees what it needs to answer."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,17 @@ from click.testing import CliRunner
 from broker import codec
 from broker.cli import cli, reviews
 from broker.core.event import Event
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.identifiers import AgencyId, ChildRef, RecipientId, RoleName
 from broker.core.ports import CAUSE, Record
 from broker.core.registers import Area, Recipient, Registers
 from broker.core.words import Words
-from broker.errors import InputError
+from broker.errors import InputError, NotFoundError
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import new_master
 from broker.sealing.signatures import new_key
 from broker.stream.identify.state import Child, Exclusion
-from broker.stream.watching import review_reader
-from broker.stream.watching.review_reader import REJECT, Answer, Review, _Reviews, check_asked
+from broker.stream.watching import review_reader, told_before
+from broker.stream.watching.review_reader import REJECT, Answer, KnownChild, Review, _Reviews, check_asked
 from tests.stream.lines import HUB, POLICE_DESK, SCHOOL, SECRETS, a_signer, an_event, some_registers
 
 OTHER_HUB, DUTY = "south-hub", "north-duty"
@@ -139,17 +138,23 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
         new_key(tmp_path / "keys", holder)
     monkeypatch.setattr(reviews.Secrets, "load", lambda _: SECRETS)
 
-    def show(review: Review, *more: str, **known: Any) -> str:
+    def show(review: Review, *more: str, told: Sequence[dict[str, Any]] = (), **known: Any) -> str:
         async def read(*_: Any, **__: Any) -> tuple[dict[str, Review], Words]:
             return {review.id: review}, Words()
 
         async def released(_: str) -> _Book:
             return _Book()
 
-        async def candidates_of(*_: Any) -> tuple[Child, ...]:
-            return (Child(exclusions=frozenset({Exclusion(OTHER_HUB, "by", "e", "e")}), **known),)
+        async def children_known(*_: Any) -> dict[str, dict[str, Child]]:
+            child = Child(exclusions=frozenset({Exclusion(OTHER_HUB, "by", "e", "e")}), **known)
+            return {"c-2": {"m-1": child}, "c-3": {"m-1": Child()}}
 
-        changed = {"_read": read, "released": released, "candidates_of": candidates_of, "check_key": lambda *_: None}
+        async def read_all(_: Any, topic: str, keys: Any) -> list[Record]:
+            records = (Record(topic, 0, 0, 1, one["child"].encode(), codec.encode("disclosure", one)) for one in told)
+            return [one for one in records if one.key and one.key.decode() in {*keys}]
+
+        monkeypatch.setattr(told_before, "read_all", read_all)
+        changed = {"_read": read, "released": released, "children_known": children_known, "check_key": lambda *_: None}
         for name, value in changed.items():
             monkeypatch.setattr(reviews, name, value)
         line = ["reviews", "show", review.id, "--settings", str(file), *more]
@@ -163,7 +168,7 @@ def sealing(event: Event, kind: str, child: str | None, asked: str = HUB, *, gua
     plain = a_review(kind, asked, event.header.event_type, child)
     more = {
         "event_id": "e1", "producer": "police:42", "why": "x", "opened_at": 1, "accepted_at": 1, "due_at": None, "clock": None,
-        "candidates": [], "resolution": None, "guarded": guarded,
+        "candidates": [] if child else ["c-2"], "resolution": None, "guarded": guarded,
     }  # fmt: skip
     return Review({**plain.message, **more}, None, seal_event(SECRETS, "r-1", codec.encode_event(event)))
 
@@ -273,6 +278,80 @@ def test_the_event_in_a_review_is_shown_to_nobody_but_who_was_asked(
     assert [one for one in ("2017-01-15", "ZZ1 1ZZ", "as heard") if one in out and not sees] == []
 
 
+def a_disclosure(name: str, child: str = "c-2", desk: str = HUB, **more: Any) -> dict[str, Any]:
+    identity = {"names": [{"given": name, "family": "Known", "kind": "usual"}], "birth_date": "2017-01-15"}
+    said = {
+        "disclosure_id": f"d-{name}", "recipient": desk, "role": "hub", "kind": "ALERT", "event_type": WHO.header.event_type,
+        "child": SECRETS.pseudonym(RecipientId(desk), ChildRef(child)), "issued_at": 1_764_000_000_000, "lawful_basis": "LEGAL",
+        "token": b"", "identity": identity, **more,
+    }  # fmt: skip
+    return codec.decode("disclosure", codec.encode("disclosure", said))
+
+
+BEA = SECRETS.pseudonym(RecipientId(HUB), ChildRef("c-2"))
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_of_whom_it_may_be_the_desk_sees_what_it_was_told_of_that_child_and_by_what(how: tuple[str, ...], shown: Show) -> None:
+    told = [
+        a_disclosure("Bea"),
+        a_disclosure("Cora", "c-3"),
+        a_disclosure("Dora", desk=OTHER_HUB),
+        a_disclosure("Emma"),
+        a_disclosure("X", kind="RETRACTION", replaces="d-Emma", identity=None),
+    ]
+    out = shown(sealing(WHO, "UNIDENTIFIED", None), *how, told=told)
+
+    assert [one for one in ("Bea", "d-Bea", BEA) if one not in out] == []
+    assert [one for one in ("Cora", "Dora", "Emma") if one in out] == [], "another child, another desk, taken back"
+
+
+def test_a_candidate_for_whom_the_desk_is_excluded_shows_nothing_even_of_what_it_was_told(shown: Show) -> None:
+    """R11: to say that something may be about the child is to tell it."""
+    review = sealing(replace(WHO, header=replace(WHO.header, producer=AgencyId("E2"))), "UNIDENTIFIED", None, asked=OTHER_HUB)
+    out = shown(review, told=[a_disclosure("Dora", desk=OTHER_HUB)])
+
+    assert "Wexwick" in out
+    assert "Dora" not in out
+    assert "you were told nothing of this child" in out
+
+
+def test_who_may_not_look_sees_no_candidate(shown: Show) -> None:
+    out = shown(sealing(WHO, "UNIDENTIFIED", None), "--as", POLICE_DESK, told=[a_disclosure("Bea")])
+
+    assert "Bea" not in out
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("GAP", HUB), ("ASK", HUB)])
+def test_a_review_of_a_known_child_says_by_which_name_the_desk_was_told_of_it(kind: str, asked: str, shown: Show) -> None:
+    assert SECRETS.pseudonym(RecipientId(HUB), ChildRef("c-1")) in shown(sealing(WHO, kind, "c-1", asked=asked))
+
+
+CHILDREN = {"c-2a": KnownChild("c-2a", "m-1"), "c-2b": KnownChild("c-2a", "m-1"), "c-9": KnownChild("c-9", "m-2")}
+
+
+@pytest.mark.parametrize("named", ["c-2a", "c-2b", "c-9"])
+def test_a_desk_may_name_a_child_as_its_own_alerts_do(named: str) -> None:
+    own = SECRETS.pseudonym(RecipientId(HUB), ChildRef(named))
+    meant = CHILDREN[named]
+
+    assert reviews._child(named, HUB, CHILDREN, SECRETS) == meant
+    assert reviews._child(own, HUB, CHILDREN, SECRETS) == meant
+    with pytest.raises(NotFoundError, match=f"`{OTHER_HUB}` was told of no child by that name: `broker subscribe {OTHER_HUB} "):
+        reviews._child(own, OTHER_HUB, CHILDREN, SECRETS)
+    with pytest.raises(NotFoundError, match="more than one child"):
+        reviews._child("c-", HUB, CHILDREN, SECRETS)
+
+
+def test_where_nobody_matches_fully_it_says_so_and_how_a_child_is_found(shown: Show) -> None:
+    alike = sealing(WHO, "UNIDENTIFIED", None)
+    alone = Review({**alike.message, "candidates": []}, None, alike.sealed)
+
+    assert "Nobody matches fully; it may be somebody who is known" in shown(alike)
+    assert "Nobody who is known matches" in shown(alone)
+    assert f"broker subscribe {HUB} --from beginning" in shown(alone)
+
+
 def test_what_was_put_to_another_shows_nothing_of_what_the_first_might_see() -> None:
     found = _Reviews()
     for asked, sealed in ((POLICE_DESK, b"all of it"), (HUB, None)):
@@ -297,19 +376,14 @@ def test_what_was_put_to_another_shows_nothing_of_what_the_first_might_see() -> 
     ids=["of a child", "also of whom it was joined to", "of nobody", "not of who only looks alike"],
 )
 def test_whom_events_exclude_for_a_child_that_it_may_be_about_is_known(
-    kind: str, candidates: list[str], excluded: set[str], monkeypatch: pytest.MonkeyPatch
+    kind: str, candidates: list[str], excluded: set[str]
 ) -> None:
     def child(recipient: str, into: str | None = None) -> Child:
         return Child(exclusions=frozenset({Exclusion(recipient, "by", "e", "e")}), merged_into=into)
 
-    async def children(_: Any) -> dict[str, dict[str, Child]]:
-        known = {"c-1": child("a"), "c-2": child("b", into="c-3"), "c-3": Child(merged_into="c-4"), "c-4": child("d")}
-        return {ref: {"m-1": one} for ref, one in known.items()}
+    known = {"c-1": child("a"), "c-2": child("b", into="c-3"), "c-3": Child(merged_into="c-4"), "c-4": child("d")}
 
-    monkeypatch.setattr(review_reader, "_children", children)
     review = Review({**a_review(kind, child=None).message, "candidates": candidates}, None)
-    kafka: Any = None
-
-    found = asyncio.run(review_reader.candidates_of(kafka, review))
+    found = review_reader.candidates_of(review, {ref: {"m-1": one} for ref, one in known.items()})
 
     assert review_reader.excluded_for(review, found) == excluded

@@ -1,6 +1,6 @@
 """Read topics from given offsets to where they end now, as records; belongs to no group and commits nothing."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from broker.core.ports import Record
 from broker.errors import DataLossError
 from broker.kafkaaccess import Kafka
-from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.clients import kafka_errors, open_consumer, partition_of, to_record
 from broker.stream.log_ends import log_ends
 from broker.stream.watching.places import places_of
 
@@ -62,9 +62,15 @@ async def open_log(kafka: Kafka) -> AsyncIterator[LogReader]:
         yield LogReader(consumer)
 
 
-async def read_whole(kafka: Kafka, topic: str) -> AsyncIterator[list[Record]]:
-    """Read a topic from its beginning to where it ends now, in batches; raises KafkaUnavailableError or TopicsMissingError."""
+async def read_whole(kafka: Kafka, topic: str, keys: Collection[bytes] | None = None) -> AsyncIterator[list[Record]]:
+    """Read a topic from its beginning to where it ends now, in batches; raises KafkaUnavailableError or TopicsMissingError.
+
+    With `keys`, only the partitions that may hold them.
+    """
     places = await places_of(kafka, [topic])
+    if keys is not None:
+        holding = {partition_of(key, len(places)) for key in keys}
+        places = [one for one in places if one.partition in holding]
     async with open_log(kafka) as log:
         async for records in log.between(await log.starts(places), await log.ends(places)):
             yield records

@@ -81,6 +81,9 @@ class Answer:
     child_key: str | None = None
 
 
+Children = Mapping[str, Mapping[str, Child]]  # by reference, and by matching key
+
+
 class KnownChild(NamedTuple):
     """A child, and the matching key under which `identify` knows it."""
 
@@ -91,7 +94,7 @@ class KnownChild(NamedTuple):
 async def read_reviews(kafka: Kafka) -> dict[str, Review]:
     """Return every review as it stands now, by id, the oldest first; raises KafkaUnavailableError or TopicsMissingError."""
     reviews = _Reviews()
-    for record in await _read_all(kafka, REVIEWS):
+    for record in await read_all(kafka, REVIEWS):
         reviews.take(record)
     return dict(sorted(reviews.found.items(), key=lambda item: (item[1].message["opened_at"], item[0])))
 
@@ -102,15 +105,40 @@ async def known_children(kafka: Kafka) -> dict[str, KnownChild]:
     One that came about under a birth date may be spoken of under another, too; there it never was opened, and is no merged one.
     """
     found: dict[str, KnownChild] = {}
-    for ref, known in (await _children(kafka)).items():
+    for ref, known in (await children_known(kafka)).items():
         key, child = max(known.items(), key=lambda one: (bool(one[1].names or one[1].merged_into), one[0]))
         found[ref] = KnownChild(child.merged_into or ref, key)
     return found
 
 
-async def candidates_of(kafka: Kafka, review: Review) -> tuple[Child, ...]:
+async def children_known(kafka: Kafka) -> dict[str, dict[str, Child]]:
+    """Return every child by its reference, as it is known under each matching key."""
+    newest: dict[bytes, bytes] = {}
+    for record in await read_all(kafka, IDENTITIES):
+        if record.key:
+            newest[record.key] = record.value or b""
+    found: dict[str, dict[str, Child]] = {}
+    for key, ref, line in children_lines(newest):
+        found.setdefault(ref, {})[key] = child_from_bytes(line)
+    return found
+
+
+def one_with(known: Children, ref: str) -> tuple[str, ...]:
+    """Return every child_ref that means the same child as this one: those that were joined to one."""
+    meant = _meant(known, ref)
+    return tuple(sorted({ref, *(one for one in known if _meant(known, one) == meant)}))
+
+
+def _meant(known: Children, ref: str) -> str:
+    passed: set[str] = set()
+    while ref not in passed:
+        passed.add(ref)
+        ref = next((one.merged_into for one in known.get(ref, {}).values() if one.merged_into), ref)
+    return ref
+
+
+def candidates_of(review: Review, known: Children) -> tuple[Child, ...]:
     """Return the children that a review may be about as `identify` knows them, and those that they were joined to."""
-    known = await _children(kafka) if review.message["candidates"] else {}
     found: list[Child] = []
     wanted = list(review.message["candidates"])
     for ref in wanted:
@@ -137,18 +165,6 @@ def set_it(review: Review, candidates: Sequence[Child], registers: Registers) ->
     areas = {registers.agencies[AgencyId(one)].area if one in registers.agencies else "" for one in by}
     sure = len(review.message["candidates"]) < MOST_SHOWN and not any(child.holds for child in candidates)
     return asked is not None and sure and areas == {asked.area}
-
-
-async def _children(kafka: Kafka) -> dict[str, dict[str, Child]]:
-    """Return every child by its reference, as it is known under each matching key."""
-    newest: dict[bytes, bytes] = {}
-    for record in await _read_all(kafka, IDENTITIES):
-        if record.key:
-            newest[record.key] = record.value or b""
-    found: dict[str, dict[str, Child]] = {}
-    for key, ref, line in children_lines(newest):
-        found.setdefault(ref, {})[key] = child_from_bytes(line)
-    return found
 
 
 async def answer(kafka: Kafka, answered: Outgoing) -> None:
@@ -240,7 +256,13 @@ def _signed(signer: Signer, topic: str, key: str, value: bytes, review: Review) 
     return Outgoing(topic, key.encode(), value, headers)
 
 
-async def _read_all(kafka: Kafka, topic: str) -> list[Record]:
-    """Return every record of a topic up to its present end, in the order of their time stamps."""
-    found = [record async for records in read_whole(kafka, topic) for record in records]
+async def read_all(kafka: Kafka, topic: str, keys: Collection[str] | None = None) -> list[Record]:
+    """Return every record of a topic up to its present end, or those of some keys, in the order of their time stamps."""
+    wanted = None if keys is None else {one.encode() for one in keys}
+    found = [
+        record
+        async for records in read_whole(kafka, topic, wanted)
+        for record in records
+        if wanted is None or record.key in wanted
+    ]
     return sorted(found, key=lambda record: record.timestamp)

@@ -109,11 +109,11 @@ async def known(runner: Runner) -> dict[str, review_reader.KnownChild]:
         return [record for (name, _), records in runner.states.items() if name == topic == IDENTITIES for record in records]
 
     nowhere: Any = None
-    before, review_reader._read_all = review_reader._read_all, read
+    before, review_reader.read_all = review_reader.read_all, read
     try:
         return await review_reader.known_children(nowhere)
     finally:
-        review_reader._read_all = before
+        review_reader.read_all = before
 
 
 def test_a_child_is_found_with_the_matching_key_under_which_it_was_opened() -> None:
