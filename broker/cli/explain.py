@@ -66,7 +66,7 @@ def _say_where(settings: Settings, page: Page, elsewhere: list[Whereabouts]) -> 
     for one in elsewhere:
         said_by = words.name(one.producer) or "nobody known"
         page.line(f"Event: {words.event(one.event_type) or 'of no known type'}, said by {said_by}")
-        page.line(f"{instant_in_words(one.at)}: {_STATES[one.state]}: {words.named(one.why)}", indent=2)
+        page.line(f"{instant_in_words(one.at)}: {_STATES[one.state]}: {words.named(words.spelt_out(one.why))}", indent=2)
         if one.asked:
             page.line(f"who decides: {words.name(one.asked)}", indent=2)
         page.line(f"event {one.event_id}; see `{one.see}`", indent=2)

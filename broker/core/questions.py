@@ -11,18 +11,21 @@ from dataclasses import dataclass, field, replace
 
 from broker.core.asking import asked_about, hub_asked
 from broker.core.clocks import due_for, stages
+from broker.core.conditions import protections_at
 from broker.core.decide import heard_by
-from broker.core.disclose import shown_of
+from broker.core.disclose import PLACE_PROTECTED, shown_of
 from broker.core.event import Category, Event
 from broker.core.exclusions import doubted_for, excluded_here
 from broker.core.facts import Facts
-from broker.core.identifiers import Millis, digest
-from broker.core.policy import HOLDER, SHAREABLE
+from broker.core.identifiers import Millis, RecipientId, digest
+from broker.core.policy import HOLDER, HUB, SHAREABLE
 from broker.core.registers import Registers
 from broker.core.rules import Rules
 from broker.core.verdict import Decision, Gap, Verdict
+from broker.core.words import content_in_words
 
 ASK, GAP, HOLD, WHO = "ASK", "GAP", "HOLD", "WHO"
+_SOMEBODY = "somebody in the role"
 _DAY = 24 * 3600 * 1000
 GAP_STAYS = 7 * _DAY  # how long somebody who comes to the child is still told what came before them
 
@@ -81,13 +84,25 @@ def asks(event: Event, verdict: Verdict | None, facts: Facts, rules: Rules) -> t
             kind=ASK,
             for_recipient=asked,
             about=one.recipient,
-            why=f"may {', '.join(one.asked)} go in the role {one.role}",
+            why=_may(one, asked, event, facts, rules),
             asks=one.asked,
             wanted=_clocks([one]),
             shown=_shown(event, facts, asked, rules, one.asked),
         )
         for one, asked in who
     )
+
+
+def _may(one: Decision, asked: str, event: Event, facts: Facts, rules: Rules) -> str:
+    """Put an `ASK` in words: who is told, and what. Only the hub hears of whom by name.
+
+    Anybody else would learn from it where the child goes to school or to the doctor; of a protected child the hub, too (I8).
+    """
+    entry = rules.registers.recipients.get(RecipientId(asked))
+    hidden = event.header.is_restricted or not PLACE_PROTECTED.isdisjoint(protections_at(facts.protections, facts.at))
+    by_name = entry is not None and HUB in entry.roles and not hidden
+    whom = f"`{one.recipient}` in the role" if by_name else _SOMEBODY
+    return f"may {whom} `{one.role}` be told: {'; '.join(map(content_in_words, one.asked))}?"
 
 
 def _shown(event: Event, facts: Facts, asked: str, rules: Rules, also: Collection[Category] | None = None) -> Event | None:
@@ -122,7 +137,8 @@ def put_to_another(question: Question, event: Event, facts: Facts, rules: Rules)
         shown = shown_of(event, hears, facts) if hears else None
     else:
         shown = _shown(event, facts, asked, rules, question.asks or None)
-    return replace(question, for_recipient=asked, shown=shown)
+    why = question.why.replace(f"`{question.about}` in the role", _SOMEBODY)  # who decides now may know less
+    return replace(question, for_recipient=asked, shown=shown, why=why)
 
 
 def with_due(question: Question, since: Millis, at: Millis, rules: Rules) -> Question:

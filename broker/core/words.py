@@ -17,6 +17,18 @@ _ZONE = ZoneInfo("Europe/London")
 _TOKEN = re.compile(r"[\w:.-]*\w")  # an id as it stands in a sentence, without the punctuation behind it
 _AGENCY = re.compile(r".*:.*|[A-Z]\d{8}")  # as `police:42`, and a council's code of the statistics office
 _CATEGORIES = {"existence": "that it happened", "third_party": "third parties", "wish": "the child's own words"}
+_CONTENT = {
+    "existence": "that it happened",
+    "identity": "who the child is",
+    "contact": "telephone numbers and e-mail",
+    "location": "places and addresses",
+    "concern": "what the concern is",
+    "narrative": "the account in words",
+    "clinical": "what concerns health",
+    "intelligence": "intelligence of the police",
+    "third_party": "who else is named in it",
+    "wish": "the child's own words",
+}
 _SCHEMES = {
     "nhs_number": "NHS number",
     "upn": "UPN",
@@ -137,6 +149,11 @@ def born_in_words(text: str) -> str:
 def category_in_words(category: str) -> str:
     """Say a category of information in plain words."""
     return _CATEGORIES.get(category, category.replace("_", " "))
+
+
+def content_in_words(category: str) -> str:
+    """Say what somebody learns who is told a category of information."""
+    return _CONTENT.get(category, category_in_words(category))
 
 
 def scheme_in_words(scheme: str) -> str:

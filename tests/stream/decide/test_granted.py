@@ -4,10 +4,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from broker.core.event import Category
+import pytest
+
+from broker.core.event import Category, Event
 from broker.core.explain import explain_entry
-from broker.core.identifiers import ChildRef
-from broker.core.policy import SHAREABLE, Basis, ClockKind, Condition, Effect, Policy, Question
+from broker.core.facts import Facts
+from broker.core.identifiers import ChildRef, RoleName
+from broker.core.policy import HOLDER, SHAREABLE, Basis, ClockKind, Condition, Effect, Policy
+from broker.core.policy import Question as Asks
+from broker.core.questions import ASK, Question, put_to_another
+from broker.core.rules import Rules
 from broker.stream.decide.replay import differences, replay
 from broker.stream.decide.shelf import shelf_from_bytes
 from tests.stream.lines import (
@@ -18,6 +24,7 @@ from tests.stream.lines import (
     SECRETS,
     ALine,
     a_policy,
+    a_protection,
     a_rule,
     a_signer,
     an_event,
@@ -25,8 +32,8 @@ from tests.stream.lines import (
     on_roll,
 )
 
-UNSURE = Condition(Question.ATTRIBUTE, name="seen_by_doctor", values=frozenset({"yes"}))
-ALWAYS = Condition(Question.EVENT, values=frozenset({NOTICE}))
+UNSURE = Condition(Asks.ATTRIBUTE, name="seen_by_doctor", values=frozenset({"yes"}))
+ALWAYS = Condition(Asks.EVENT, values=frozenset({NOTICE}))
 EXISTENCE, CONCERN, LOCATION = (frozenset({one}) for one in (Category.EXISTENCE, Category.CONCERN, Category.LOCATION))
 
 
@@ -125,8 +132,42 @@ def test_a_grant_reaches_no_further_than_what_the_person_was_asked() -> None:
     told = line.disclosures(GP)[-1]
     assert (told["concern"]["grade"], told["location"]) == ("high", None)
     again = line.reviews()[-2]
-    assert (again["state"], again["why"]) == ("OPEN", "may location go in the role gp")
+    assert (again["state"], again["why"]) == ("OPEN", "may somebody in the role `gp` be told: places and addresses?")
     assert again["review_id"] != asked["review_id"]
+
+
+SAID = "be told: what the concern is?"
+
+
+@pytest.mark.parametrize(
+    ("asked_of", "before", "whom"),
+    [
+        (HOLDER, (), "somebody in the role `gp`"),
+        (RoleName("hub"), (), f"`{GP}` in the role `gp`"),
+        (RoleName("hub"), (a_protection(),), "somebody in the role `gp`"),
+    ],
+    ids=["its publisher", "the hub", "the hub of a protected child"],
+)
+def test_who_is_asked_reads_in_words_what_and_to_whom_and_the_hub_alone_by_name(
+    asked_of: RoleName, before: tuple[Event, ...], whom: str
+) -> None:
+    """The name of a practice or a school says where a child is: whom no rule lets know it does not learn it by being asked."""
+    known = a_rule("known", "gp", categories=EXISTENCE)
+    what = a_rule("what", "gp", when=(ALWAYS, UNSURE), categories=CONCERN, ask=asked_of)
+    line = ALine(a_policy(known, what, a_rule("answerable", "hub"))).take(on_roll(), at_practice(), *before, an_event())
+
+    assert question(line)["why"] == f"may {whom} {SAID}"
+    assert question(line)["for_recipient"] == (HUB if asked_of == "hub" else "police:42")
+
+
+def test_a_question_that_is_put_to_another_names_nobody_any_more() -> None:
+    line = an_asked_line()
+    asked = Question(kind=ASK, for_recipient=HUB, about=GP, why=f"may `{GP}` in the role `gp` {SAID}", asks=(Category.CONCERN,))
+    rules = Rules(a_maybe_policy(), line.registers)
+
+    again = put_to_another(asked, an_event(excluded=(HUB,)), Facts(child_ref=ChildRef(CHILD)), rules)
+
+    assert (again.for_recipient, again.why) == ("police:42", f"may somebody in the role `gp` {SAID}")
 
 
 def test_a_question_that_was_put_before_its_categories_were_kept_is_answered_as_it_was_then() -> None:
