@@ -1,12 +1,12 @@
 """A review in plain words: what a person is asked, about what, why, and the commands that answer it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from broker.core.judgements import FINDING_TYPE
-from broker.core.tell import who
-from broker.core.words import Words, born_in_words, instant_in_words, time_in_words
+from broker.core.tell import code_in_words, value_in_words, who
+from broker.core.words import Words, born_in_words, instant_in_words, scheme_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ _FINDING = _Kind(
 )
 _BY_NOBODY = "by whom is shown once it is known which child it is about"
 _FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header
-_CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind", "identifiers scheme"})
+_CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind"})
 _LATEST = 3  # of what was told of a child it may be
 _STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed"}
 
@@ -138,30 +138,39 @@ def may_be(disclosures: Sequence[Mapping[str, Any]], words: Words) -> Iterator[t
         yield "", f"and {len(disclosures) - _LATEST} more before"
 
 
-def source_said(event: Mapping[str, Any]) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
+def source_said(event: Mapping[str, Any], words: Words) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
     """Yield each group of an event with its values; what only a machine needs, and what `told` says, is left to --json."""
     for name, group_of in event.items():
         shown = {key: value for key, value in group_of.items() if key not in _FOR_MACHINES} if name == "header" else group_of
-        yield name.replace("_", " "), _flat(shown)
+        yield name.replace("_", " "), _flat(shown, words)
 
 
-def _flat(group_of: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _flat(group_of: Any, words: Words, name: str = "", key: str = "") -> Iterator[tuple[str, str]]:
     """Yield what stands in a group, each value under its own name; what is empty is left out."""
     if isinstance(group_of, Mapping):
-        for key, value in group_of.items():
-            yield from _flat(value, f"{name} {key}".strip().replace("_", " "))
+        for inner, value in group_of.items():
+            yield from _flat(value, words, f"{name} {inner}".strip().replace("_", " "), inner)
     elif isinstance(group_of, list):
         for value in group_of:
-            yield from _flat(value, name)
+            if key in _WHOLE:
+                yield _WHOLE[key](value, words)
+            else:
+                yield from _flat(value, words, name, key)
     elif group_of not in (None, ""):
-        yield name, _value(name, group_of)
+        yield name, value_in_words(key, group_of, words) or _value(name, group_of)
+
+
+_WHOLE: Mapping[str, Callable[[Mapping[str, Any], Words], tuple[str, str]]] = {  # what is one thing although it has parts
+    "codes": lambda one, words: ("code", code_in_words(one, words)),
+    "identifiers": lambda one, _: ("number", f"{scheme_in_words(one['scheme'])} {one['value']}"),
+}
 
 
 def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name.endswith(" at"):
-        return instant_in_words(value) if isinstance(value, int) else time_in_words(str(value))
+    if name.endswith(" at") and isinstance(value, int):
+        return instant_in_words(value)
     if name == "birth date":
         return born_in_words(str(value))
     return str(value).lower().replace("_", " ") if name in _CODES else str(value)

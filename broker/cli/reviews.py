@@ -127,7 +127,7 @@ def show(settings: Settings, *, review: str, holder: str | None, as_json: bool) 
 
 
 def _print_seen(page: Page, seen: "_Seen", words: Words) -> None:
-    for name, lines in source_said(seen.event or {}):
+    for name, lines in source_said(seen.event or {}, words):
         page.line()
         page.line(f"what the source said: {name}", "bold")
         for label, text in lines:

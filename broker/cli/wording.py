@@ -4,6 +4,7 @@ from broker.core.words import Words, words_of
 from broker.errors import BrokerError
 from broker.kafkaaccess import Kafka
 from broker.policyfile import load_policy
+from broker.policyfile.code_lists import load_code_lists
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import released
 
@@ -21,10 +22,10 @@ async def words_at_hand(kafka: Kafka) -> Words:
     try:
         return await words_in_force(kafka)
     except BrokerError:
-        return words_of(load_policy())
+        return words_of(load_policy(), lists=load_code_lists())
 
 
 def words_of_book(book: ReleaseBook) -> Words:
     """Return the words of what a book of releases holds, as `words_in_force`."""
     policy = book.newest_policy() if book.latest("policy") else load_policy()
-    return words_of(policy, book.newest() if book.latest("registers") else None)
+    return words_of(policy, book.newest() if book.latest("registers") else None, load_code_lists())

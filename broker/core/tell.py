@@ -31,6 +31,15 @@ _GROUPS = (
     ("contact", "reach"),
 )
 
+_ABUSE = "cin-category-of-abuse"
+_LISTS = {  # fields that hold a code of a list by themselves
+    "referral_source": ("cin-referral-source",),
+    "category_of_abuse": (_ABUSE,),
+    "reason": ("cin-reason-for-closure", "dfe-exclusion-category"),
+    "status": ("cin-status",),
+}
+_TIMES = ("_on", "_at", "_by")
+
 Disclosure = Mapping[str, Any]  # as its schema has it, decoded
 Line = tuple[str, str]  # a label and what is said
 
@@ -54,7 +63,7 @@ def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
     if one["replaces"]:
         yield "instead of", one["replaces"]
     for group, label in _GROUPS:
-        yield label, _said(one[group])
+        yield label, _said(one[group], words)
     yield "when", time_in_words(one["occurred_at"] or "")
     yield "said by", _source(one, words)
     yield "ask", words.named(one["contact_point"] or "")
@@ -95,25 +104,45 @@ def _source(one: Disclosure, words: Words) -> str:
     return ", ".join(text for text in (words.name(one["producer"] or ""), kind.get(one["assertion"] or "", "")) if text)
 
 
-def _said(group: Mapping[str, Any] | None) -> str:
-    return "; ".join(_pairs(group)) if group else ""
+def _said(group: Mapping[str, Any] | None, words: Words) -> str:
+    return "; ".join(_pairs(group, words)) if group else ""
 
 
-def _pairs(group: Mapping[str, Any]) -> Iterator[str]:
+def _pairs(group: Mapping[str, Any], words: Words) -> Iterator[str]:
     for name, value in group.items():
         if value in (None, [], "") or name == "checked":
             continue
         if name in {"text", "words"}:
             yield f"“{value}”"
         elif name == "codes":
-            yield ", ".join(_code(code) for code in value)
+            yield ", ".join(code_in_words(code, words) for code in value)
         else:
-            yield f"{name.replace('_', ' ')} {_plain(value)}"
+            yield f"{name.replace('_', ' ')} {value_in_words(name, value, words) or _plain(value)}"
 
 
-def _code(code: Mapping[str, Any]) -> str:
-    named = f"{scheme_in_words(code['scheme'])} {code['code']}" + (f" ({code['abuse'].lower()})" if code.get("abuse") else "")
-    return named if code.get("present", True) else f"not {named}"
+def code_in_words(code: Mapping[str, Any], words: Words) -> str:
+    """Say a coded concern: what it means, and the code behind it; one that no list has stays as it stands."""
+    scheme, value, abuse = code["scheme"], code["code"], code.get("abuse")
+    means = words.meaning(scheme, value)
+    coded = f"{words.list_of(scheme)} {value}"
+    kind = (words.meaning(_ABUSE, abuse) or abuse.lower()) if abuse else ""
+    if not means:
+        said = f"{coded} ({kind})" if kind else coded
+    elif means.startswith(value):
+        return means  # a figure, which may be none
+    else:
+        said = f"{means} ({', '.join(one for one in (coded, '' if kind in means else kind) if one)})"
+    return said if code.get("present", True) or means.startswith("no ") else f"not {said}"
+
+
+def value_in_words(name: str, value: Any, words: Words) -> str:
+    """Say the value of a field that holds a code or a time; an empty text of every other."""
+    if not isinstance(value, str):
+        return ""
+    if name.endswith(_TIMES):
+        return time_in_words(value)
+    means = next((said for scheme in _LISTS.get(name, ()) if (said := words.meaning(scheme, value))), "")
+    return f"{means} ({value})" if means else ""
 
 
 def _plain(value: Any) -> str:

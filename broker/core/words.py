@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from broker.core.dates import instant_of, is_plausible
@@ -35,6 +36,9 @@ _SCHEMES = {
     "ni_number": "NI number",
     "cin": "census code",
     "la_child_id": "council's child ID",
+    "former_upn": "former UPN",
+    "uln": "unique learner number",
+    "mrn": "hospital number",
 }
 
 _RECEIPTS = {  # what stands in the log as the type of a receipt
@@ -46,6 +50,19 @@ _RECEIPTS = {  # what stands in the log as the type of a receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeList:
+    """A published list of codes: what it is a list `of`, what each code means; or what its figures count."""
+
+    source: str
+    of: str = ""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    counts: str = ""
+
+
+CodeLists = Mapping[str, CodeList]  # by the scheme under which events hold the codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """What each code means. `names` are those of agencies and recipients; empty where the registers are not at hand."""
 
@@ -53,6 +70,7 @@ class Words:
     names: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     bases: Mapping[str, str] = field(default_factory=dict)
+    lists: CodeLists = field(default_factory=dict)
 
     def event(self, event_type: str) -> str:
         """Say what happened."""
@@ -87,6 +105,17 @@ class Words:
             return f"“{self.roles[code]}”"
         return self.name(code) if code in self.names else f"`{code}`"
 
+    def meaning(self, scheme: str, code: str) -> str:
+        """Say what a code of a published list means; an empty text where no list here has it."""
+        listed = self.lists.get(scheme)
+        if listed is None:
+            return ""
+        return f"{code} {listed.counts}" if listed.counts else listed.codes.get(code, "")
+
+    def list_of(self, scheme: str) -> str:
+        """Say what a scheme lists, to stand before a code of it."""
+        return (self.lists[scheme].of if scheme in self.lists else "") or scheme_in_words(scheme)
+
     def with_roles(self, text: str) -> str:
         """Put what somebody in a role is instead of the roles that a sentence ends with, one after the other."""
         said, but, names = text.rpartition(" but ")
@@ -99,8 +128,8 @@ class Words:
         return f"{said}, by {gateway}" if gateway else said
 
 
-def words_of(policy: Policy, registers: Registers | None = None) -> Words:
-    """Return the words of a policy and of registers."""
+def words_of(policy: Policy, registers: Registers | None = None, lists: CodeLists = MappingProxyType({})) -> Words:
+    """Return the words of a policy, of registers and of published code lists."""
     names: dict[str, str] = {}
     if registers is not None:
         names.update({one.id: one.name for one in registers.agencies.values()})
@@ -110,6 +139,7 @@ def words_of(policy: Policy, registers: Registers | None = None) -> Words:
         | {f"clock.{name}": one.says for name, one in policy.clocks.items()},
         names=names,
         roles={str(name): one.title for name, one in policy.roles.items()},
+        lists=lists,
         bases={name: one.title or one.says.rstrip(".") for name, one in policy.bases.items()},
     )
 

@@ -15,6 +15,7 @@ from broker.core.words import Words, words_of
 from broker.lag.open_work import Undelivered
 from broker.lag.report import Report
 from broker.policyfile import load_policy
+from broker.policyfile.code_lists import load_code_lists
 from connectors.transports.report import Tally, published
 
 WORDS = Words(events={"school.suspension": "The child was suspended"}, names={"dsl-1": "Oak School", "E10000901": "Eskshire"})
@@ -71,14 +72,28 @@ def test_a_review_shows_what_the_source_said_without_codes_and_numbers_for_machi
             "assertion": "NOT_SAID",
             "source": {"x": 1},
         },
-        "identity": {"birth_date": "2020-01-27"},
-        "concern": {"child_present": True},
+        "identity": {
+            "birth_date": "2020-01-27",
+            "identifiers": [{"scheme": "la_child_id", "value": "77001", "issuer": "E10000901", "check_ok": None}],
+        },
+        "concern": {
+            "child_present": True,
+            "codes": [{"scheme": "cin-assessment-factor", "code": "3B", "abuse": None, "present": True}],
+            "referral_source": "6",
+            "starts_on": "2026-11-21",
+        },
     }
+    words = Words(lists=load_code_lists())
 
-    assert {name: list(lines) for name, lines in source_said(event)} == {
+    assert {name: list(lines) for name, lines in source_said(event, words)} == {
         "header": [("action", "new"), ("recorded at", "Wed 25 Nov 2026 at 21:56"), ("assertion", "not said")],
-        "identity": [("birth date", "27 Jan 2020")],
-        "concern": [("child present", "yes")],
+        "identity": [("birth date", "27 Jan 2020"), ("number", "council's child ID 77001")],
+        "concern": [
+            ("child present", "yes"),
+            ("code", "domestic abuse of a parent (assessment factor 3B)"),
+            ("referral source", "police (6)"),
+            ("starts on", "Sat 21 Nov 2026"),
+        ],
     }
 
 

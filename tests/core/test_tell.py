@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from broker import codec
-from broker.core.tell import heading, tell
+from broker.core.tell import code_in_words, heading, tell, value_in_words
 from broker.core.words import Words
+from broker.policyfile.code_lists import load_code_lists
 from tests.stream.lines import GP, HUB, SCHOOL, ALine, a_retraction, an_event, at_practice, on_roll
 
 IDENTITY: dict[str, Any] = {
@@ -55,6 +58,43 @@ def test_reasons_are_sentences_with_roles_in_words() -> None:
     assert "in the role “designated lead of the child's school”: see to it that somebody there hears of it. Its review" in said
     assert said.startswith("Nobody can")
     assert said.endswith(".")
+
+
+CODED = [
+    ({"scheme": "cin-assessment-factor", "code": "3B"}, "domestic abuse of a parent (assessment factor 3B)"),
+    ({"scheme": "cin-assessment-factor", "code": "16A", "abuse": "NEG"}, "neglect (assessment factor 16A)"),
+    (
+        {"scheme": "cin-assessment-factor", "code": "11A", "abuse": "SAB"},
+        "child sexual exploitation (assessment factor 11A, sexual abuse)",
+    ),
+    ({"scheme": "cin-assessment-factor", "code": "21", "present": False}, "no factor identified (assessment factor 21)"),
+    ({"scheme": "cin-assessment-factor", "code": "12A", "present": False}, "not trafficking (assessment factor 12A)"),
+    ({"scheme": "cin-previous-cp-plans", "code": "0", "present": False}, "0 earlier child protection plans"),
+    ({"scheme": "dfe-exclusion-reason", "code": "OW"}, "offensive weapon or prohibited item (exclusion reason OW)"),
+    ({"scheme": "dfe-exclusion-reason", "code": "ZZ"}, "exclusion reason ZZ"),
+    ({"scheme": "bars", "code": "702953007", "abuse": "NEG"}, "bars 702953007 (neglect)"),
+]
+
+
+@pytest.mark.parametrize(("code", "said"), CODED, ids=[one[1] for one in CODED])
+def test_a_coded_concern_is_said_in_words_with_its_code_behind(code: dict[str, Any], said: str) -> None:
+    assert code_in_words(code, Words(lists=load_code_lists())) == said
+
+
+def test_the_codes_and_times_of_an_alert_are_said_in_words() -> None:
+    concern = {
+        "status": "cp_plan",
+        "category_of_abuse": "EMO",
+        "reason": "RC8",
+        "starts_on": "2026-11-21",
+        "referral_source": "2A",
+    }
+    line = ALine().take(on_roll(), an_event(body={"concern": concern}))
+
+    said = dict(tell(line.disclosures(SCHOOL)[0], Words(lists=load_code_lists())))
+    assert [one for one in ("child protection plan (cp_plan)", "emotional abuse (EMO)", "(RC8)") if one not in said["what"]] == []
+    assert [one for one in ("referral source school (2A)", "starts on Sat 21 Nov 2026") if one not in said["what"]] == []
+    assert value_in_words("attended_at", "2026-11-23T20:50", Words()) == "Mon 23 Nov 2026 at 20:50"
 
 
 def test_what_was_not_granted_is_not_mentioned() -> None:
