@@ -8,14 +8,15 @@ import click
 
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_broker_settings
-from broker.cli.wording import words_in_force
+from broker.cli.wording import words_in_force, words_of_book
 from broker.codec import Message
 from broker.core.explain import WIDTH, explain_decision, explain_history
 from broker.core.words import Words, instant_in_words
 from broker.errors import NotFoundError
 from broker.sealing.secrets import Secrets
 from broker.settings import Settings
-from broker.stream.decide.replay import findings_read
+from broker.stream.decide.replay import findings_read, unmet_read
+from broker.stream.releases.registers import released
 from broker.stream.watching.audit_reader import entries_about
 from broker.stream.watching.whereabouts import Whereabouts, whereabouts
 
@@ -35,8 +36,9 @@ _STATES = {
 def explain(settings: Settings, *, decision: str | None, event_id: str | None, as_json: bool) -> None:
     """Say in plain English why somebody was told, or was not. DECISION is the id of a decision or of a disclosure.
 
-    Says too what people had found that something was kept back by: in which role, why, and when it is looked at again; --json
-    leaves that sealed. Keeps an index of the audit log in the folder of local state, so that a question takes less than a second.
+    Says too which rule would have told somebody and what of it was not so, and what people had found that something was kept
+    back by: in which role, why, and when it is looked at again; --json leaves that sealed. Keeps an index of the audit log in
+    the folder of local state, so that a question takes less than a second.
 
     Example: broker explain --event 0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f
     """
@@ -76,9 +78,10 @@ async def _found(settings: Settings, some_id: str, *, as_json: bool) -> tuple[li
     with busy("looking it up; what was decided since the last time is indexed first"):
         if as_json:
             return await entries_about(settings, some_id), Words()
-        entries, words = await asyncio.gather(entries_about(settings, some_id), words_in_force(settings.kafka))
+        entries, book = await asyncio.gather(entries_about(settings, some_id), released(settings.kafka))
         secrets = Secrets.load(settings.keys)
-        return [{**one, "findings": findings_read(one, secrets)} for one in entries], words
+        opened = ({**one, "findings": findings_read(one, secrets), "unmet": unmet_read(one, secrets, book)} for one in entries)
+        return list(opened), words_of_book(book)
 
 
 def _decisions(entry: Message) -> set[str | None]:

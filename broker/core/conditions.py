@@ -126,15 +126,20 @@ def _attribute(condition: Condition, attribute: Attribute | None) -> Test:
     return test
 
 
+def age_of(known: Known) -> tuple[int, int] | None:
+    """Return the least and the greatest age that the child may have had when it happened; below none before birth."""
+    header = known.header
+    if header.subject_role == "UNBORN" and known.birth_date is None:
+        return _UNBORN
+    return age_span(known.birth_date, header.occurred_at or datetime.fromtimestamp(header.recorded_at / 1000, UTC).isoformat())
+
+
 def _age(condition: Condition) -> Test:
     least = -1 if condition.least is None else condition.least
     most = 200 if condition.most is None else condition.most
 
     def test(known: Known) -> Answer:
-        header = known.header
-        observed = header.occurred_at or datetime.fromtimestamp(header.recorded_at / 1000, UTC).isoformat()
-        unborn = header.subject_role == "UNBORN" and known.birth_date is None
-        span = _UNBORN if unborn else age_span(known.birth_date, observed)
+        span = age_of(known)
         if span is None:
             return None
         inside = least <= span[0] and span[1] <= most

@@ -30,7 +30,9 @@ _SUBJECTS = {
 }
 _CHANGE = "Event that takes back or changes an earlier one"
 
-Entry = Mapping[str, Any]  # a decoded audit entry; `decisions` as its schema has them, `findings` where its request was opened
+# A decoded audit entry; `decisions` as its schema has them; where its request was opened, `findings`, and `unmet`: of a decision
+# (by its id) the rules that would have spoken.
+Entry = Mapping[str, Any]
 
 
 def explain_entry(entry: Entry, words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
@@ -41,12 +43,18 @@ def explain_entry(entry: Entry, words: Words = _NO_WORDS, width: int | None = WI
 def explain_decision(entry: Entry, decision_id: str, words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell the story of one decision, by its own id or that of its disclosure, with the matter that it was about."""
     found = [one for one in entry["decisions"] if decision_id in {one["decision_id"], one["disclosure_id"]}]
-    return _wrapped([*_opening(entry, words), "", *_all(found, words)], width)
+    return _wrapped([*_opening(entry, words), "", *_all(entry, found, words)], width)
 
 
 def explain_history(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell all that happened about one event, in the order of the log."""
     return ("\n" + "-" * min(width or 40, 40) + "\n").join(explain_entry(entry, words, width) for entry in entries)
+
+
+def _unmet(entry: Entry, decision: Entry, words: Words) -> Iterator[str]:
+    """Say which rules would have told somebody, and the first thing that was not so."""
+    for one in entry.get("unmet", {}).get(decision["decision_id"], ()):
+        yield f"    `{one.rule}` speaks only {words.named(one.speaks)}: {words.named(one.here)} ({_categories(one.categories)})"
 
 
 def _story(entry: Entry, words: Words) -> Iterator[str]:
@@ -55,7 +63,7 @@ def _story(entry: Entry, words: Words) -> Iterator[str]:
         decisions = [one for one in entry["decisions"] if one["outcome"] == outcome]
         if decisions:
             yield from ("", heading)
-            yield from _all(decisions, words)
+            yield from _all(entry, decisions, words)
     yield from _findings(entry.get("findings", ()), words)
     if entry["others"]:
         yield from (
@@ -96,12 +104,12 @@ def _findings(found: Sequence[Finding], words: Words) -> Iterator[str]:
         yield f"    event {one.event_id}"
 
 
-def _all(decisions: Iterable[Entry], words: Words) -> Iterator[str]:
+def _all(entry: Entry, decisions: Iterable[Entry], words: Words) -> Iterator[str]:
     for decision in decisions:
-        yield from _decision(decision, words)
+        yield from _decision(entry, decision, words)
 
 
-def _decision(decision: Entry, words: Words) -> Iterator[str]:
+def _decision(entry: Entry, decision: Entry, words: Words) -> Iterator[str]:
     who = words.name(decision["recipient"]) if decision["recipient"] else "nobody fills this role"
     yield f"  {who}: {words.role(decision['role'])}"
     if decision["granted"]:
@@ -113,7 +121,8 @@ def _decision(decision: Entry, words: Words) -> Iterator[str]:
         yield f"    who decides: {words.role(decision['asked_of'])}"
     for reason in decision["reasons"]:
         about = f" ({_categories(reason['categories'])})" if reason["categories"] else ""
-        yield f"    because {_clause(reason['because'])}{about} [{reason['rule']}]"
+        yield f"    because {_clause(words.spelt_out(reason['because']))}{about} [{reason['rule']}]"
+    yield from _unmet(entry, decision, words)
     yield from _terms(decision, words)
 
 
@@ -123,7 +132,8 @@ def _terms(decision: Entry, words: Words) -> Iterator[str]:
     for obligation in decision["obligations"]:
         yield f"    must keep to: {obligation}"
     if decision["due_at"]:
-        yield f"    by {instant_in_words(decision['due_at'])} ({(decision['clock'] or 'clock').replace('_', ' ')})"
+        clock = f" ({decision['clock'].replace('_', ' ')})" if decision["clock"] else ""  # a gap has that of the role it is in
+        yield f"    by {instant_in_words(decision['due_at'])}{clock}"
     made = f", disclosure {decision['disclosure_id']}" if decision["disclosure_id"] else ""
     yield f"    decision {decision['decision_id']}{made}"
 

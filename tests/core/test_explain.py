@@ -151,3 +151,10 @@ def test_the_roles_that_a_rule_names_are_told_in_words() -> None:
 
     assert last.endswith("for `t` but safeguarding lead of the child's school; the child's GP practice")
     assert "the hub is told but not now" in explain_entry(an_entry(others="the hub is told but not now"), words)
+
+
+def test_a_date_without_a_clock_of_its_own_names_none() -> None:
+    story = explain_entry(an_entry(decisions=[a_decision(clock=None)]))
+
+    assert "    by " in story
+    assert "clock)" not in story

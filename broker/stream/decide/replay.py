@@ -8,8 +8,9 @@ from broker.core.facts import Finding
 from broker.core.identifiers import Digest, Millis
 from broker.core.policy import Policy
 from broker.core.registers import Registers
+from broker.core.unmet import Unmet, unmet
 from broker.core.verdict import Decision, Verdict
-from broker.errors import UnreadableRecordError
+from broker.errors import RetryError, StopError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.enforce import REQUEST, decision_id
 from broker.stream.decide.facts_record import request_from_bytes
@@ -52,6 +53,19 @@ def findings_read(entry: Entry, secrets: Secrets) -> Sequence[Finding]:
         return ()
     kept_back = any(one["withheld"] or one["asked"] for one in entry["decisions"])
     return tuple(one for one in request.facts.findings if kept_back or one.event_id == entry["event_id"])
+
+
+def unmet_read(entry: Entry, secrets: Secrets, releases: Releases) -> Mapping[str, tuple[Unmet, ...]]:
+    """Return, by the ids of an entry's decisions, which rules would have told more, and what of each was not so.
+
+    None where the entry keeps no request, it does not open any more, or what it was decided under is not here.
+    """
+    try:
+        verdict = replay(entry, secrets, releases)
+        found = unmet(verdict, releases.policy(entry["policy_digest"]))
+    except (UnreadableRecordError, RetryError, StopError):
+        return {}
+    return {decision_id(entry["event_id"], *who, verdict): rules for who, rules in found.items() if rules}
 
 
 def differences(entry: Entry, verdict: Verdict) -> list[str]:
