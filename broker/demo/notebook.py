@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.codec import decode
+from broker.core.answer import BUILT_IN
 from broker.core.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
 from broker.simulate.compare import Received
@@ -27,10 +28,12 @@ Place = tuple[str, int]  # lane of an events topic, offset
 class Notebook:
     """Notes of one run. `told` is called for each disclosure that a subscriber has in hand.
 
-    `received` is what stands in any recipient's topic, shown or not, each id once as every subscriber keeps it.
+    `keeps` are the rules that keep something back: a decision may have some of either kind. `received` is what stands in any
+    recipient's topic, shown or not, each id once as every subscriber keeps it.
     """
 
     told: Callable[[Received], None] = lambda _: None
+    keeps: frozenset[str] = frozenset()
     day: int = 0  # of the area's week, whose files are arriving
     events: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic, type
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -132,8 +135,7 @@ class Notebook:
         entry = decode("audit_entry", record.value or b"")
         origin = Position.parse(record.header(ORIGIN) or b"?/0@0+0")
         for decision in entry["decisions"]:
-            reasons = decision["reasons"]
-            self.decisions[decision["outcome"], reasons[0]["because"] if reasons else "no rule speaks of it"] += 1
+            self.decisions[decision["outcome"], reason_of(decision, self.keeps)] += 1
             if shown := decision["disclosure_id"]:
                 self._origins.setdefault(shown, (origin.lane, origin.offset))
                 self._allowed.add(shown)
@@ -168,6 +170,22 @@ class Notebook:
             self._shown.add(shown)
             self._read.add(one.id)
             self.received.append(one)
+
+
+def reason_of(decision: Mapping[str, Any], keeps: frozenset[str]) -> str:
+    """Return why a decision ended as it did: of its reasons the first that says so, whatever else was kept back or noted."""
+    outcome, reasons = decision["outcome"], decision["reasons"]
+    keeping = [one for one in reasons if one["rule"] in keeps or one["rule"] in BUILT_IN]
+    if outcome == "WITHHOLD":  # without existence nothing goes at all
+        whole = (one for one in keeping if one["rule"] in BUILT_IN and not one["categories"])  # a cut has no category either
+        said = [*(one for one in keeping if "existence" in one["categories"]), *whole] or keeping
+        said = sorted(said, key=lambda one: one["rule"] == "no-existence")  # it only says what follows from another
+    else:
+        speaking = [one for one in reasons if one not in keeping]
+        reached = {*decision["granted" if outcome == "DISCLOSE" else "asked"]}
+        held = [one for one in keeping if one["rule"] == "on-hold"]  # asked because of that, whatever would go
+        said = held or [one for one in speaking if reached.intersection(one["categories"])] or speaking
+    return str(next((one["because"] for one in (*said, *reasons)), "no rule speaks of it"))
 
 
 def percentile(ordered: list[int], share: float) -> int | None:

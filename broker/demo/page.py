@@ -31,6 +31,8 @@ _SECTOR_COLOURS = {
 }
 _ALERTS_A_DAY = 6  # shown one by one; the rest is counted
 _ROWS = 12
+_DESKS = 40
+_HELD = ("UNIDENTIFIED", "AMBIGUOUS", "IDENTIFIER_CONFLICT", "HOLD")  # kinds of review that hold an event as a whole
 _WIDE = 150  # columns from which two tables stand side by side
 
 
@@ -94,6 +96,10 @@ class Screen:
     def name(self, recipient: str) -> str:
         """Return the name of a recipient."""
         return self._words.names.get(recipient, recipient)
+
+    def reason(self, because: str) -> str:
+        """Return a reason with roles and names instead of codes."""
+        return self._words.spelt_out(because)
 
     def event(self, event_type: str) -> str:
         """Return what an event of this type says."""
@@ -162,7 +168,7 @@ def results(outcome: Outcome, screen: Screen) -> Group:
     """Return the page of results."""
     book = outcome.notebook
     parts: list[RenderableType] = [Text(), Rule(Text("results", style="bold"), align="left", style="cyan"), Text()]
-    tables = (_events(book, screen), _decisions(book, min(90, max(40, screen.width - 12))))
+    tables = (_events(book, screen), _decisions(book, screen, min(90, max(40, screen.width - 12))))
     parts += [_side_by_side(*tables)] if screen.width >= _WIDE else [tables[0], Text(), tables[1]]
     parts += [Text(), _recipients(book, screen), Text(), _flow(outcome), Text(), _truth(outcome, screen)]
     return Group(*parts)
@@ -191,13 +197,13 @@ def _events(book: Notebook, screen: Screen) -> Table:
     return table
 
 
-def _decisions(book: Notebook, width: int) -> Table:
+def _decisions(book: Notebook, screen: Screen, width: int) -> Table:
     table = _table("decisions, by outcome and reason", "", "")
     for outcome, words in (("DISCLOSE", "told"), ("WITHHOLD", "not told"), ("ASK", "a person is asked")):
         reasons = Counter({reason: count for (said, reason), count in book.decisions.items() if said == outcome})
         table.add_row(Text(words, style="bold"), f"{sum(reasons.values()):,}")
         for reason, count in reasons.most_common(_ROWS):
-            table.add_row(f"  {_short(reason, width)}", f"{count:,}")
+            table.add_row(f"  {_short(screen.reason(reason), width)}", f"{count:,}")
         if len(reasons) > _ROWS:
             table.add_row(Text(f"  {len(reasons) - _ROWS} more reasons", style="dim"), "")
     return table
@@ -207,11 +213,11 @@ def _recipients(book: Notebook, screen: Screen) -> Table:
     told = book.by_recipient()
     table = _table("disclosures, by recipient", "", "told", "corrected", "taken back")
     busiest = sorted(told, key=lambda one: (-sum(told[one].values()), one))
-    for recipient in busiest[:_ROWS]:
+    for recipient in busiest[:_DESKS]:
         kinds = told[recipient]
         first = sum(kinds.values()) - kinds["CORRECTION"] - kinds["RETRACTION"]
         table.add_row(screen.name(recipient), f"{first:,}", f"{kinds['CORRECTION']:,}", f"{kinds['RETRACTION']:,}")
-    if rest := busiest[_ROWS:]:
+    if rest := busiest[_DESKS:]:
         table.add_row(Text(f"{len(rest)} more desks", style="dim"), f"{sum(sum(told[one].values()) for one in rest):,}", "", "")
     return table
 
@@ -219,9 +225,8 @@ def _recipients(book: Notebook, screen: Screen) -> Table:
 def _flow(outcome: Outcome) -> Table:
     book, latencies = outcome.notebook, outcome.notebook.latencies()
     table = Table.grid(padding=(0, 2))
-    waiting = Counter(str(one["kind"]) for one in book.reviews.values() if one["state"] == "OPEN")
-    people = ", ".join(f"{count} {kind.lower().replace('_', ' ')}" for kind, count in sorted(waiting.items())) or "nothing"
-    table.add_row(Text("for people", "bold"), f"{sum(waiting.values()):,} open reviews: {people}")
+    for at, said in enumerate(for_people(Counter(str(one["kind"]) for one in book.reviews.values() if one["state"] == "OPEN"))):
+        table.add_row(Text("" if at else "for people", "bold"), said)
     dead = ", ".join(f"{count} {reason}" for reason, count in book.dead_letters.items())
     table.add_row(Text("dead letters", "bold"), f"{sum(book.dead_letters.values())}" + (f": {dead}" if dead else ""))
     table.add_row(
@@ -234,6 +239,22 @@ def _flow(outcome: Outcome) -> Table:
     for fault in outcome.faults[:_ROWS]:
         table.add_row("", Text(fault, style="red"))
     return table
+
+
+def for_people(waiting: Mapping[str, int]) -> Sequence[str]:
+    """Say what waits for people: how many reviews, and how they stand to what is `in review`."""
+    held = {kind: count for kind, count in waiting.items() if kind in _HELD}
+    beside = {kind: count for kind, count in waiting.items() if kind not in _HELD}
+    said = [f"{sum(waiting.values()):,} open reviews"]
+    if held:
+        said.append(f"{sum(held.values()):,} hold an event as a whole, which is in review: {_kinds(held)}")
+    if beside:
+        said.append(f"{sum(beside.values()):,} are about one desk or role, of events that were decided: {_kinds(beside)}")
+    return said
+
+
+def _kinds(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind.lower().replace('_', ' ')}" for kind, count in sorted(counted.items()))
 
 
 def _equation(counts: Mapping[str, int]) -> Text:

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from broker.core.balance import total
+from broker.core.policy import Effect
 from broker.core.registers import ADMINISTRATOR
 from broker.demo.desks import open_desks, subscribing
 from broker.demo.lag_log import LagLog
@@ -119,7 +120,8 @@ async def _cast(
     scene: Scene, topics: tuple[Topic, ...], workers: Workers, screen: Screen, progress: Progress
 ) -> AsyncIterator[tuple[_Cast, Notebook]]:
     """Open everything, release registers and policy, and start the workers."""
-    kafka, book = scene.settings.kafka, Notebook(told=screen.told)
+    keeps = frozenset(str(rule.id) for rule in load_policy().rules if rule.effect is Effect.WITHHOLD)
+    kafka, book = scene.settings.kafka, Notebook(told=screen.told, keeps=keeps)
     seen = [topic.name for topic in topics if topic.name.startswith(_SEEN)]
     async with (
         open_producer(kafka, topics=[topic.name for topic in topics]) as producer,

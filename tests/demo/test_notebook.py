@@ -1,10 +1,12 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from broker import codec
 from broker.core.ports import ORIGIN, OUTCOME, Position, Record
-from broker.demo.notebook import Notebook, percentile
+from broker.demo.notebook import Notebook, percentile, reason_of
+from broker.demo.page import for_people
 from broker.stream.topics import AUDIT, EVENTS
 
 TOPIC = next(iter(EVENTS.values()))
@@ -75,3 +77,59 @@ def test_what_takes_something_back_by_its_trail_is_timed_by_its_own_event():
     book.note(disclosed("d-1"), now=1_600)
 
     assert [one.took for one in book.timed()] == [600]
+
+
+KEEPS = frozenset({"lay-referrer", "safe-address"})
+
+
+def because(rule: str, *categories: str) -> dict[str, Any]:
+    return {"rule": rule, "because": f"because of {rule}", "categories": list(categories)}
+
+
+REASONS = [
+    (
+        "DISCLOSE",
+        [because("lay-referrer"), because("school", "existence", "concern")],
+        "school",
+        "a cut says nothing of why it goes",
+    ),
+    ("DISCLOSE", [because("police", "clinical"), because("school", "existence")], "school", "another was overruled"),
+    ("DISCLOSE", [because("gap")], "gap", "what goes by the ledger is of no category"),
+    (
+        "WITHHOLD",
+        [because("lay-referrer"), because("police", "concern"), because("no-existence")],
+        "no-existence",
+        "a cut alone",
+    ),
+    ("WITHHOLD", [because("police", "existence"), because("nothing-matches", "existence")], "nothing-matches", "a note only"),
+    (
+        "WITHHOLD",
+        [because("lay-referrer", "third_party"), because("safe-address", "existence"), because("police", "existence")],
+        "safe-address",
+        "without existence nothing goes",
+    ),
+    ("ASK", [because("safe-address", "location"), because("maybe", "concern")], "maybe", "what is asked about"),
+    ("ASK", [because("school", "concern"), because("on-hold")], "on-hold", "asked only because it is held"),
+]
+
+
+@pytest.mark.parametrize(("outcome", "reasons", "rule", "why"), REASONS, ids=[one[3] for one in REASONS])
+def test_a_decision_is_counted_under_a_reason_for_its_own_outcome(outcome, reasons, rule, why):
+    decision = {"outcome": outcome, "reasons": reasons, "granted": ["existence"], "asked": ["concern"]}
+
+    assert reason_of(decision, KEEPS) == f"because of {rule}"
+
+
+def test_a_decision_without_reasons_is_counted_too():
+    assert reason_of({"outcome": "WITHHOLD", "reasons": [], "granted": [], "asked": []}, KEEPS) == "no rule speaks of it"
+
+
+def test_the_page_says_which_open_reviews_are_events_in_review():
+    said = for_people({"AMBIGUOUS": 8, "UNIDENTIFIED": 16, "GAP": 24, "ASK": 8})
+
+    assert said == [
+        "56 open reviews",
+        "24 hold an event as a whole, which is in review: 8 ambiguous, 16 unidentified",
+        "32 are about one desk or role, of events that were decided: 8 ask, 24 gap",
+    ]
+    assert for_people({}) == ["0 open reviews"]
