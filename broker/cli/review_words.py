@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.core.judgements import FINDING_TYPE
 from broker.core.tell import code_in_words, value_in_words, who
-from broker.core.words import Words, born_in_words, instant_in_words, scheme_in_words
+from broker.core.words import Words, born_in_words, instant_in_words, scheme_in_words, until_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def told(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
     yield "why", words.spelt_out(review["why"])
     yield "for", words.name(review["for_recipient"])
     if review["due_at"] and review["state"] == "OPEN":
-        yield "by", f"{instant_in_words(review['due_at'])} ({review['clock'].replace('_', ' ')})"
+        yield "by", f"{until_in_words(review['due_at'])} ({review['clock'].replace('_', ' ')})"
     candidates = review["candidates"]
     if candidates:
         yield "may be", ", ".join(candidates)

@@ -10,7 +10,7 @@ from typing import Any
 
 from broker.core.facts import Finding
 from broker.core.harmless import one_line
-from broker.core.words import Words, category_in_words, instant_in_words
+from broker.core.words import Words, category_in_words, instant_in_words, until_in_words
 
 WIDTH = 100
 _NO_WORDS = Words()
@@ -100,7 +100,7 @@ def _findings(found: Sequence[Finding], words: Words) -> Iterator[str]:
         if one.recipients:
             yield f"    about telling {', '.join(words.name(who) for who in sorted(one.recipients))}"
         if one.until is not None:
-            yield f"    to be looked at again by {instant_in_words(one.until)}"
+            yield f"    to be looked at again by {until_in_words(one.until)}"
         yield f"    event {one.event_id}"
 
 
@@ -133,7 +133,7 @@ def _terms(decision: Entry, words: Words) -> Iterator[str]:
         yield f"    must keep to: {obligation}"
     if decision["due_at"]:
         clock = f" ({decision['clock'].replace('_', ' ')})" if decision["clock"] else ""  # a gap has that of the role it is in
-        yield f"    by {instant_in_words(decision['due_at'])}{clock}"
+        yield f"    by {until_in_words(decision['due_at'])}{clock}"
     made = f", disclosure {decision['disclosure_id']}" if decision["disclosure_id"] else ""
     yield f"    decision {decision['decision_id']}{made}"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.core.clocks import WARNING_RULE
-from broker.core.words import Words, born_in_words, instant_in_words, scheme_in_words, time_in_words
+from broker.core.words import Words, born_in_words, scheme_in_words, time_in_words, until_in_words
 
 HEADINGS = {
     "ALERT": "ALERT",
@@ -77,8 +77,8 @@ def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
     )
     for obligation in one["obligations"]:
         yield "keep to", obligation
-    yield "by", instant_in_words(one["due_at"]) if one["due_at"] else ""
-    yield "relevant to", instant_in_words(one["expires_at"]) if one["expires_at"] else ""
+    yield "by", until_in_words(one["due_at"]) if one["due_at"] else ""
+    yield "relevant to", until_in_words(one["expires_at"]) if one["expires_at"] else ""
     yield "your role", words.role(one["role"])
 
 

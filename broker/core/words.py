@@ -149,6 +149,14 @@ def instant_in_words(at: int) -> str:
     return _moment(datetime.fromtimestamp(at / 1000, UTC)) if is_plausible(at) else "at a time that cannot be right"
 
 
+def until_in_words(at: int) -> str:
+    """Say an instant by which something has to be done: midnight is the end of the day before, not the beginning of a day."""
+    said = instant_in_words(at)
+    if not said.endswith("at 00:00"):
+        return said
+    return f"the end of {day_in_words(datetime.fromtimestamp(at / 1000 - 1, UTC).astimezone(_ZONE).date())}, at midnight"
+
+
 def time_in_words(text: str) -> str:
     """Say an ISO 8601 day or time as people in England do; what is neither stays as the source wrote it."""
     try:

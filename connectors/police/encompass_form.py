@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from broker.core.event import ToldFamily
 from broker.core.harmless import hanging, one_line
-from broker.core.words import Words, instant_in_words
+from broker.core.words import Words, until_in_words
 
 BEGIN = "OPERATION ENCOMPASS NOTICE"
 END = "END OF NOTICE"
@@ -113,7 +113,7 @@ def _in_words(disclosure: Mapping[str, Any], words: Words) -> Mapping[str, Any]:
         "producer": words.name(disclosure.get("producer") or ""),
         "contact_point": words.named(disclosure.get("contact_point") or ""),
         "lawful_basis": words.basis(basis, disclosure.get("gateway")) if basis else "",
-        "due_at": instant_in_words(due) if due else "",
+        "due_at": until_in_words(due) if due else "",
     }
 
 

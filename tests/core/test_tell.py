@@ -124,3 +124,7 @@ def test_every_field_of_every_group_can_be_said() -> None:
     assert lines["account"].startswith("“He said so.”")
     assert "parent" in lines["others"]
     assert lines["child says"] == "“I want to go home.”"
+
+
+def test_what_is_due_at_midnight_is_due_by_the_end_of_the_day() -> None:
+    assert dict(tell({**told(SCHOOL), "due_at": 1_795_737_600_000}))["by"] == "the end of Thu 26 Nov 2026, at midnight"

@@ -2,13 +2,27 @@
 
 import pytest
 
-from broker.core.words import Words, born_in_words, instant_in_words, time_in_words, words_of
+from broker.core.words import Words, born_in_words, instant_in_words, time_in_words, until_in_words, words_of
 from broker.policyfile import load_policy
 
 
 def test_an_instant_is_said_in_local_time_on_either_side_of_summer_time() -> None:
     assert instant_in_words(1_782_900_000_000) == "Wed 1 Jul 2026 at 11:00"
     assert instant_in_words(1_798_794_000_000) == "Fri 1 Jan 2027 at 09:00"
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (1_795_737_600_000, "the end of Thu 26 Nov 2026, at midnight"),
+        (1_795_737_660_000, "Fri 27 Nov 2026 at 00:01"),
+        (1_782_860_400_000, "the end of Tue 30 Jun 2026, at midnight"),
+        (1_795_714_200_000, "Thu 26 Nov 2026 at 17:30"),
+    ],
+)
+def test_until_midnight_is_the_end_of_the_day_before(at: int, said: str) -> None:
+    """`By Fri 27 Nov at 00:00` is read as the end of Friday."""
+    assert until_in_words(at) == said
 
 
 @pytest.mark.parametrize(
