@@ -27,6 +27,11 @@ administrator_option = click.option(
     show_default=True,
     help="Whose key signs it: an administrator's of the registers in force. It must be in `keys`.",
 )
+again_option = click.option(
+    "--again",
+    is_flag=True,
+    help="Release also what is in force already: one that failed on its way reached some lines only.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a machine to read.")
 
 

@@ -9,8 +9,14 @@ from pathlib import Path
 
 import click
 
-from broker.cli.options import administrator_option, json_option, with_settings
-from broker.errors import PolicyError
+from broker.cli.changes import changes
+from broker.cli.layout import Page
+from broker.cli.options import administrator_option, again_option, json_option, say_refused, with_settings
+from broker.core.event import Category
+from broker.core.policy import Effect, Question
+from broker.core.tables import label
+from broker.core.words import category_in_words
+from broker.errors import NotFoundError, PolicyError
 from broker.policyfile import POLICIES, policy_content, policy_from_content
 from broker.policyfile.case_shapes import mentioned_in, read_cases
 from broker.policyfile.cases import run_cases
@@ -19,6 +25,10 @@ from broker.policyfile.reading import Fault
 from broker.settings import Settings
 
 EXIT_UNFIT = 2
+_KINDS = (
+    "policy", "rule", "role", "event", "attribute", "basis", "clock", "finding", "obligation", "outcome", "protection", "source",
+    "wish",
+)  # fmt: skip
 
 _folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=POLICIES)
 _on = click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day whose law counts; today when not said.")
@@ -82,10 +92,15 @@ def test_command(folder: Path, *, as_json: bool) -> None:
 @_folder
 @_on
 @administrator_option
+@again_option
 @json_option
 @with_settings
-def release_command(settings: Settings, *, folder: Path, day: datetime | None, administrator: str, as_json: bool) -> None:
+def release_command(  # noqa: PLR0913 - each is an option that a person types
+    settings: Settings, *, folder: Path, day: datetime | None, administrator: str, again: bool, as_json: bool
+) -> None:
     """Check and test a FOLDER of policy files, sign it, and put it in force for every child from here on.
+
+    It says what changes against the policy in force. What is in force already is not released again.
 
     Example: broker policy release
     """
@@ -99,11 +114,55 @@ def release_command(settings: Settings, *, folder: Path, day: datetime | None, a
 
     content = policy_content(folder)
     policy = policy_from_content(content)
-    asyncio.run(release_policy(settings.kafka, policy, content, load_signer(settings.keys, administrator)))
+    before = _in_force(settings)
+    changed, signer = changes(before, content, _KINDS), load_signer(settings.keys, administrator)
+    released = asyncio.run(release_policy(settings.kafka, policy, content, signer, again=again)) is not None
+    told = {"version": policy.version, "digest": policy.digest, "rules": len(policy.rules)}
     if as_json:
-        click.echo(json.dumps({"version": policy.version, "digest": policy.digest, "rules": len(policy.rules)}))
+        click.echo(json.dumps({**told, "changes": changed, "released": released}))
         return
-    click.echo(f"policy {policy.version} (digest {policy.digest[:12]}, {len(policy.rules)} rules) is in force from here on")
+    for change in changed:
+        click.echo(change)
+    state = "is in force from here on" if released else "was in force already: nothing to do"
+    click.echo(f"policy {policy.version} (digest {policy.digest[:12]}, {len(policy.rules)} rules) {state}")
+
+
+@group.command("show")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+@json_option
+@with_settings
+def show_command(settings: Settings, *, folder: Path | None, as_json: bool) -> None:
+    """Show the rules in FOLDER, or those of the policy in force: what each gives or keeps back, to whom, about what, and why.
+
+    Example: broker policy show
+    """
+    content = policy_content(folder) if folder else _in_force(settings)
+    if content is None:
+        raise NotFoundError("no policy has been released: run `broker policy release`")
+    if as_json:
+        click.echo(content.decode())
+        return
+    policy = policy_from_content(content)
+    page = Page()
+    page.line(f"policy {policy.version}, digest {policy.digest[:12]}, {len(policy.rules)} rules", "bold")
+    for rule in policy.rules:
+        page.line()
+        page.head(rule.id, "keeps back" if rule.effect is Effect.WITHHOLD else "gives")
+        page.labelled("what", ", ".join(category_in_words(one) for one in Category if one in rule.categories))
+        page.labelled("less", ", ".join(sorted(one.replace("_", " ") for one in rule.cut)))
+        page.labelled("to", ", ".join(policy.roles[one].title for one in sorted(rule.to)) or "everybody")
+        page.labelled("about", ", ".join(policy.events[one].says for one in sorted(rule.event_types)) or "everything")
+        page.labelled("only where", "; ".join(label(one) for one in rule.when if one.about is not Question.EVENT))
+        unless = (" and ".join(label(one) for one in block) for block in rule.unless)
+        page.labelled("unless", "; or ".join(unless))
+        page.labelled("because", rule.because)
+
+
+def _in_force(settings: Settings) -> bytes | None:
+    from broker.stream.releases.registers import released  # noqa: PLC0415 - check and test need no Kafka client
+
+    newest = asyncio.run(released(settings.kafka, say_refused)).latest("policy")
+    return newest.content if newest else None
 
 
 def _tested(folder: Path) -> tuple[list[Fault], int, list[str]]:

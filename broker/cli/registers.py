@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from broker.cli.changes import changes, entries
 from broker.cli.layout import Page, busy
-from broker.cli.options import administrator_option, json_option, say_refused, settings_option, with_settings
+from broker.cli.options import administrator_option, again_option, json_option, say_refused, settings_option, with_settings
 from broker.core.harmless import one_line
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.policy import Policy
@@ -84,9 +85,10 @@ def _print(registers: Registers) -> None:
 @group.command("release")
 @click.argument("file", type=_FILE)
 @administrator_option
+@again_option
 @json_option
 @with_settings
-def release(settings: Settings, *, file: Path, administrator: str, as_json: bool) -> None:
+def release(settings: Settings, *, file: Path, administrator: str, again: bool, as_json: bool) -> None:
     """Check FILE, sign it and put it in force. It says what changes against the registers released last.
 
     Every place believes it because an administrator of the registers in force signed it. The first release names its own.
@@ -97,17 +99,17 @@ def release(settings: Settings, *, file: Path, administrator: str, as_json: bool
     registers = registers_from_content(content)
     check_silences_nobody(registers, _policy_in_force(settings))
     before = _newest(settings)
-    changes = _changes(before, content)
-    if before == content:
+    changed = changes(before, content, _KINDS)
+    if before == content and not again:
         told: dict[str, Any] = {"version": registers.version, "digest": registers.digest, "changes": [], "released": False}
     else:
         signer = load_signer(settings.keys, administrator)
         asyncio.run(release_registers(settings.kafka, registers, content, signer))
-        told = {"version": registers.version, "digest": registers.digest, "changes": changes, "released": True}
+        told = {"version": registers.version, "digest": registers.digest, "changes": changed, "released": True}
     if as_json:
         click.echo(json.dumps(told))
         return
-    for change in changes:
+    for change in changed:
         click.echo(change)
     for agency in registers.agencies.values():
         if note := _keyless(registers, agency.id):
@@ -239,21 +241,8 @@ def _newest(settings: Settings) -> bytes | None:
     return newest.content if newest else None
 
 
-def _changes(before: bytes | None, after: bytes) -> list[str]:
-    """Say in one line each which entries are new, changed or gone."""
-    old, new = _entries(before), _entries(after)
-    lines = [f"new {kind} {name}" for kind, name in sorted(new.keys() - old.keys())]
-    lines += [f"changed {kind} {name}" for kind, name in sorted(new.keys() & old.keys()) if new[kind, name] != old[kind, name]]
-    return lines + [f"gone {kind} {name}" for kind, name in sorted(old.keys() - new.keys())]
-
-
-def _entries(content: bytes | None) -> dict[tuple[str, str], Any]:
-    tables = json.loads(content) if content else {}
-    return {(kind, str(one.get("id", one.get("of")))): one for kind in _KINDS for one in tables.get(kind, ())}
-
-
 def _principals(content: bytes | None) -> set[tuple[str, str, str]]:
-    found = ((kind, name, entry.get("principal")) for (kind, name), entry in _entries(content).items())
+    found = ((kind, name, entry.get("principal")) for (kind, name), entry in entries(content, _KINDS).items())
     return {(kind, name, who) for kind, name, who in found if who}
 
 

@@ -31,6 +31,7 @@ SPEAKING: Mapping[str, str] = {
     "lag": "--for 0",
     "outcome": "{lead} {alert} assessment",
     "policy release": "--on 2026-11-22",
+    "policy show": "",
     "publish": "{events} --agency urn:100001",
     "reconcile": "",
     "registers release": "{registers}",

@@ -52,11 +52,19 @@ def test_a_policy_comes_into_force_in_every_partition_and_other_rules_need_anoth
 
     done = release(area, "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.output) == {"version": shipped.version, "digest": shipped.digest, "rules": len(shipped.rules)}
+    said = json.loads(done.output)
+    assert (said["version"], said["digest"], said["rules"]) == (shipped.version, shipped.digest, len(shipped.rules))
+    assert f"new rule {shipped.rules[0].id}" in said["changes"]
     assert asyncio.run(released(area.kafka)).policy(shipped.digest) == shipped
     once = epochs(area)
     assert len(once) > 1
     assert set(once.values()) == {1}
+
+    again = release(area)
+    assert again.output.endswith("was in force already: nothing to do\n"), again.output
+    assert epochs(area) == once, "what is in force already is in no line anew"
+    assert release(area, "--again").output.endswith("is in force from here on\n")
+    assert set(epochs(area).values()) == {2}
 
     folder = tmp_path / "policies"
     shutil.copytree(POLICIES, folder)
@@ -66,5 +74,13 @@ def test_a_policy_comes_into_force_in_every_partition_and_other_rules_need_anoth
 
     head = folder / "policy.toml"
     head.write_text(head.read_text().replace(f'version = "{shipped.version}"', 'version = "next"'))
-    assert release(area, str(folder)).exit_code == 0
+    changed = release(area, str(folder))
+    assert changed.exit_code == 0
+    assert [line for line in changed.output.splitlines() if line.startswith(("new", "changed", "gone"))] == [
+        "changed policy England, need to know",
+        "changed rule encompass-to-school",
+    ]
+    shown = CliRunner().invoke(cli, ["policy", "show", "--settings", str(area.settings_file)]).output
+    assert shown.startswith("policy next, digest ")
+    assert "before its next school day so that" in shown
     assert {version for _, version in epochs(area)} == {shipped.version, "next"}

@@ -165,5 +165,5 @@ async def release(  # noqa: PLR0913 - what is released, by whom, and how one mak
         sent = [await producer.send(SUBJECTS, epoch, key=None, partition=one, headers=headers) for one in sorted(partitions)]
         await asyncio.gather(*sent)
     except KafkaError as error:
-        raise SendFailedError(f"kafka did not take the release of {of} `{version}`: release it again") from error
+        raise SendFailedError(f"kafka did not take the release of {of} `{version}`: release it with --again") from error
     return made

@@ -9,14 +9,17 @@ from broker.stream.releases.book import Release
 from broker.stream.releases.registers import release_after, released
 
 
-async def release_policy(kafka: Kafka, policy: Policy, content: bytes, signer: Signer) -> Release:
-    """Release a policy that has passed its checks; releasing the same again is harmless.
+async def release_policy(kafka: Kafka, policy: Policy, content: bytes, signer: Signer, *, again: bool = False) -> Release | None:
+    """Release a policy that has passed its checks; None of the one that is in force, unless that is released `again`.
 
     Raises PolicyError when this version was released before with other rules, KeysError when the signer is no administrator
     in the registers in force.
     """
     book = await released(kafka)
     check_administrator(book.newest(), signer, "the registers in force")
+    latest = book.latest("policy")
+    if latest is not None and latest.content == content and not again:
+        return None
     for one in book.all("policy"):
         if one.version == policy.version and one.digest != policy.digest:
             raise PolicyError(
