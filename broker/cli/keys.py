@@ -9,7 +9,7 @@ import click
 
 from broker.cli.options import json_option, settings_option
 from broker.sealing.secrets import new_master
-from broker.sealing.signatures import Signer, key_file, new_key
+from broker.sealing.signatures import Signer, key_file, load_signer, new_key
 from broker.settings import load_settings
 
 _folder_option: Callable[[Callable[..., None]], Callable[..., None]] = click.option(
@@ -21,7 +21,7 @@ _folder_option: Callable[[Callable[..., None]], Callable[..., None]] = click.opt
 
 @click.group("keys")
 def group() -> None:
-    """Make the keys of an agency, a recipient or the broker.
+    """Make and show the keys of an agency, a recipient or the broker.
 
     Example: broker keys new urn:100001 --folder keys
     """
@@ -40,14 +40,30 @@ def new(holder: str, *, folder: Path | None, settings_file: Path | None, as_json
     Example: broker keys new E10000030 --folder keys
     """
     place = folder or load_settings(settings_file).keys
-    signer = new_key(place, holder)
+    _show(new_key(place, holder), place, as_json=as_json)
+
+
+@group.command("show")
+@click.argument("holder")
+@_folder_option
+@json_option
+@settings_option
+def show(holder: str, *, folder: Path | None, settings_file: Path | None, as_json: bool) -> None:
+    """Print the entry for the registers of a key that HOLDER has, again. Only the public half is printed.
+
+    Example: broker keys show E10000030 --folder keys
+    """
+    place = folder or load_settings(settings_file).keys
+    _show(load_signer(place, holder), place, as_json=as_json)
+
+
+def _show(signer: Signer, place: Path, *, as_json: bool) -> None:
+    file = key_file(place, signer.holder)
     if as_json:
         public = base64.b64encode(signer.public_key).decode()
-        click.echo(
-            json.dumps({"id": signer.key_id, "holder": signer.holder, "public_key": public, "file": str(key_file(place, holder))})
-        )
+        click.echo(json.dumps({"id": signer.key_id, "holder": signer.holder, "public_key": public, "file": str(file)}))
         return
-    click.echo(f"# The private key is in {key_file(place, holder)}: whoever has it can speak as {holder}.")
+    click.echo(f"# The private key is in {file}: whoever has it can speak as {signer.holder}.")
     click.echo("# Paste this entry into the registers file, then: broker registers release FILE")
     click.echo(_entry(signer), nl=False)
 

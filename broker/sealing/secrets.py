@@ -126,14 +126,18 @@ def new_master(folder: Path) -> Path:
     return file
 
 
-def write_secret(file: Path, text: str) -> None:
-    """Write a secret file that its owner alone can read; raises KeysError when there is one already."""
+def write_secret(file: Path, text: str, shown_by: str = "") -> None:
+    """Write a secret file that its owner alone can read; raises KeysError when there is one already.
+
+    `shown_by` is the command that shows what of it is no secret.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
+        instead = f"`{shown_by}` shows its public half; for another one " if shown_by else ""
         raise KeysError(
-            f"key file `{file}`: is there already: move it away first, records signed or sealed with it need it"
+            f"key file `{file}`: is there already: {instead}move it away first, records signed or sealed with it need it"
         ) from None
     except OSError as error:
         raise KeysError(f"key file `{file}`: cannot be written: {reason_in_words(error)}") from error

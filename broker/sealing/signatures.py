@@ -103,7 +103,7 @@ def new_key(folder: Path, holder: str) -> Signer:
     signer = _signer(holder, private)
     encoded = base64.b64encode(private.private_bytes_raw()).decode()
     text = f'holder = "{holder}"\nkey_id = "{signer.key_id}"\nprivate_key = "{encoded}"\n'
-    write_secret(key_file(folder, holder), text)
+    write_secret(key_file(folder, holder), text, f"broker keys show {holder}")
     return signer
 
 

@@ -10,6 +10,7 @@ SILENT: Mapping[str, str] = {
     "demo": "begins with an area of its own, of which nothing is known",
     "keys new": "files alone",
     "keys broker": "files alone",
+    "keys show": "files alone",
     "policy check": "files alone",
     "policy test": "files alone",
     "registers subscribe": "changes a file; the Kafka it may ask for the policy is in SPEAKING",

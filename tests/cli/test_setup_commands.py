@@ -36,6 +36,19 @@ def test_a_new_key_prints_the_entry_for_the_registers_and_never_the_private_half
     assert [key.holder for key in load_registers(registers).keys.values()] == ["urn:100001"]
 
 
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_the_public_half_of_a_key_is_shown_again(tmp_path: Path, how: tuple[str, ...]) -> None:
+    made = broker("keys", "new", "urn:100001", "--folder", str(tmp_path), *how)
+    shown = broker("keys", "show", "urn:100001", "--folder", str(tmp_path), *how)
+    again = broker("keys", "new", "urn:100001", "--folder", str(tmp_path))
+    nobody = broker("keys", "show", "urn:100002", "--folder", str(tmp_path))
+
+    assert shown.output == made.output
+    assert shown.exit_code == 0
+    assert "`broker keys show urn:100001` shows its public half" in str(again.exception)
+    assert "make one with `broker keys new urn:100002`" in str(nobody.exception)
+
+
 def test_a_key_is_never_replaced(tmp_path: Path) -> None:
     assert broker("keys", "broker", "--folder", str(tmp_path)).exit_code == 0
 
