@@ -39,6 +39,7 @@ class Snapshot:
 
     def __init__(self, delivery: Delivery, memory: Memory) -> None:
         self.term = ""
+        self.takes = delivery.takes  # what the broker refuses ends nothing
         self._delivery = delivery
         self._memory = memory
         self._system = f"{FORMAT}/{delivery.agency.id}"
@@ -89,10 +90,6 @@ class Snapshot:
             self.keep(key, known)
         if event is not None:
             yield event
-
-    def takes(self, event: Event) -> bool:
-        """Tell whether the broker would take an event: what it refuses ends nothing."""
-        return self._delivery.takes(event)
 
     def keep(self, key: str, known: dict[str, Any]) -> None:
         """Remember that what is known stands, though it could not be read whole in this delivery."""
