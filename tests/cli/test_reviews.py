@@ -19,7 +19,7 @@ from broker.errors import InputError, NotFoundError
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import new_master
 from broker.sealing.signatures import new_key
-from broker.stream.identify.state import Child, Exclusion
+from broker.stream.identify.state import Child, Exclusion, Guard
 from broker.stream.watching import review_reader, told_before
 from broker.stream.watching.review_reader import REJECT, Answer, KnownChild, Review, _Reviews, check_asked
 from tests.stream.lines import HUB, POLICE_DESK, SCHOOL, SECRETS, a_signer, an_event, some_registers
@@ -196,10 +196,10 @@ def test_the_place_that_a_protection_hides_is_in_no_question_about_whom_it_is_fo
     assert [one for one in (*SECRET, "ZZ1 1ZZ", "urn:100001", "safe_address") if one in out] == []
 
 
-@pytest.mark.parametrize("known", [{"guards": frozenset({"protected_person/E1"})}, {"holds": frozenset({"E1/e9"})}])
+@pytest.mark.parametrize("known", [{"guards": frozenset({Guard("protected_person", "E1")})}, {"holds": frozenset({"E1/e9"})}])
 @pytest.mark.parametrize("kind", ["UNIDENTIFIED", "AMBIGUOUS", "IDENTIFIER_CONFLICT"])
 def test_no_place_is_shown_where_one_of_the_children_that_it_may_be_is_guarded(
-    kind: str, known: dict[str, frozenset[str]], shown: Show
+    kind: str, known: dict[str, frozenset[Any]], shown: Show
 ) -> None:
     out = shown(sealing(WHO, kind, None), **known)
 
@@ -224,7 +224,7 @@ def test_where_the_protection_was_set_it_is_no_secret_who_published_the_event(
     set_by: tuple[str, ...], named: bool, shown: Show
 ) -> None:
     """Whoever set it while no other's stood may know what it hides; so the hub can ask the publisher."""
-    guards = frozenset(f"safe_address/{one}" for one in set_by)
+    guards = frozenset(Guard("safe_address", one) for one in set_by)
     out = shown(sealing(WHO, "AMBIGUOUS", None, guarded=True), guards=guards)
 
     assert ("police:42" in out) == named

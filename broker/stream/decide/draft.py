@@ -14,7 +14,7 @@ from broker.core.facts import Facts
 from broker.core.identifiers import DisclosureId, Millis
 from broker.core.line import Turn
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
-from broker.core.questions import Question
+from broker.core.questions import HOLD, Question
 from broker.core.rules import Rules
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.enforce import Cause, Decided, Enforcer, shelved
@@ -42,6 +42,7 @@ class Draft:
     received: tuple[DisclosureId, str] | None = None
     rung: str = ""
     decided: Decided | None = None
+    left: list[Waiting] = field(default_factory=list)  # held, and taken off
     _ended: set[DisclosureId] = field(default_factory=set)
     _asked: tuple[Waiting, ...] = ()
 
@@ -75,7 +76,8 @@ class Draft:
 
     def shelve(self, waiting: Iterable[Waiting]) -> None:
         """Keep what waits from here on. INVARIANT: whose exclusion is in question is in the facts as it is on the shelf."""
-        self.shelf = tuple(waiting)
+        before, self.shelf = self.shelf, tuple(waiting)
+        self.left.extend(one for one in before if one.kind == HOLD and one not in self.shelf)
         doubted = doubts(self.shelf)
         if self.facts.doubted != doubted:
             self.facts = replace(self.facts, doubted=doubted)

@@ -17,6 +17,7 @@ from broker.errors import ReviewClosedError, TooManyReviewsError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.asking import asked_about, excluded_for
 from broker.stream.identify.joining import may_hold, may_join
+from broker.stream.identify.knowing import noted, without
 from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
@@ -27,7 +28,6 @@ from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVE
 MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
 MOST_CLOSED = 1_000
 MOST_OF_ONE_PUBLISHER = 200  # in review at once under one birth date or identifier, when it is about nobody known
-_MOST_NAMES, _MOST_PLACES = 8, 16
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
 
 
@@ -249,6 +249,13 @@ class Line:
         self._note(one, said, self.children.resolve(ref))
         self._settle()
 
+    def refused(self, went: Mapping[str, Any]) -> None:
+        """Give up what an event said of a child that does not stand on its line: a person refused it, or it never counted."""
+        ref = self.children.resolve(went["child_ref"])
+        if ref in self.children:
+            self.children[ref] = without(self.children[ref], went["answer_to"], went["event_id"])
+            self._settle()
+
     def _send(self, one: Waiting, said: Said, ref: str) -> None:
         self.turn.forward(ref, one)
         self._note(one, said, ref)
@@ -257,13 +264,9 @@ class Line:
         child = self.children.get(ref)
         if child is None:
             return
-        names, places = child.names, child.places
-        if said.teaches:
-            names = names if len(names | said.description.full_names) > _MOST_NAMES else names | said.description.full_names
-            places = places if len(places | said.description.places) > _MOST_PLACES else places | said.description.places
-        guards, exclusions = said.guards_after(child.guards), said.exclusions_after(child.exclusions)
-        hubs = said.hubs_after(child.hubs, one.hubs)
-        self.children[ref] = replace(child, names=names, places=places, guards=guards, exclusions=exclusions, hubs=hubs)
+        self.children[ref] = noted(child, one, said)
+        if said.is_answered:
+            self.turn.counts(ref, one)
 
     def _open(self, one: Waiting, said: Said) -> Outcome:
         """Open a child by a record from a register of people."""

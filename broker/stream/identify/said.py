@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from broker.core.authority import SET_BY
 from broker.core.betrayal import PROTECTS
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import EventId
 from broker.core.matching import Description, Key, keys_among, keys_of, names_of, places_of, whole_birth_date
 from broker.sealing.secrets import Secrets
-from broker.stream.identify.state import Exclusion
+from broker.stream.identify.state import Exclusion, Guard
 
 MERGE = "identity.merged"
 
@@ -38,16 +39,23 @@ class Said:
     protects: bool  # a child is less safe as long as it waits
     takes_back: bool
     acts_at_once: bool  # it can only keep something back: once its child is certain, no question about another event delays it
-    guard: str | None = None  # the guard that it sets or lifts, with who says so: nobody else lifts it
+    guard: Guard | None = None  # the guard that it sets or lifts: nobody but who set it lifts it
     lifts: bool = False
     excludes: tuple[Exclusion, ...] = ()
     undoes: tuple[str, str] | None = None  # the agency and its event that this one changes or takes back
 
-    def guards_after(self, guards: frozenset[str]) -> frozenset[str]:
-        """Return a child's guards after this event."""
+    @property
+    def is_answered(self) -> bool:
+        """Tell whether what it says here counts only as long as it stands on its child's line, where a person may refuse it."""
+        return bool(self.excludes) or (self.guard is not None and not self.lifts)
+
+    def guards_after(self, guards: frozenset[Guard], hubs: tuple[str, ...]) -> frozenset[Guard]:
+        """Return a child's guards after this event, which came with `hubs`."""
         if self.guard is None:
             return guards
-        return guards - {self.guard} if self.lifts else guards | {self.guard}
+        if self.lifts:
+            return frozenset(one for one in guards if one[:2] != self.guard[:2])
+        return guards | {self.guard._replace(hubs=hubs)}
 
     def hubs_after(self, before: tuple[str, ...], hubs: tuple[str, ...]) -> tuple[str, ...]:
         """Return the hubs of where a child is known after this event, which came with `hubs`; none is ever forgotten."""
@@ -77,7 +85,7 @@ def said_by(event: Event, secrets: Secrets) -> Said:
     losing = _NOBODY
     if kind == MERGE:
         losing = Description(_hashed(keys_among(control.get("identifiers") or (), event), secrets), names, described.places)
-    guards = kind == "control.protection" and control.get("kind") in PROTECTS
+    guards = _may_guard(event)
     own = _kinds(described)
     return Said(
         description=described,
@@ -92,7 +100,7 @@ def said_by(event: Event, secrets: Secrets) -> Said:
         protects=_protects(event),
         takes_back=takes_back(event),
         acts_at_once=takes_back(event) or (kind == "control.protection" and control.get("state") == "set"),
-        guard=f"{control.get('kind')}/{event.header.producer}" if guards else None,
+        guard=Guard(str(control.get("kind")), event.header.producer, event.header.event_id) if guards else None,
         lifts=guards and control.get("state") == "lifted",
         excludes=_excludes(event),
         undoes=_undoes(event),
@@ -110,6 +118,18 @@ def _ends_own(event: Event, losing: Description) -> bool:
     health = event.header.sector is Sector.HEALTH
     own = (issued_by(event.header.producer, kind) or (health and kind == "nhs_number") for kind in losing.identifiers)
     return all(own)
+
+
+def _may_guard(event: Event) -> bool:
+    """Tell whether an event protects, or ends what protects: of a kind that there is, and from who may set it (R16).
+
+    What nobody may set is for a person on the child's line, and guards nobody meanwhile.
+    """
+    control = event.control or {}
+    kind, allowed = control.get("kind") or "", SET_BY.get(control.get("kind") or "")
+    if event.header.event_type != "control.protection" or kind not in PROTECTS or takes_back(event):
+        return False
+    return control.get("state") == "lifted" or allowed is None or event.header.sector in allowed
 
 
 def _excludes(event: Event) -> tuple[Exclusion, ...]:

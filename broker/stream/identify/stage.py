@@ -160,6 +160,8 @@ class _IdentifyTask:
                 children.learn(one, said, message["went"]["child_ref"])
         elif message["kind"] == "ANSWER" and message["claim"]:
             children.answered(message["claim"])
+        elif message["kind"] == "ANSWER" and message["went"]:
+            children.refused(message["went"])
         elif message["kind"] == "RESOLUTION" and message["resolution"]:
             kept = children.under_review(message["resolution"]["review_id"])
             asked_of = kept.candidates if kept and kept.review != UNIDENTIFIED else ()

@@ -27,6 +27,15 @@ class Link:
     other: str | None = None
 
 
+class Guard(NamedTuple):
+    """What protects a child: which kind, which agency and event set it, and the hubs of where that agency is."""
+
+    kind: str
+    by: str
+    event_id: str = ""  # of one that was kept before this was known: only its lifting ends it
+    hubs: tuple[str, ...] = ()
+
+
 class Exclusion(NamedTuple):
     """Whom an agency's event excludes for a child; `root` is the first version of that event."""
 
@@ -48,7 +57,7 @@ class Child:
     links: Mapping[str, Link] = field(default_factory=dict)
     names: frozenset[tuple[str, str]] = frozenset()
     places: frozenset[str] = frozenset()
-    guards: frozenset[str] = frozenset()
+    guards: frozenset[Guard] = frozenset()
     holds: frozenset[str] = frozenset()
     exclusions: frozenset[Exclusion] = frozenset()
     hubs: tuple[str, ...] = ()
@@ -58,7 +67,7 @@ class Child:
     @property
     def is_linked_by_people(self) -> bool:
         """Tell whether a protection stands under which no event is linked by anything new without a person (R16)."""
-        return any(guard.partition("/")[0] in UNLINKED for guard in self.guards)
+        return any(guard.kind in UNLINKED for guard in self.guards)
 
     def formed(self) -> "Child":
         """Return the child as one that came about, once no identifier is asked for or refused any more."""
@@ -176,13 +185,22 @@ def _child_from(found: Mapping[str, Any]) -> Child:
         links={one: Link(*link) for one, link in found["links"].items()},
         names=frozenset((family, given) for family, given in found.get("names", ())),
         places=frozenset(found.get("places", ())),
-        guards=frozenset(found.get("guards", ())),
+        guards=frozenset(_guard_from(one) for one in found.get("guards", ())),
         holds=frozenset(found.get("holds", ())),
         exclusions=frozenset(Exclusion(*one) for one in found.get("exclusions", ())),
         hubs=tuple(found.get("hubs", ())),
         forming=found.get("forming", False),
         merged_into=found.get("merged_into"),
     )
+
+
+def _guard_from(found: str | list[Any]) -> Guard:
+    """Read it; what was written before it was known which event set it is its kind and its agency alone."""
+    if isinstance(found, str):
+        kind, _, by = found.partition("/")
+        return Guard(kind, by)
+    kind, by, event_id, hubs = found
+    return Guard(kind, by, event_id, tuple(hubs))
 
 
 def _waiting(one: Waiting) -> list[Any]:

@@ -48,6 +48,8 @@ class Trail:
     later: tuple[Later, ...] = ()
     at: int = 0
     waits: tuple[str, ...] = ()
+    counts: tuple[tuple[str, str], ...] = ()  # under which key, and for which child, something that it says counts
+    refused: tuple[tuple[str, str], ...] = ()  # its publisher, and by which name it, or a part of it, does not stand there
 
 
 def bare(event: Event) -> Event:
@@ -59,6 +61,8 @@ def bare(event: Event) -> Event:
 def went(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:
     """Take that an event went to a child's line, or waits for a person, or is over: the trail's own, or one that changes it."""
     ref, at = said["child_ref"], said["at"]
+    if said["counts_at"] or said["answer_to"]:
+        return _counted(trail, said, turn)
     if said["supersedes"] is None:
         after = replace(trail, waits=_with(trail.waits, at)) if at else replace(trail, places=_with(trail.places, ref))
         return _told(after, turn)
@@ -66,6 +70,19 @@ def went(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:
     return _told(
         _set(trail, replace(one, waits=_with(one.waits, at)) if at else replace(one, places=_with(one.places, ref))), turn
     )
+
+
+def _counted(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:
+    """Take where something that the event says counts, or that it does not stand; whichever comes last tells of it."""
+    if said["answer_to"]:
+        new = said["answer_to"], said["event_id"]
+        after, tells = replace(trail, refused=tuple(dict.fromkeys((*trail.refused, new)))), ((at, new) for at in trail.counts)
+    else:
+        at = said["counts_at"], said["child_ref"]
+        after, tells = replace(trail, counts=(*trail.counts, at)), ((at, new) for new in trail.refused)
+    for (key, ref), (by, name) in tells:
+        turn.refused(key, {"event_id": name, "child_ref": ref, "answer_to": by})
+    return after
 
 
 def changes(trail: Trail, content: bytes, turn: Turn) -> Trail:
@@ -119,14 +136,16 @@ def let_go(one: Waiting, event: Event, to: str, turn: Turn) -> bool:
 def trail_to_bytes(trail: Trail) -> bytes:
     """Write a trail; equal trails give equal bytes."""
     later = [[one.event_id, base64.b64encode(one.event).decode(), one.places, one.told, one.waits] for one in trail.later]
-    return json.dumps([trail.at, trail.places, later, trail.waits], separators=(",", ":")).encode()
+    ends = (trail.waits, trail.counts, trail.refused)
+    return json.dumps([trail.at, trail.places, later, *ends], separators=(",", ":")).encode()
 
 
 def trail_from_bytes(content: bytes) -> Trail:
-    """Read a trail; one that was written before it was known what waits has a shorter end."""
-    at, places, later, *waits = json.loads(content)
-    found = (Later(name, base64.b64decode(event), *map(tuple, rest)) for name, event, *rest in later)
-    return Trail(tuple(places), tuple(found), at, *map(tuple, waits))
+    """Read a trail; one that was written before it was known what waits, or counts, has a shorter end."""
+    found: list[Any] = json.loads(content)
+    at, places, later, waits, counts, refused = [*found, (), (), ()][:6]
+    versions = (Later(name, base64.b64decode(event), *map(tuple, rest)) for name, event, *rest in later)
+    return Trail(tuple(places), tuple(versions), at, tuple(waits), _pairs(counts), _pairs(refused))
 
 
 def _told(trail: Trail, turn: Turn) -> Trail:
@@ -210,6 +229,10 @@ def _set(trail: Trail, one: Later) -> Trail:
     if all(other.event_id != one.event_id for other in trail.later):
         return replace(trail, later=(*trail.later, one)[-_MOST:])
     return replace(trail, later=tuple(one if other.event_id == one.event_id else other for other in trail.later))
+
+
+def _pairs(found: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((one, other) for one, other in found)
 
 
 def _with(places: tuple[str, ...], ref: str) -> tuple[str, ...]:

@@ -70,6 +70,16 @@ class Turn:
         key = self.secrets.trail_key(one.producer, trail)
         self._write(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}))
 
+    def counts(self, child_ref: str, one: Waiting) -> None:
+        """Tell who keeps an event's trail that something which it says counts here, as long as it stands on the child's line."""
+        went = {"event_id": one.event_id, "supersedes": None, "child_ref": child_ref, "counts_at": self.key}
+        key = self.secrets.trail_key(one.producer, one.event_id)
+        self._write(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}))
+
+    def refused(self, key: str, went: dict[str, Any]) -> None:
+        """Tell where something that an event said counted that it does not stand."""
+        self._write(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}))
+
     def changed(self, key: str, event_id: str, event: bytes, to: str) -> None:
         """Tell where an event waits for a person that another changed it or took it back, and to which line that went."""
         went = {"event_id": event_id, "supersedes": None, "child_ref": to}

@@ -161,7 +161,7 @@ def set_it(review: Review, candidates: Sequence[Child], registers: Registers) ->
     Not where something that waits may protect one, nor where there are more children than are shown.
     """
     asked = registers.recipients.get(review.message["for_recipient"])
-    by = {guard.partition("/")[2] for child in candidates for guard in child.guards}
+    by = {guard.by for child in candidates for guard in child.guards}
     areas = {registers.agencies[AgencyId(one)].area if one in registers.agencies else "" for one in by}
     sure = len(review.message["candidates"]) < MOST_SHOWN and not any(child.holds for child in candidates)
     return asked is not None and sure and areas == {asked.area}

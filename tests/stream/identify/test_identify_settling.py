@@ -23,7 +23,7 @@ from broker.stream.identify.children import Line
 from broker.stream.identify.outcome import Forward
 from broker.stream.identify.roster import Roster, words_of
 from broker.stream.identify.said import said_by
-from broker.stream.identify.state import Child, Exclusion, Link, Waiting, child_to_bytes
+from broker.stream.identify.state import Child, Exclusion, Guard, Link, Waiting, child_to_bytes
 from broker.stream.identify.turn import Turn
 from tests.stream.identify.test_identify_orders import CHILDREN, STORY, groups, run_with_deaths
 from tests.stream.identify_runner import HUB, SECRETS, FixedRegisters, Runner
@@ -142,7 +142,7 @@ def test_who_meant_a_child_means_the_one_that_it_became() -> None:
     roster = a_roster(waits(notified(event_id="w"), child="c-1"))
     roster.children["c-1"] = Child(merged_into="c-2")
     roster.may_move.clear()
-    roster.children["c-2"] = Child(guards=frozenset({"protected_person/x"}))
+    roster.children["c-2"] = Child(guards=frozenset({Guard("protected_person", "x")}))
 
     assert {one.partition("/")[2] for one in roster.may_move} == {"w"}
 

@@ -175,7 +175,8 @@ def test_a_protected_child_is_joined_with_none_without_a_person(kind: str, prote
     runner = Runner()
     publish(runner, registered(event_id="a", local="M1", **ALFIE), registered(event_id="b", local="M2", **PUPPET))
     control: Any = {**SETS, "kind": kind}
-    publish(runner, an_event("control.protection", TRUST, event_id="p", local=protected, control=control))
+    by, whom = POLICE if kind == "protected_person" else TRUST, ALFIE if protected == "M1" else PUPPET
+    publish(runner, an_event("control.protection", by, event_id="p", control=control, **whom))
     publish(runner, merged("M2", event_id="m", local="M1", given="Alfie"))
 
     assert not runner.handovers()
