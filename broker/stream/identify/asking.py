@@ -6,25 +6,24 @@ Asking tells (R11). Where a child that it may be about is protected, or may be b
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from broker.stream.identify.joining import hubs_elsewhere
+from broker.stream.identify.joining import hubs_asked
 from broker.stream.identify.outcome import Ask
 from broker.stream.identify.roster import Children
 from broker.stream.identify.said import Said
-from broker.stream.identify.state import Child, Waiting
+from broker.stream.identify.state import REFUSED, Child, Waiting
 from broker.stream.identify.turn import UNIDENTIFIED
 
 
 def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], children: Children) -> Waiting:
     """Return an event as it waits for a person's word.
 
-    Who is asked is the first in turn whom no event excludes for a child that it may be about. Of a merge the hubs of another area
-    than its publisher's, where one of the children is known there: of the one that would end before the one that would stay.
+    Who is asked is the first in turn whom no event excludes for a child that it may be about; of a merge, for the child that
+    would end before the one that would stay.
     """
     candidates = outcome.candidates if outcome.kind != UNIDENTIFIED else ()
     refs = tuple(dict.fromkeys((*losers, *candidates)))
     excluded = excluded_for(refs, children) | {word.recipient for word in said.excludes}
-    meant = (children[ref] for ref in refs if ref in children)
-    hubs = (said.merges and hubs_elsewhere(one, meant)) or one.hubs
+    hubs = hubs_asked(one, said, _meant(refs, children))
     hub = next((hub for hub in hubs if hub not in excluded), "")
     known = _known((*losers, *outcome.candidates, *outcome.alike), children)
     silent = excluded if hub else excluded.union(one.hubs)  # whoever may not answer is not told either that nobody did
@@ -42,6 +41,13 @@ def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], c
 def excluded_for(refs: Iterable[str], children: Children) -> frozenset[str]:
     """Return whom events exclude for some children, so far as they are known here."""
     return frozenset(one.recipient for child in _known(refs, children) for one in child.exclusions)
+
+
+def _meant(refs: Iterable[str], children: Children) -> list[Child]:
+    """Return some children; of one that is known under another birth date what its identifier's owner said: its hubs."""
+    here = [children[ref] for ref in refs if ref in children]
+    elsewhere = {link.other: link.hubs for child in here for link in child.links.values() if link.state == REFUSED}
+    return [*here, *(Child(hubs=elsewhere[ref]) for ref in refs if ref in elsewhere and ref not in children)]
 
 
 def _known(refs: Iterable[str], children: Children) -> list[Child]:

@@ -94,7 +94,11 @@ class Line:
         link = child.links.get(claim["identifier"]) if child else None
         if child is None or link is None or link.state != ASKED or child.merged_into is not None:
             return  # an answer to a question that is no longer asked
-        said = Link(link.kind, GRANTED) if claim["granted"] else Link(link.kind, REFUSED, claim["conflict_with"])
+        said = (
+            Link(link.kind, GRANTED)
+            if claim["granted"]
+            else Link(link.kind, REFUSED, claim["conflict_with"], tuple(claim["hubs"]))
+        )
         self.children[claim["holder"]] = replace(child, links={**child.links, claim["identifier"]: said}).formed()
         self._settle()
 
@@ -286,7 +290,7 @@ class Line:
         child = self.children[ref]
         self.children[ref] = replace(child, links={**child.links, **{i: Link(kind) for i, kind in identifiers.items()}})
         for identifier in identifiers:
-            self.turn.claim(identifier, ref)
+            self.turn.claim(identifier, ref, child.hubs)
 
     def _losers(self, ref: str, said: Said) -> tuple[str, ...]:
         """Return the other children whose identifier a merge ends in favour of this one."""
@@ -362,7 +366,8 @@ class Line:
 
     def _keep(self, one: Waiting, said: Said) -> None:
         roster = self.roster
-        if one.name in roster.waiting or len(roster.waiting) < MOST_WAITING or one.review is None or said.merges:
+        own = one.review is not None and not said.merges and one.hub in one.hubs  # else not every hub may answer it
+        if one.name in roster.waiting or len(roster.waiting) < MOST_WAITING or not own:
             roster.keep(one, said)
         else:
             roster.set_queues(beyond={**roster.beyond, one.name: one.producer})

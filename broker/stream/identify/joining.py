@@ -2,10 +2,11 @@
 
 A merge hands over everything that is known, also who answers for the child: whoever could bring one about alone would take
 any child over (I10, R16).
-INVARIANT: a merge about a child that is known in another area than its publisher's is never for the publisher's hub to allow.
+INVARIANT: a merge about a child that is known in another area than its publisher's is never for the publisher's hub to allow, but
+where another agency protects the child from there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from broker.core.matching import Description, contradict
 from broker.stream.identify.said import Said, issued_by
@@ -30,7 +31,28 @@ def may_join(one: Waiting, said: Said, child: Child, other: Child) -> bool:
 
 def hubs_elsewhere(one: Waiting, children: Iterable[Child]) -> tuple[str, ...]:
     """Return the hubs of where some children are known, in turn, without those of the event's publisher."""
-    return tuple(dict.fromkeys(hub for child in children for hub in child.hubs if hub not in one.hubs))
+    return tuple(dict.fromkeys(hub for child in children for hub in _hubs_of(child, one.producer) if hub not in one.hubs))
+
+
+def hubs_asked(one: Waiting, said: Said, children: Sequence[Child]) -> tuple[str, ...]:
+    """Return who is asked whether an event is about one of some children, in turn.
+
+    Of a merge no hub of its publisher's where another is there; of everything else those of a child of which the publisher's hubs
+    know nothing, since whoever makes up a person and says that it is the child would be asked about that itself.
+    """
+    if said.merges:
+        return hubs_elsewhere(one, children) or one.hubs
+    strange = [child for child in children if (hubs := _hubs_of(child, one.producer)) and not set(hubs) & set(one.hubs)]
+    return hubs_elsewhere(one, strange) or one.hubs
+
+
+def _hubs_of(child: Child, publisher: str) -> tuple[str, ...]:
+    """Return who is asked about a child: of one that is protected whoever protects it, besides an event's own publisher.
+
+    It may have fled from where it was known before.
+    """
+    protecting = {hub for guard in child.guards if guard.by != publisher for hub in guard.hubs}
+    return tuple(hub for hub in child.hubs if hub in protecting) or child.hubs
 
 
 def may_hold(one: Waiting, said: Said, child: Child) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from broker import codec
 from broker.core.event import Event
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
@@ -22,12 +23,13 @@ def claimed(holding: Holding, claim: Mapping[str, Any], turn: Turn) -> Holding:
     if claim["given_up"]:
         return _settled(replace(holding, contested=_without(holding, key, asker)), turn)
     if holding.holder is None or holding.key == key:
-        after = replace(holding, holder=asker, key=key, contested=_without(holding, key, asker))
+        hubs = tuple(dict.fromkeys((*holding.hubs, *claim["hubs"])))
+        after = replace(holding, holder=asker, key=key, contested=_without(holding, key, asker), hubs=hubs)
     elif holding.holder == asker:  # a person said that this child is known under two birth dates
         after = replace(holding, contested=tuple(one for one in holding.contested if one[1] != key))
     else:
         after = replace(holding, contested=(*_without(holding, key, asker), (asker, key)))
-        turn.answer(dict(claim), conflict_with=holding.holder)
+        turn.answer(dict(claim), conflict_with=holding.holder, hubs=holding.hubs)
         return after
     turn.answer(dict(claim), conflict_with=None)
     return _settled(after, turn)
@@ -95,7 +97,9 @@ def _settled(holding: Holding, turn: Turn) -> Holding:
 
 def _asked(holding: Holding, one: Waiting, turn: Turn) -> Waiting:
     claimants = {ref for ref, _ in holding.contested} | {str(holding.holder)}
-    candidates, hub = tuple(sorted(claimants)) if holding.holder else (), one.hubs[0] if one.hubs else ""
+    candidates, known = tuple(sorted(claimants)) if holding.holder else (), set(holding.hubs)
+    hubs = one.hubs if not known or known & set(one.hubs) else holding.hubs
+    hub = next((hub for hub in hubs if hub not in codec.decode_header(one.event).excluded), "")
     return replace(one, review=CONFLICT if candidates else UNIDENTIFIED, candidates=candidates, hub=hub, opened_at=turn.at)
 
 

@@ -55,7 +55,8 @@ class Said:
             return guards
         if self.lifts:
             return frozenset(one for one in guards if one[:2] != self.guard[:2])
-        return guards | {self.guard._replace(hubs=hubs)}
+        first = not any(one.hubs and one.hubs != hubs for one in guards)  # who protects what another does lets itself in nowhere
+        return guards | {self.guard._replace(hubs=hubs if first else ())}
 
     def hubs_after(self, before: tuple[str, ...], hubs: tuple[str, ...]) -> tuple[str, ...]:
         """Return the hubs of where a child is known after this event, which came with `hubs`; none is ever forgotten."""

@@ -209,7 +209,8 @@ class _IdentifyTask:
         excluded |= frozenset(kept.hubs) if kept and not asked else frozenset()
         may = [one for one in registers.recipients.values() if (one.id == asked if asked else _HUB in one.roles)]
         hubs = [one for one in may if one.id not in excluded]
-        if key.holder not in {name for hub in hubs for name in (hub.id, hub.agency)}:
+        own = {codec.decode_header(event).producer} if event else set()  # nobody says of its own event whom it is about
+        if key.holder not in {name for hub in hubs for name in (hub.id, hub.agency)} - own:
             raise NotPermittedError(f"`{key.holder}` is not the hub that was asked: answer with that hub's key")
         if resolution["by"] != key.id:
             raise SignatureError("the answer names another key than the one that signed it")

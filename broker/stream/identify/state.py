@@ -25,6 +25,7 @@ class Link:
     kind: str
     state: str = ASKED
     other: str | None = None
+    hubs: tuple[str, ...] = ()  # of where that other one is known
 
 
 class Guard(NamedTuple):
@@ -126,6 +127,7 @@ class Holding:
     waiting: tuple[Waiting, ...] = ()
     beyond: Mapping[str, str] = field(default_factory=dict)  # events in review that are too many to keep, and their publishers
     closed: tuple[str, ...] = ()
+    hubs: tuple[str, ...] = ()  # of where the holder was known when it came to hold it
 
 
 def child_to_bytes(child: Child) -> bytes:
@@ -151,7 +153,8 @@ def waiting_from_bytes(content: bytes, event: bytes) -> Waiting:
 def holding_to_bytes(holding: Holding) -> bytes:
     """Write a holding; equal holdings give equal bytes."""
     queues = {"waiting": [_waiting(one) for one in holding.waiting], "beyond": holding.beyond, "closed": holding.closed}
-    return _json({"holder": holding.holder, "key": holding.key, "contested": holding.contested, **queues})
+    held = {"holder": holding.holder, "key": holding.key, "contested": holding.contested, "hubs": holding.hubs}
+    return _json({**held, **queues})
 
 
 def holding_from_bytes(content: bytes) -> Holding:
@@ -159,11 +162,12 @@ def holding_from_bytes(content: bytes) -> Holding:
     found = json.loads(content)
     contested = tuple((ref, key) for ref, key in found["contested"])
     waiting = tuple(_waiting_from(one) for one in found["waiting"])
-    return Holding(found["holder"], found["key"], contested, waiting, found["beyond"], tuple(found["closed"]))
+    queues = found["beyond"], tuple(found["closed"])
+    return Holding(found["holder"], found["key"], contested, waiting, *queues, tuple(found.get("hubs", ())))
 
 
 def _child(child: Child) -> dict[str, Any]:
-    made: dict[str, Any] = {"links": {one: [link.kind, link.state, link.other] for one, link in child.links.items()}}
+    made: dict[str, Any] = {"links": {one: _link(link) for one, link in child.links.items()}}
     sets = {
         "names": sorted(child.names),
         "places": sorted(child.places),
@@ -180,9 +184,13 @@ def _child(child: Child) -> dict[str, Any]:
     return made
 
 
+def _link(link: Link) -> list[Any]:
+    return [link.kind, link.state, link.other, *((list(link.hubs),) if link.hubs else ())]
+
+
 def _child_from(found: Mapping[str, Any]) -> Child:
     return Child(
-        links={one: Link(*link) for one, link in found["links"].items()},
+        links={one: Link(*link[:3], *map(tuple, link[3:])) for one, link in found["links"].items()},
         names=frozenset((family, given) for family, given in found.get("names", ())),
         places=frozenset(found.get("places", ())),
         guards=frozenset(_guard_from(one) for one in found.get("guards", ())),

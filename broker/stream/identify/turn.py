@@ -111,7 +111,7 @@ class Turn:
         said = codec.encode_event(Event(event.header, Body(), event.control))
         self._write(CANDIDATES, matching_key, codec.encode("candidate", {"kind": "EVENT", "event": said, "went": went, **hubs}))
 
-    def claim(self, identifier: str, child_ref: str, *, given_up: bool = False) -> None:
+    def claim(self, identifier: str, child_ref: str, hubs: tuple[str, ...] = (), *, given_up: bool = False) -> None:
         """Ask the owner of an identifier to make a child its holder, or say that it no longer asks."""
         claim = {
             "identifier": identifier,
@@ -119,12 +119,13 @@ class Turn:
             "reply_to": self.key,
             "birth_hash": self.key,
             "given_up": given_up,
+            "hubs": list(hubs),
         }
         self._write(CANDIDATES, identifier, codec.encode("candidate", {"kind": "CLAIM", "claim": claim}))
 
-    def answer(self, claim: dict[str, Any], conflict_with: str | None) -> None:
-        """Answer a claim: granted, or held by another child under another birth date."""
-        said = {**claim, "granted": conflict_with is None, "conflict_with": conflict_with}
+    def answer(self, claim: dict[str, Any], conflict_with: str | None, hubs: tuple[str, ...] = ()) -> None:
+        """Answer a claim: granted, or held by another child under another birth date, which `hubs` know."""
+        said = {**claim, "hubs": list(hubs), "granted": conflict_with is None, "conflict_with": conflict_with}
         self._write(CANDIDATES, claim["reply_to"], codec.encode("candidate", {"kind": "ANSWER", "claim": said}))
 
     def review(self, one: Waiting, state: str, resolution: dict[str, Any] | None = None, why: str = "") -> None:
