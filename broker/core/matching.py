@@ -100,12 +100,14 @@ class ExactMatcher:
     by_words = True
 
     def match(self, described: Description, known: Mapping[str, Description]) -> Match:
-        """Return the match. An identifier decides alone; where identifiers or names point at several, a person does."""
+        """Return the match. An identifier decides, unless the names are another child's; of several, a person does."""
         said = described.every_identifier
         by_identifier = sorted(ref for ref, child in known.items() if not said.isdisjoint(child.every_identifier))
+        alike = sorted(ref for ref, child in known.items() if _named_alike(described, child))
+        if len(by_identifier) == 1 and described.full_names.isdisjoint(known[by_identifier[0]].full_names):
+            by_identifier = sorted({*by_identifier, *alike})  # twins: a slip in one number is the other's number
         if by_identifier:
             return Match(Strength.SAME if len(by_identifier) == 1 else Strength.UNSURE, tuple(by_identifier), by_identifier=True)
-        alike = sorted(ref for ref, child in known.items() if _named_alike(described, child))
         if not alike:
             return Match(Strength.NONE)
         sure = len(alike) == 1 and not contradict(described, known[alike[0]])

@@ -44,6 +44,18 @@ def described(names: str = "", places: str = "", **identifiers: str) -> Descript
         (described("ann lee", "p1", nhs="1"), {"a": described("ann lee", "p1", mrn="2")}, ("same", ("a",)), "other kinds"),
         (described(nhs="1", mrn="2"), {"a": described(nhs="1"), "b": described(mrn="2")}, ("unsure", ("a", "b")), "two held"),
         (described("zed zed", nhs="1"), {"a": described("ann lee", nhs="1")}, ("same", ("a",)), "a number outweighs a name"),
+        (
+            described("bea lee", "p1", nhs="1"),
+            {"a": described("ann lee", "p1", nhs="1"), "b": described("bea lee", "p1")},
+            ("unsure", ("a", "b")),
+            "a twin's name and home with the other's number",
+        ),
+        (
+            described("ann lee", "p1", nhs="1"),
+            {"a": described("ann lee", "p2", nhs="1"), "b": described("ann lee", "p1")},
+            ("same", ("a",)),
+            "the number and the name agree: it moved",
+        ),
         (described(), {"a": described("ann lee", "p1", nhs="1")}, ("none", ()), "nothing said, nobody meant"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
