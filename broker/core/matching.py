@@ -157,6 +157,15 @@ def whole_birth_date(text: str | None) -> str | None:
         return None
 
 
+def days_within(text: str | None) -> tuple[str, ...]:
+    """Return the days of which a birth date says a part, as `2015` and `2015-03` do; none of a whole day or a placeholder."""
+    months = range(1, 13) if len(text or "") == len("2015") else ()
+    named = [text or ""] if len(text or "") == len("2015-03") else [f"{text}-{month:02}" for month in months]
+    if f"{text}-01-01" in _PLACEHOLDER_DATES:
+        return ()
+    return tuple(filter(None, (whole_birth_date(f"{one}-{day:02}") for one in named for day in range(1, 32))))
+
+
 def keys_of(event: Event) -> tuple[Key, ...]:
     """Return the identifiers of the child that may decide, the strongest first, each once.
 

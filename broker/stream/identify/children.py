@@ -209,7 +209,7 @@ class Line:
             child.is_linked_by_people
             and one.child is None
             and (new or not match.by_identifier or not said.description.full_names <= child.names)
-        ):
+        ) or (said.part_of and one.child is None and self.turn.key not in said.part_of):
             return Ask(AMBIGUOUS, (ref,))
         if refused := [link for link in (links if not child.forming else child.links).values() if link.state == REFUSED]:
             return Ask(CONFLICT, tuple(sorted({ref, *(link.other for link in refused if link.other)})))

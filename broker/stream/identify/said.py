@@ -8,7 +8,7 @@ from broker.core.betrayal import PROTECTS
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import EventId
-from broker.core.matching import Description, Key, keys_among, keys_of, names_of, places_of, whole_birth_date
+from broker.core.matching import Description, Key, days_within, keys_among, keys_of, names_of, places_of, whole_birth_date
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.state import Exclusion, Guard
 
@@ -42,6 +42,7 @@ class Said:
     guard: Guard | None = None  # the guard that it sets or lifts: nobody but who set it lifts it
     lifts: bool = False
     excludes: tuple[Exclusion, ...] = ()
+    part_of: frozenset[str] = frozenset()  # where it says a part of a birth date: the keys of all that it may be
     undoes: tuple[str, str] | None = None  # the agency and its event that this one changes or takes back
 
     @property
@@ -97,13 +98,14 @@ def said_by(event: Event, secrets: Secrets) -> Said:
         merges=kind == MERGE,
         ends_own=_ends_own(event, losing),
         ties=kind in _TELLS or kind.startswith("council.") or guards,
-        teaches=kind in _TELLS,
+        teaches=kind in _TELLS and birth_date is not None,  # a number alone changes nothing of who a child is
         protects=_protects(event),
         takes_back=takes_back(event),
         acts_at_once=takes_back(event) or (kind == "control.protection" and control.get("state") == "set"),
         guard=Guard(str(control.get("kind")), event.header.producer, event.header.event_id) if guards else None,
         lifts=guards and control.get("state") == "lifted",
         excludes=_excludes(event),
+        part_of=frozenset(map(secrets.matching_key, days_within(event.body.get("identity", {}).get("birth_date")))),
         undoes=_undoes(event),
     )
 
