@@ -56,8 +56,13 @@ def _hubs_of(child: Child, publisher: str) -> tuple[str, ...]:
 
 
 def may_hold(one: Waiting, said: Said, child: Child) -> bool:
-    """Tell whether a child's later events wait while this one does: a merge by who is nothing to the child silences nobody."""
-    return not said.merges or (_has_record(one, child) and not hubs_elsewhere(one, (child,)))
+    """Tell whether a child's later events wait while this one does: by what a stranger says nobody is silenced.
+
+    A merge holds a child of which its publisher has a record, and that no other hub knows; a protection also one of its area.
+    """
+    if said.merges:
+        return _has_record(one, child) and not hubs_elsewhere(one, (child,))
+    return _has_record(one, child) or not child.hubs or not set(child.hubs).isdisjoint(one.hubs)
 
 
 def _has_record(one: Waiting, child: Child) -> bool:

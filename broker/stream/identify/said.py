@@ -153,16 +153,13 @@ def _undoes(event: Event) -> tuple[str, str] | None:
 
 
 def _protects(event: Event) -> bool:
-    """Tell whether a child is less safe as long as this waits: withdrawal, protection, break of identity.
+    """Tell whether a child is less safe as long as this waits: a protection, a break of identity.
 
-    No retraction: where its agency's event went hears of it by the event's trail, whoever this one may be about.
+    No withdrawal: whose child somebody says no for is as uncertain, and everybody would fall silent by it. No retraction: where
+    its agency's event went hears of it by the event's trail, whoever this one may be about.
     """
     kind, state = event.header.event_type, (event.control or {}).get("state")
-    return not takes_back(event) and (
-        kind == MERGE
-        or (kind == "control.consent" and state in ("withdrawn", "refused"))
-        or (kind == "control.protection" and state == "set")
-    )
+    return not takes_back(event) and (kind == MERGE or (state == "set" and _may_guard(event)))
 
 
 def _kinds(described: Description) -> dict[str, str]:
