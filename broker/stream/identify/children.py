@@ -217,7 +217,7 @@ class Line:
         if not all(may_join(one, said, child, self.children[loser]) for loser in losers):
             return Ask(AMBIGUOUS, (ref, *losers))
         new = {i: kind for i, kind in new.items() if not any(i in self.children[loser].links for loser in losers)}
-        if new:
+        if new := said.claims(new):
             self._ask(ref, new)
         if new or child.forming or any(link.state == ASKED for link in links.values()):
             return Wait()
@@ -281,7 +281,7 @@ class Line:
         words = said.description
         child = Child(links, words.full_names, words.places, exclusions=exclusions, hubs=one.hubs, forming=True)
         self.children[ref] = child
-        self._ask(ref, {i: kind for i, kind in said.identifiers.items() if i not in others})
+        self._ask(ref, {i: kind for i, kind in said.claims(said.identifiers).items() if i not in others})
         self.children[ref] = self.children[ref].formed()
         return Wait(ref) if self.children[ref].forming else Forward(ref)
 
@@ -332,7 +332,7 @@ class Line:
     def _learn(self, ref: str, said: Said) -> None:
         """Take over for a child what a person confirmed; an identifier that is another's stays the other's."""
         holders, child = self.children.holders(said.identifiers), self.children.get(ref, Child())
-        new = {i: kind for i, kind in said.description_identifiers.items() if i not in holders and i not in child.links}
+        new = {i: k for i, k in said.claims(said.description_identifiers).items() if i not in holders and i not in child.links}
         if new or ref in self.children:
             links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
             self.children[ref] = replace(child, links=links)

@@ -27,6 +27,7 @@ _NOBODY = Description({}, frozenset(), frozenset())
 class Said:
     """An event's words about its child. Without a birth date only an identifier can decide."""
 
+    by: str
     description: Description
     losing: Description  # of a merge: the identifiers of the record that ends
     identifiers: Mapping[str, str]  # every identifier that the event says is the child's, and its kind
@@ -49,6 +50,13 @@ class Said:
     def is_answered(self) -> bool:
         """Tell whether what it says here counts only as long as it stands on its child's line, where a person may refuse it."""
         return bool(self.excludes) or (self.guard is not None and not self.lifts)
+
+    def claims(self, identifiers: Mapping[str, str]) -> dict[str, str]:
+        """Return those of some identifiers that may become a child's by this event's word.
+
+        Local numbers are small: whoever says another agency's number may meet its child by it, and never takes it first.
+        """
+        return {i: kind for i, kind in identifiers.items() if "/" not in kind or issued_by(self.by, kind)}
 
     def guards_after(self, guards: frozenset[Guard], hubs: tuple[str, ...]) -> frozenset[Guard]:
         """Return a child's guards after this event, which came with `hubs`."""
@@ -90,6 +98,7 @@ def said_by(event: Event, secrets: Secrets) -> Said:
     guards = _may_guard(event)
     own = _kinds(described)
     return Said(
+        by=event.header.producer,
         description=described,
         losing=losing,
         identifiers={**_kinds(losing), **own},
