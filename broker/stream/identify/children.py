@@ -13,21 +13,20 @@ from broker.codec import decode_event
 from broker.core.event import Event
 from broker.core.identifiers import EventId
 from broker.core.matching import Description, Match, Matcher, Strength, resemble
-from broker.errors import ReviewClosedError, TooManyReviewsError
+from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.asking import asked_about, excluded_for
 from broker.stream.identify.joining import may_hold, may_join
 from broker.stream.identify.knowing import noted, without
 from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
+from broker.stream.identify.room import check_share, has_room
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Waiting
 from broker.stream.identify.trail import TOOK_BACK, let_go
 from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
-MOST_WAITING = 200  # kept here for a second try; more go to their reviewers and come back with the answer
 MOST_CLOSED = 1_000
-MOST_OF_ONE_PUBLISHER = 200  # in review at once under one birth date or identifier, when it is about nobody known
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
 
 
@@ -367,7 +366,7 @@ class Line:
     def _keep(self, one: Waiting, said: Said) -> None:
         roster = self.roster
         own = one.review is not None and not said.merges and one.hub in one.hubs  # else not every hub may answer it
-        if one.name in roster.waiting or len(roster.waiting) < MOST_WAITING or not own:
+        if one.name in roster.waiting or not own or has_room(one.producer, roster.waiting.values()):
             roster.keep(one, said)
         else:
             roster.set_queues(beyond={**roster.beyond, one.name: one.producer})
@@ -385,9 +384,3 @@ class Line:
             child = self.children[ref]
             if one.name in child.holds:
                 self.children[ref] = replace(child, holds=child.holds - {one.name})
-
-
-def check_share(producer: str, in_review: Iterable[str]) -> None:
-    """Check that a publisher may have one more event about nobody known in review; raises TooManyReviewsError."""
-    if sum(one == producer for one in in_review) >= MOST_OF_ONE_PUBLISHER:
-        raise TooManyReviewsError("too many events of this publisher are in review here: answer those, then redrive this one")

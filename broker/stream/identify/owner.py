@@ -11,7 +11,8 @@ from broker import codec
 from broker.core.event import Event
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
-from broker.stream.identify.children import MOST_CLOSED, MOST_WAITING, check_share
+from broker.stream.identify.children import MOST_CLOSED
+from broker.stream.identify.room import check_share, has_room
 from broker.stream.identify.state import Holding, Waiting
 from broker.stream.identify.trail import let_go
 from broker.stream.identify.turn import CONFLICT, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
@@ -48,7 +49,7 @@ def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
         check_share(one.producer, (*(w.producer for w in holding.waiting), *holding.beyond.values()))
     turn.review(asked, OPEN)
     turn.waits(asked)
-    if len(holding.waiting) >= MOST_WAITING:
+    if not has_room(one.producer, holding.waiting):
         return replace(holding, beyond={**holding.beyond, one.name: one.producer})
     return replace(holding, waiting=(*holding.waiting, asked))
 

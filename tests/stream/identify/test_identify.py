@@ -350,7 +350,7 @@ def test_a_protecting_event_in_review_holds_its_child_until_it_is_answered(runne
 
 
 def test_what_waits_beyond_the_limit_is_in_review_all_the_same(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("broker.stream.identify.children.MOST_WAITING", 3)
+    monkeypatch.setattr("broker.stream.identify.room.MOST_WAITING", 3)
     runner.publish(*(notified(event_id=f"e{number}", given="Zed", family="Else") for number in range(5)))
     runner.publish(notified(event_id="e4", given="Zed", family="Else"))
     runner.run()
@@ -366,9 +366,8 @@ def test_a_publisher_has_only_so_much_in_review_about_nobody_known(
     runner: Runner, hub: Signer, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
 ) -> None:
     """What exceeds it is a dead letter, others are not touched, and answering makes room for its redrive."""
-    monkeypatch.setattr("broker.stream.identify.children.MOST_WAITING", 1)
-    monkeypatch.setattr("broker.stream.identify.owner.MOST_WAITING", 1)
-    monkeypatch.setattr("broker.stream.identify.children.MOST_OF_ONE_PUBLISHER", 2)
+    monkeypatch.setattr("broker.stream.identify.room.MOST_WAITING", 1)
+    monkeypatch.setattr("broker.stream.identify.room.MOST_OF_ONE_PUBLISHER", 2)
     runner.publish(*(notified(event_id=f"e{number}", **said) for number in range(3)), attended(event_id="other", **said))
     runner.run()
 
@@ -387,7 +386,7 @@ def test_what_may_be_about_a_known_child_is_asked_however_much_is_in_review(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A protection in doubt has to hold the children that it may be about; it must not end as a dead letter."""
-    monkeypatch.setattr("broker.stream.identify.children.MOST_OF_ONE_PUBLISHER", 1)
+    monkeypatch.setattr("broker.stream.identify.room.MOST_OF_ONE_PUBLISHER", 1)
     runner.publish(enrolled(event_id="a", upn=UPN[0], **ALFIE), enrolled(event_id="b", upn=UPN[1], **ALFIE))
     runner.publish(
         notified(event_id="c", given="Zed", family="Else"), notified(event_id="d", **ALFIE), notified(event_id="e", **ALFIE)

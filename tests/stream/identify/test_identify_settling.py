@@ -18,7 +18,7 @@ from broker.core.matching import ExactMatcher
 from broker.core.ports import Effects, Outgoing, Position
 from broker.core.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer
-from broker.stream.identify import children, stage, store
+from broker.stream.identify import children, room, stage, store
 from broker.stream.identify.children import Line
 from broker.stream.identify.outcome import Forward
 from broker.stream.identify.roster import Roster, words_of
@@ -75,7 +75,7 @@ def instead(of: Any, name: str, value: Any) -> Iterator[None]:
 @example(seed=2611)  # an exclusion comes to another child that a number in question may be of
 @example(seed=116_495)  # an exclusion that comes to a child changes who is asked about an event that may be the child's
 def test_settling_what_could_move_writes_what_settling_everything_writes(seed: int) -> None:
-    with instead(children, "MOST_WAITING", random.Random(seed).choice([2, 5, 200])):
+    with instead(room, "MOST_WAITING", random.Random(seed).choice([2, 5, 200])):
         with instead(Line, "_settle", settle_exhaustively):
             reference = outcome_of(seed)
         ours = outcome_of(seed)

@@ -10,7 +10,7 @@ import pytest
 from broker import codec
 from broker.core.event import Action, Event
 from broker.core.ports import ORIGIN
-from broker.stream.identify import children, owner
+from broker.stream.identify import room
 from broker.stream.topics import SUBJECTS
 from tests.stream.identify.test_identify_clocks import with_signer
 from tests.stream.identify.test_identify_orders import die
@@ -191,8 +191,7 @@ def test_a_registration_that_opened_a_child_in_question_stays_with_a_person() ->
 def test_what_is_too_much_to_keep_is_taken_back_once_a_person_said_whose_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "MOST_WAITING", 0)
-    monkeypatch.setattr(owner, "MOST_WAITING", 0)
+    monkeypatch.setattr(room, "MOST_WAITING", 0)
     runner = tell(known(), first(**NOBODY), back())
 
     assert asked(runner) == ["first"]

@@ -11,7 +11,7 @@ from broker.core.event import Event
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
-from broker.stream.identify import children
+from broker.stream.identify import room
 from tests.stream.england import AWAY, CONCERN, HOME, HUB, SAFE, england, says, tie, told
 from tests.stream.identify_runner import FixedRegisters, Runner
 from tests.stream.lines import CHILD, ALine
@@ -133,7 +133,7 @@ def test_where_nobody_is_left_to_ask_the_publishers_own_hub_may_not_answer(runne
 def test_a_merge_is_not_put_among_what_any_hub_may_answer_however_much_waits(
     runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "MOST_WAITING", 0)
+    monkeypatch.setattr(room, "MOST_WAITING", 0)
     publish(runner, TAKES)
     runner.resolve(with_hub(runner, tmp_path, THERE[0]), runner.reviews()[0], "REJECT")
     runner.run()
