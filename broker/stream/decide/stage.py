@@ -18,10 +18,10 @@ from broker.core.rules import Rules
 from broker.errors import NothingInForceError, RejectError, ReleaseRefusedError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first
+from broker.stream.decide.answers import answers
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.epochs import KEY, InForce, epochs_from_bytes, epochs_to_bytes, in_force, with_epoch
 from broker.stream.decide.journal import Journal
-from broker.stream.decide.refused import told_of_refused
 from broker.stream.decide.shelves import Shelves
 from broker.stream.decide.work import Work
 from broker.stream.senders import sender_within
@@ -100,7 +100,7 @@ class Line:
         )
         shelf = draft.shelf
         Work(draft, message).take()
-        draft.outputs.extend([*told_of_refused(draft, None if message["moved_to"] else message["event"])])
+        draft.outputs.extend([*answers(draft, None if message["moved_to"] else message["event"])])
         self._write(key, draft, self._shelves.changes(stored.child_ref, shelf, draft.shelf), effects)
 
     def due(self, now: int) -> Iterable[Outgoing]:

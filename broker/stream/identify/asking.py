@@ -10,7 +10,7 @@ from broker.stream.identify.joining import hubs_asked
 from broker.stream.identify.outcome import Ask
 from broker.stream.identify.roster import Children
 from broker.stream.identify.said import Said
-from broker.stream.identify.state import REFUSED, Child, Waiting
+from broker.stream.identify.state import REFUSED, Child, Exclusion, Waiting
 from broker.stream.identify.turn import UNIDENTIFIED
 
 
@@ -22,11 +22,12 @@ def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], c
     """
     candidates = outcome.candidates if outcome.kind != UNIDENTIFIED else ()
     refs = tuple(dict.fromkeys((*losers, *candidates)))
-    excluded = excluded_for(refs, children) | {word.recipient for word in said.excludes}
+    words = excluded_for(refs, children).union(said.excludes)
+    excluded, sure = {word.recipient for word in words}, sure_of(words)
     hubs = hubs_asked(one, said, _meant(refs, children))
-    hub = next((hub for hub in hubs if hub not in excluded), "")
+    hub = next((hub for without in (excluded, sure) for hub in hubs if hub not in without), "")
     known = _known((*losers, *outcome.candidates, *outcome.alike), children)
-    silent = excluded if hub else excluded.union(one.hubs)  # whoever may not answer is not told either that nobody did
+    silent = excluded - {hub} if hub else excluded.union(one.hubs)  # whoever may not answer is not told either that nobody did
     return replace(
         one,
         review=outcome.kind,
@@ -38,9 +39,14 @@ def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], c
     )
 
 
-def excluded_for(refs: Iterable[str], children: Children) -> frozenset[str]:
+def excluded_for(refs: Iterable[str], children: Children) -> frozenset[Exclusion]:
     """Return whom events exclude for some children, so far as they are known here."""
-    return frozenset(one.recipient for child in _known(refs, children) for one in child.exclusions)
+    return frozenset(one for child in _known(refs, children) for one in child.exclusions)
+
+
+def sure_of(exclusions: Iterable[Exclusion]) -> frozenset[str]:
+    """Return whom events exclude for certain: what is in question turns a question to another, and leaves somebody to ask."""
+    return frozenset(one.recipient for one in exclusions if not one.doubted)
 
 
 def _meant(refs: Iterable[str], children: Children) -> list[Child]:

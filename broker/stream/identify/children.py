@@ -15,9 +15,9 @@ from broker.core.identifiers import EventId
 from broker.core.matching import Description, Match, Matcher, Strength, resemble
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
-from broker.stream.identify.asking import asked_about, excluded_for
+from broker.stream.identify.asking import asked_about, excluded_for, sure_of
 from broker.stream.identify.joining import may_hold, may_join
-from broker.stream.identify.knowing import noted, without
+from broker.stream.identify.knowing import answered, noted
 from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
 from broker.stream.identify.room import check_share, has_room
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
@@ -244,19 +244,19 @@ class Line:
                 self._hold(asked, said)
 
     def excluded_for(self, refs: Iterable[str]) -> frozenset[str]:
-        """Return whom events exclude for some children, so far as they are known here."""
-        return excluded_for(refs, self.children)
+        """Return whom events exclude for some children for certain, so far as they are known here."""
+        return sure_of(excluded_for(refs, self.children))
 
     def learn(self, one: Waiting, said: Said, ref: str) -> None:
         """Take what an event said of a child to whose line it went from elsewhere."""
         self._note(one, said, self.children.resolve(ref))
         self._settle()
 
-    def refused(self, went: Mapping[str, Any]) -> None:
-        """Give up what an event said of a child that does not stand on its line: a person refused it, or it never counted."""
+    def told(self, went: Mapping[str, Any]) -> None:
+        """Take what the child's line says of an event: it stands, or not, as a person refused it or it never counted there."""
         ref = self.children.resolve(went["child_ref"])
         if ref in self.children:
-            self.children[ref] = without(self.children[ref], went["answer_to"], went["event_id"])
+            self.children[ref] = answered(self.children[ref], went["answer_to"], went["event_id"], stands=went["stands"])
             self._settle()
 
     def _send(self, one: Waiting, said: Said, ref: str) -> None:

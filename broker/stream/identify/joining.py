@@ -62,7 +62,12 @@ def may_hold(one: Waiting, said: Said, child: Child) -> bool:
     """
     if said.merges:
         return _has_record(one, child) and not hubs_elsewhere(one, (child,))
-    return _has_record(one, child) or not child.hubs or not set(child.hubs).isdisjoint(one.hubs)
+    return not is_strange(one, child)
+
+
+def is_strange(one: Waiting, child: Child) -> bool:
+    """Tell whether an event's publisher is nothing to a child as it is known here: of another area, and without a record."""
+    return bool(child.hubs) and set(child.hubs).isdisjoint(one.hubs) and not _has_record(one, child)
 
 
 def _has_record(one: Waiting, child: Child) -> bool:

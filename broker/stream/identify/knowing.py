@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from broker.stream.identify.joining import is_strange
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import Child, Waiting
 
@@ -19,14 +20,19 @@ def noted(child: Child, one: Waiting, said: Said) -> Child:
         names=names,
         places=places,
         guards=said.guards_after(child.guards, one.hubs),
-        exclusions=said.exclusions_after(child.exclusions),
+        exclusions=said.exclusions_after(child.exclusions, doubted=is_strange(one, child)),
         hubs=said.hubs_after(child.hubs, one.hubs),
     )
 
 
-def without(child: Child, by: str, event_id: str) -> Child:
-    """Return a child without what an event said of it that does not stand; `X/excluded` is only whom event X excludes."""
-    guards = frozenset(one for one in child.guards if (one.by, one.event_id) != (by, event_id))
+def answered(child: Child, by: str, event_id: str, *, stands: bool) -> Child:
+    """Return a child as its line says of an agency's event: what does not stand is gone, whom it excludes may be sure by now.
+
+    `X/excluded` is only whom event X excludes.
+    """
     named = event_id.partition("/")[0]
-    exclusions = frozenset(one for one in child.exclusions if (one.by, one.event_id) != (by, named))
-    return replace(child, guards=guards, exclusions=exclusions)
+    its = frozenset(one for one in child.exclusions if (one.by, one.event_id) == (by, named))
+    if stands:
+        return replace(child, exclusions=child.exclusions - its | {one._replace(doubted=False) for one in its})
+    guards = frozenset(one for one in child.guards if (one.by, one.event_id) != (by, event_id))
+    return replace(child, guards=guards, exclusions=child.exclusions - its)

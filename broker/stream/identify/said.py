@@ -71,7 +71,7 @@ class Said:
         """Return the hubs of where a child is known after this event, which came with `hubs`; none is ever forgotten."""
         return tuple(dict.fromkeys((*before, *hubs))) if self.ties else before
 
-    def exclusions_after(self, before: frozenset[Exclusion]) -> frozenset[Exclusion]:
+    def exclusions_after(self, before: frozenset[Exclusion], *, doubted: bool) -> frozenset[Exclusion]:
         """Return whom a child's events exclude after this one, as `core.exclusions` says: each event's word by itself.
 
         The word of an agency about one recipient is kept of its first few events: more say nothing new here.
@@ -80,8 +80,8 @@ class Said:
         if self.undoes is not None:
             by, event_id = self.undoes
             root = next((one.root for one in sorted(before) if (one.by, one.event_id) == (by, event_id)), event_id)
-            left = frozenset(one for one in before if one.by != by or (event_id != one.event_id and root not in one[2:]))
-        said = [one._replace(root=root or one.root) for one in self.excludes]
+            left = frozenset(one for one in before if one.by != by or (event_id != one.event_id and root not in one[2:4]))
+        said = [one._replace(root=root or one.root, doubted=doubted) for one in self.excludes]
         new = [one for one in said if sum((one.recipient, one.by) == (held.recipient, held.by) for held in left) < _MOST_WORDS]
         return left.union(new)
 

@@ -161,7 +161,7 @@ class _IdentifyTask:
         elif message["kind"] == "ANSWER" and message["claim"]:
             children.answered(message["claim"])
         elif message["kind"] == "ANSWER" and message["went"]:
-            children.refused(message["went"])
+            children.told(message["went"])
         elif message["kind"] == "RESOLUTION" and message["resolution"]:
             kept = children.under_review(message["resolution"]["review_id"])
             asked_of = kept.candidates if kept and kept.review != UNIDENTIFIED else ()

@@ -38,12 +38,16 @@ class Guard(NamedTuple):
 
 
 class Exclusion(NamedTuple):
-    """Whom an agency's event excludes for a child; `root` is the first version of that event."""
+    """Whom an agency's event excludes for a child; `root` is the first version of that event.
+
+    `doubted` where its agency is nothing to the child, and nobody has said that it counts: then it leaves nobody without a voice.
+    """
 
     recipient: str
     by: str
     event_id: str
     root: str
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

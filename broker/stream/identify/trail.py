@@ -49,7 +49,9 @@ class Trail:
     at: int = 0
     waits: tuple[str, ...] = ()
     counts: tuple[tuple[str, str], ...] = ()  # under which key, and for which child, something that it says counts
-    refused: tuple[tuple[str, str], ...] = ()  # its publisher, and by which name it, or a part of it, does not stand there
+    answers: tuple[
+        tuple[str, str, bool], ...
+    ] = ()  # its publisher, by which name it, or a part of it, and whether that stands there
 
 
 def bare(event: Event) -> Event:
@@ -73,15 +75,15 @@ def went(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:
 
 
 def _counted(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:
-    """Take where something that the event says counts, or that it does not stand; whichever comes last tells of it."""
+    """Take where something that the event says counts, or whether it stands; whichever comes last tells of it."""
     if said["answer_to"]:
-        new = said["answer_to"], said["event_id"]
-        after, tells = replace(trail, refused=tuple(dict.fromkeys((*trail.refused, new)))), ((at, new) for at in trail.counts)
+        new = said["answer_to"], said["event_id"], said["stands"]
+        after, tells = replace(trail, answers=tuple(dict.fromkeys((*trail.answers, new)))), ((at, new) for at in trail.counts)
     else:
         at = said["counts_at"], said["child_ref"]
-        after, tells = replace(trail, counts=(*trail.counts, at)), ((at, new) for new in trail.refused)
-    for (key, ref), (by, name) in tells:
-        turn.refused(key, {"event_id": name, "child_ref": ref, "answer_to": by})
+        after, tells = replace(trail, counts=(*trail.counts, at)), ((at, new) for new in trail.answers)
+    for (key, ref), (by, name, stands) in tells:
+        turn.answered(key, {"event_id": name, "child_ref": ref, "answer_to": by, "stands": stands})
     return after
 
 
@@ -136,16 +138,16 @@ def let_go(one: Waiting, event: Event, to: str, turn: Turn) -> bool:
 def trail_to_bytes(trail: Trail) -> bytes:
     """Write a trail; equal trails give equal bytes."""
     later = [[one.event_id, base64.b64encode(one.event).decode(), one.places, one.told, one.waits] for one in trail.later]
-    ends = (trail.waits, trail.counts, trail.refused)
+    ends = (trail.waits, trail.counts, trail.answers)
     return json.dumps([trail.at, trail.places, later, *ends], separators=(",", ":")).encode()
 
 
 def trail_from_bytes(content: bytes) -> Trail:
     """Read a trail; one that was written before it was known what waits, or counts, has a shorter end."""
     found: list[Any] = json.loads(content)
-    at, places, later, waits, counts, refused = [*found, (), (), ()][:6]
+    at, places, later, waits, counts, answers = [*found, (), (), ()][:6]
     versions = (Later(name, base64.b64decode(event), *map(tuple, rest)) for name, event, *rest in later)
-    return Trail(tuple(places), tuple(versions), at, tuple(waits), _pairs(counts), _pairs(refused))
+    return Trail(tuple(places), tuple(versions), at, tuple(waits), tuple(map(tuple, counts)), tuple(map(tuple, answers)))
 
 
 def _told(trail: Trail, turn: Turn) -> Trail:
@@ -229,10 +231,6 @@ def _set(trail: Trail, one: Later) -> Trail:
     if all(other.event_id != one.event_id for other in trail.later):
         return replace(trail, later=(*trail.later, one)[-_MOST:])
     return replace(trail, later=tuple(one if other.event_id == one.event_id else other for other in trail.later))
-
-
-def _pairs(found: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((one, other) for one, other in found)
 
 
 def _with(places: tuple[str, ...], ref: str) -> tuple[str, ...]:

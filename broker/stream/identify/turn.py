@@ -76,8 +76,8 @@ class Turn:
         key = self.secrets.trail_key(one.producer, one.event_id)
         self._write(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}))
 
-    def refused(self, key: str, went: dict[str, Any]) -> None:
-        """Tell where something that an event said counted that it does not stand."""
+    def answered(self, key: str, went: dict[str, Any]) -> None:
+        """Tell where something that an event said counts whether it stands on the child's line."""
         self._write(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}))
 
     def changed(self, key: str, event_id: str, event: bytes, to: str) -> None:

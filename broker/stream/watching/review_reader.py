@@ -152,7 +152,7 @@ def excluded_for(review: Review, candidates: Iterable[Child]) -> frozenset[str]:
     """Return whom events exclude for the children that a review may be about, as `identify` counts them (R11)."""
     if review.message["kind"] == UNIDENTIFIED:
         return frozenset()
-    return frozenset(one.recipient for child in candidates for one in child.exclusions)
+    return frozenset(one.recipient for child in candidates for one in child.exclusions if not one.doubted)
 
 
 def set_it(review: Review, candidates: Sequence[Child], registers: Registers) -> bool:

@@ -20,9 +20,9 @@ UNSEEN: Any = {"kind": "protected_person", "state": "set"}
 class Both:
     """`identify` and `decide`, each fed with what the other writes."""
 
-    def __init__(self) -> None:
+    def __init__(self, runner: Runner | None = None) -> None:
         policy, registers = england()
-        self.identify, self.line = Runner(), ALine(policy, registers=registers)
+        self.identify, self.line = runner or Runner(), ALine(policy, registers=registers)
         self._fed = [0, 0]
 
     def take(self, *events: Event) -> "Both":
@@ -65,9 +65,9 @@ def numbered(event: Event) -> Event:
     return event
 
 
-def a_child() -> Both:
+def a_child(runner: Runner | None = None) -> Both:
     home = says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}"))
-    return Both().take(numbered(home), says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)))
+    return Both(runner).take(numbered(home), says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)))
 
 
 NOTIFIED = says(FORCE, NOTICE)

@@ -1,0 +1,55 @@
+"""What a child's line says of a protection, or of whom an event excludes, to `identify`, where it counts meanwhile.
+
+No agency sets by its mere word for good what a person, or the line itself, did not let stand (I10).
+"""
+
+from collections.abc import Iterator
+
+from broker import codec
+from broker.core.betrayal import PROTECTS
+from broker.core.claims import EXCLUSION
+from broker.core.corrections import takes_back
+from broker.core.event import Event
+from broker.core.ports import CAUSE, Outgoing, Position
+from broker.stream.decide.draft import Draft
+from broker.stream.topics import CANDIDATES
+
+
+def answers(draft: Draft, taken: bytes | None) -> Iterator[Outgoing]:
+    """Yield a word to who keeps the trail of each event that ended here; `taken` is this record's own event.
+
+    What was held and stands now is told too. What went with a merge waits elsewhere now, and ended nowhere.
+    """
+    if draft.facts.merged_into is not None:
+        return
+    waiting = {one.about for one in draft.shelf}
+    held = [event for one in draft.left if _says(event := codec.decode_event(one.event))]
+    own = [event for value in (taken,) if value is not None and _protects(event := codec.decode_event(value))]
+    over = {one.header.event_id: one for one in (*own, *held) if one.header.event_id not in waiting}
+    told = [one for one in over.values() if one in held or not _stands(one, draft)]
+    for number, event in enumerate(told, len(draft.outputs)):
+        place = Position(f"{draft.record.topic}/{draft.record.partition}", draft.record.offset, number)
+        by, name = event.header.producer, event.header.event_id
+        went = {"event_id": name, "child_ref": "", "answer_to": by, "stands": _stands(event, draft)}
+        whole = name.rpartition("/")[0] if event.header.event_type == EXCLUSION else name
+        key = draft.secrets.trail_key(by, whole)
+        yield Outgoing(
+            CANDIDATES, key.encode(), codec.encode("candidate", {"kind": "ANSWER", "went": went}), ((CAUSE, bytes(place)),)
+        )
+
+
+def _stands(event: Event, draft: Draft) -> bool:
+    """Tell whether an event left what it says in the facts."""
+    name = event.header.event_id
+    protects = any(one.event_id == name for one in draft.facts.protections)
+    return protects or any(one.event_id == name for one in draft.facts.exclusions)
+
+
+def _says(event: Event) -> bool:
+    return _protects(event) or bool(event.header.excluded)
+
+
+def _protects(event: Event) -> bool:
+    control = event.control or {}
+    sets = event.header.event_type == "control.protection" and control.get("state") == "set"
+    return sets and control.get("kind") in PROTECTS and not takes_back(event)
