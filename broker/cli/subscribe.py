@@ -26,7 +26,7 @@ from broker.stream.receipt import confirm
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.standing import recipient_here
 from broker.stream.subscribe import BEGINNING, Batch, From, check_log, following
-from broker.stream.watching.asked import WITHDRAWN, Review, follow_questions
+from broker.stream.watching.asked import WITHDRAWN, Review, follow_questions, is_shown_to
 
 _COLOURS = {"ALERT": "bold red", "RETRACTION": "bold yellow", "CORRECTION": "bold yellow", "ESCALATION": "bold magenta"}
 
@@ -128,7 +128,7 @@ class _Desk:
         def is_asked(review: Review) -> bool:
             if review["state"] == WITHDRAWN:
                 return self._inbox.was_shown(review["review_id"])
-            return review["for_recipient"] == self._recipient or (not review["child_ref"] and review["for_recipient"] in hubs)
+            return is_shown_to(review, self._recipient, hubs)
 
         places = self._inbox.next_offset if start.at is None else lambda *_: None
         async for questions in follow_questions(settings.kafka, is_asked, places, until_now=start.until_now):

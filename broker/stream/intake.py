@@ -185,12 +185,16 @@ def _check_time(record: Record, event: Event) -> None:
 
 
 def _hubs(registers: Registers, agency: Agency, event: Event) -> list[RecipientId]:
-    """Return who is asked when it is not known whose event this is, in turn: never a hub that the publisher excludes (R11)."""
+    """Return who is asked when it is not known whose event this is, in turn: never whom the publisher excludes (R11).
+
+    The hub and whoever stands in there, and then the duty team: a question may come at night.
+    """
     named = None if event.header.event_type == MERGE else event.header.area  # whose hub may allow a merge is not for it to say
     area = registers.areas.get(named or "") or registers.areas.get(agency.area)
     found: list[RecipientId] = []
-    told = stand_in(area.hub, event.header.excluded, registers) if area else None
-    while told is not None:
-        found.append(told)
-        told = stand_in(told, (*event.header.excluded, *found), registers)
+    for desk in (area.hub, area.out_of_hours) if area else ():
+        told = stand_in(desk, (*event.header.excluded, *found), registers) if desk else None
+        while told is not None:
+            found.append(told)
+            told = stand_in(told, (*event.header.excluded, *found), registers)
     return found

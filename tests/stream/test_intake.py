@@ -279,6 +279,19 @@ def test_who_stands_in_for_the_hub_travels_along_in_turn(school: Signer) -> None
     assert (message["hub"], message["stand_ins"]) == ("hub", ["manager"])
 
 
+@pytest.mark.parametrize(("excluded", "asked"), [((), ["hub", "duty"]), (("duty",), ["hub"]), (("hub",), ["duty"])])
+def test_the_duty_team_stands_in_last_unless_it_is_excluded(excluded: tuple[str, ...], asked: list[str], school: Signer) -> None:
+    source = registers(school)
+    area = dataclasses.replace(source.registers.areas[COUNCIL], out_of_hours=RecipientId("duty"))
+    source.registers = dataclasses.replace(source.registers, areas={COUNCIL: area})
+    event = enrolled(excluded=tuple(map(RecipientId, excluded)))
+
+    [candidate] = take(source, record(signed_record(school, event)))
+
+    message = codec.decode("candidate", candidate.value or b"")
+    assert [message["hub"], *message["stand_ins"]] == asked
+
+
 def a_merge(by: str) -> Event:
     ending: Any = [{"scheme": "nhs_number", "value": NHS[1], "verified": True}]
     return an_event("identity.merged", by, control={"kind": "merge", "identifiers": ending}, nhs=NHS[0])

@@ -34,6 +34,7 @@ def asked_about(one: Waiting, said: Said, outcome: Ask, losers: Sequence[str], c
         candidates=outcome.candidates,
         hub=hub,
         silent=tuple(sorted(silent)),
+        stand_ins=tuple(one for one in hubs if one not in {hub, *excluded}),
         guards=tuple(sorted({guard.kind for child in known for guard in child.guards})),
         guarded=any(child.guards or child.holds - {one.name} for child in known),
     )

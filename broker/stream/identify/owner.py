@@ -100,8 +100,10 @@ def _asked(holding: Holding, one: Waiting, turn: Turn) -> Waiting:
     claimants = {ref for ref, _ in holding.contested} | {str(holding.holder)}
     candidates, known = tuple(sorted(claimants)) if holding.holder else (), set(holding.hubs)
     hubs = one.hubs if not known or known & set(one.hubs) else holding.hubs
-    hub = next((hub for hub in hubs if hub not in codec.decode_header(one.event).excluded), "")
-    return replace(one, review=CONFLICT if candidates else UNIDENTIFIED, candidates=candidates, hub=hub, opened_at=turn.at)
+    left = tuple(hub for hub in hubs if hub not in codec.decode_header(one.event).excluded)
+    hub, stand_ins = next(iter(left), ""), left[1:]
+    kind = CONFLICT if candidates else UNIDENTIFIED
+    return replace(one, review=kind, candidates=candidates, hub=hub, stand_ins=stand_ins, opened_at=turn.at)
 
 
 def _closed(holding: Holding, one: Waiting) -> Holding:

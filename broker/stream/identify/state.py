@@ -114,6 +114,7 @@ class Waiting:
     silent: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
     guarded: bool = False
+    stand_ins: tuple[str, ...] = ()  # who may be shown it besides
 
     @property
     def name(self) -> str:
@@ -235,6 +236,7 @@ def _waiting(one: Waiting) -> list[Any]:
         one.silent,
         one.guards,
         one.guarded,
+        one.stand_ins,
     ]
 
 

@@ -145,6 +145,7 @@ class Turn:
             "event_type": one.event_type,
             "producer": "" if one.guarded else one.producer,
             "guarded": one.guarded,
+            "stand_ins": list(one.stand_ins) if state == OPEN else [],
             "why": why or (_WHY[kind] if state == OPEN else _ENDED[state]),
             "candidates": list(one.candidates),
             "matching_key": self.key,

@@ -4,7 +4,7 @@ Questions stand on the broker's own topic of reviews: a desk with a Kafka princi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,16 @@ class Questions:
 
     reviews: list[Review]
     read_up_to: list[tuple[str, int, int]]
+
+
+def is_shown_to(review: Review, recipient: str, hubs: Container[str]) -> bool:
+    """Tell whether a desk is shown a question: who is asked, and the duty team of `hubs` where it is about nobody known.
+
+    Of that never whom an event excludes for a child that it may be about (R11): asking tells.
+    """
+    if review["for_recipient"] == recipient:
+        return True
+    return not review["child_ref"] and review["for_recipient"] in hubs and recipient in review["stand_ins"]
 
 
 async def follow_questions(

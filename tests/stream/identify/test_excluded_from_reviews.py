@@ -57,6 +57,20 @@ def test_an_earlier_exclusion_for_one_of_the_children_it_may_be_turns_the_questi
     assert asked(runner) == {"n": ("AMBIGUOUS", DEPUTY)}
 
 
+@pytest.mark.parametrize(("excluded", "shown"), [((), [DEPUTY]), ((DEPUTY,), []), ((HUB,), [])])
+def test_a_review_names_who_may_be_shown_it_besides(excluded: tuple[str, ...], shown: list[str], runner: Runner) -> None:
+    tell(runner, excluding("x", *excluded), notified(event_id="n", **ALFIE))
+
+    assert [one["stand_ins"] for one in runner.reviews()] == [shown]
+
+
+def test_nor_whom_the_event_itself_excludes_where_its_number_is_contested(runner: Runner) -> None:
+    said: Any = {"born": None, "nhs": NHS[3], "excluded": (RecipientId(DEPUTY),)}
+    tell(runner, attended(event_id="n", **said), attended(event_id="m", **{**said, "excluded": ()}))
+
+    assert {one["event_id"]: one["stand_ins"] for one in runner.reviews()} == {"n": [], "m": [DEPUTY]}
+
+
 def test_nobody_is_asked_when_everybody_who_could_be_is_excluded(runner: Runner) -> None:
     tell(runner, excluding("x", HUB), excluding("y", DEPUTY), notified(event_id="n", **ALFIE))
 

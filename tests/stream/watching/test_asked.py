@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from broker import codec
 from broker.core.ports import CAUSE, Headers, Record
-from broker.stream.watching.asked import Review, _take
+from broker.stream.watching.asked import Review, _take, is_shown_to
 
 STAGE: Headers = ((CAUSE, b"candidates.v1/0@1+0"),)
 
@@ -41,3 +43,20 @@ def test_what_nobody_is_asked_any_more_is_said_where_it_was_shown() -> None:
 def test_what_no_stage_wrote_is_not_believed() -> None:
     assert left(a_review("OPEN"), headers=()) == []
     assert left(a_review("WITHDRAWN"), shown=True, headers=()) == []
+
+
+@pytest.mark.parametrize(
+    ("recipient", "child_ref", "stand_ins", "shown", "why"),
+    [
+        ("hub", None, [], True, "it is asked"),
+        ("duty", None, ["duty"], True, "its hub may be closed"),
+        ("duty", None, [], False, "an event excludes it: asking tells"),
+        ("duty", "c-1", ["duty"], False, "whose child it is is known: its rules say who hears"),
+        ("other", None, ["other"], False, "it is no duty team of that hub"),
+    ],
+)
+def test_whom_a_question_is_shown(recipient: str, child_ref: str | None, stand_ins: list[str], shown: bool, why: str) -> None:
+    review = {"for_recipient": "hub", "child_ref": child_ref, "stand_ins": stand_ins}
+    hubs = frozenset({"hub"} if recipient == "duty" else ())
+
+    assert is_shown_to(review, recipient, hubs) == shown, why
