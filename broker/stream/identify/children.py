@@ -17,7 +17,7 @@ from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.asking import asked_about, excluded_for, sure_of
 from broker.stream.identify.joining import may_hold, may_join
-from broker.stream.identify.knowing import answered, noted
+from broker.stream.identify.knowing import answered, joined, learned, noted
 from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
 from broker.stream.identify.room import check_share, has_room
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
@@ -277,8 +277,7 @@ class Line:
         others = self.children.holders(said.identifiers)
         links = {i: Link(kind, IGNORED, others[i]) for i, kind in said.identifiers.items() if i in others}
         exclusions = frozenset(said.excludes)
-        words = said.description
-        child = Child(links, words.full_names, words.places, exclusions=exclusions, hubs=one.hubs, forming=True)
+        child = learned(Child(links, exclusions=exclusions, hubs=one.hubs, forming=True), said)
         self.children[ref] = child
         self._ask(ref, {i: kind for i, kind in said.claims(said.identifiers).items() if i not in others})
         self.children[ref] = self.children[ref].formed()
@@ -302,10 +301,8 @@ class Line:
             ending, child = self.children[loser], self.children[ref]
             links = {**ending.links, **child.links}
             self.children[ref] = replace(
-                child,
+                joined(child, ending),
                 links=links,
-                names=child.names | ending.names,
-                places=child.places | ending.places,
                 guards=child.guards | ending.guards,
                 holds=child.holds | ending.holds,
                 exclusions=child.exclusions | ending.exclusions,
@@ -341,8 +338,7 @@ class Line:
         """Give what a child that never came about would have had to the one that a person named instead."""
         ending, child = self.children[forming], self.children.get(ref, Child())
         self.children[forming] = Child(merged_into=ref)
-        names, places = child.names | ending.names, child.places | ending.places
-        self.children[ref] = replace(child, names=names, places=places)
+        self.children[ref] = joined(child, ending)
         self._ask(ref, {i: link.kind for i, link in ending.links.items() if i not in child.links and link.state != IGNORED})
 
     def _admit(self, ref: str) -> None:

@@ -1,28 +1,49 @@
 """What is known of a child after an event about it: names, places, what protects it, whom its events exclude, its hubs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from broker.stream.identify.joining import is_strange
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import Child, Waiting
 
-_MOST_NAMES, _MOST_PLACES = 8, 16
+_MOST_NAMES, _MOST_PLACES = 4, 8  # of each agency: whoever says many uses up its own alone
+_AGENCIES = 8  # so many times as much is kept of all together
+
+_Item = TypeVar("_Item", tuple[str, str], str)
 
 
 def noted(child: Child, one: Waiting, said: Said) -> Child:
     """Return a child as it is known after an event that is about it."""
-    names, places = child.names, child.places
-    if said.teaches:
-        names = names if len(names | said.description.full_names) > _MOST_NAMES else names | said.description.full_names
-        places = places if len(places | said.description.places) > _MOST_PLACES else places | said.description.places
     return replace(
-        child,
-        names=names,
-        places=places,
+        learned(child, said) if said.teaches else child,
         guards=said.guards_after(child.guards, one.hubs),
         exclusions=said.exclusions_after(child.exclusions, doubted=is_strange(one, child)),
         hubs=said.hubs_after(child.hubs, one.hubs),
     )
+
+
+def learned(child: Child, said: Said) -> Child:
+    """Return a child with the names and places that an event says; of each agency the newest are kept."""
+    words = said.description
+    names = _with(child.names_by, sorted(words.full_names), said.by, _MOST_NAMES)
+    return replace(child, names_by=names, places_by=_with(child.places_by, sorted(words.places), said.by, _MOST_PLACES))
+
+
+def joined(child: Child, ending: Child) -> Child:
+    """Return a child with the names and places of another that became it."""
+    names = (*(one for one in ending.names_by if one not in child.names_by), *child.names_by)
+    places = (*(one for one in ending.places_by if one not in child.places_by), *child.places_by)
+    return replace(child, names_by=names, places_by=places)
+
+
+def _with(kept: tuple[tuple[_Item, str], ...], new: Sequence[_Item], by: str, most: int) -> tuple[tuple[_Item, str], ...]:
+    its_own = [item for item, whose in kept if whose == by and item not in new]
+    gone = set(its_own[: max(0, len(its_own) + len(new) - most)])
+    left = [one for one in kept if one[1] != by or (one[0] not in new and one[0] not in gone)]
+    left.extend((item, by) for item in new)
+    return tuple(left[-most * _AGENCIES :])
 
 
 def answered(child: Child, by: str, event_id: str, *, stands: bool) -> Child:

@@ -50,24 +50,38 @@ class Exclusion(NamedTuple):
     doubted: bool = False
 
 
+Name = tuple[str, str]  # family and given name
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """A child known under this birth date. `forming` until every identifier is granted: nothing is told of it before.
 
+    `names_by` and `places_by` say of each name and place which agency said it; the last stands last.
     `guards` are protections, under which nothing is joined without a person (R16), `holds` protecting events in review,
     `exclusions` whom its events exclude (R11), `hubs` those of where it was registered or protected, or is a council's, the
     first one first.
     """
 
     links: Mapping[str, Link] = field(default_factory=dict)
-    names: frozenset[tuple[str, str]] = frozenset()
-    places: frozenset[str] = frozenset()
+    names_by: tuple[tuple[Name, str], ...] = ()
+    places_by: tuple[tuple[str, str], ...] = ()
     guards: frozenset[Guard] = frozenset()
     holds: frozenset[str] = frozenset()
     exclusions: frozenset[Exclusion] = frozenset()
     hubs: tuple[str, ...] = ()
     forming: bool = False
     merged_into: str | None = None
+
+    @property
+    def names(self) -> frozenset[Name]:
+        """Return the full names by which it is known."""
+        return frozenset(name for name, _ in self.names_by)
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Return the postcodes and schools by which it is known."""
+        return frozenset(place for place, _ in self.places_by)
 
     @property
     def is_linked_by_people(self) -> bool:
@@ -174,8 +188,8 @@ def holding_from_bytes(content: bytes) -> Holding:
 def _child(child: Child) -> dict[str, Any]:
     made: dict[str, Any] = {"links": {one: _link(link) for one, link in child.links.items()}}
     sets = {
-        "names": sorted(child.names),
-        "places": sorted(child.places),
+        "names": child.names_by,
+        "places": child.places_by,
         "guards": sorted(child.guards),
         "holds": sorted(child.holds),
         "exclusions": sorted(child.exclusions),
@@ -196,8 +210,8 @@ def _link(link: Link) -> list[Any]:
 def _child_from(found: Mapping[str, Any]) -> Child:
     return Child(
         links={one: Link(*link[:3], *map(tuple, link[3:])) for one, link in found["links"].items()},
-        names=frozenset((family, given) for family, given in found.get("names", ())),
-        places=frozenset(found.get("places", ())),
+        names_by=tuple(_name_from(one) for one in found.get("names", ())),
+        places_by=tuple((one, "") if isinstance(one, str) else tuple(one) for one in found.get("places", ())),
         guards=frozenset(_guard_from(one) for one in found.get("guards", ())),
         holds=frozenset(found.get("holds", ())),
         exclusions=frozenset(Exclusion(*one) for one in found.get("exclusions", ())),
@@ -205,6 +219,12 @@ def _child_from(found: Mapping[str, Any]) -> Child:
         forming=found.get("forming", False),
         merged_into=found.get("merged_into"),
     )
+
+
+def _name_from(found: list[Any]) -> tuple[Name, str]:
+    """Read it; what was written before it was kept who said a name is the name alone."""
+    (family, given), by = (found, "") if isinstance(found[0], str) else found
+    return (family, given), by
 
 
 def _guard_from(found: str | list[Any]) -> Guard:

@@ -119,9 +119,9 @@ ALFIE = {"given": "Alfie", "family": "Marsh"}
 @pytest.mark.parametrize(
     ("name", "child"),
     [
-        ("same name", Child(names=frozenset({("marsh", "alfie")}))),
-        ("same family name", Child(names=frozenset({("marsh", "bea")}))),
-        ("means it", Child(places=frozenset({"urn:1"}))),
+        ("same name", Child(names_by=((("marsh", "alfie"), TRUST),))),
+        ("same family name", Child(names_by=((("marsh", "bea"), TRUST),))),
+        ("means it", Child(places_by=(("urn:1", TRUST),))),
     ],
 )
 def test_a_child_marks_the_events_that_it_could_move(name: str, child: Child) -> None:
@@ -161,7 +161,7 @@ def test_every_word_of_a_child_stands_in_its_written_form() -> None:
     """Few children are looked through as they are written, many by an index: both must find the same."""
     child = Child(
         links={"i-one": Link("nhs_number"), "i-two": Link("mrn/ods:RXX01", "granted")},
-        names=frozenset({("marsh", "alfie"), ("łuczak", "zoë")}),
+        names_by=((("marsh", "alfie"), TRUST), (("łuczak", "zoë"), COUNCIL)),
         holds=frozenset({'e"1', "é2"}),
     )
 
