@@ -16,7 +16,7 @@ from broker.core.matching import Description, Match, Matcher, Strength, resemble
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.asking import asked_about, excluded_for, sure_of
-from broker.stream.identify.joining import may_hold, may_join
+from broker.stream.identify.joining import ends_unknown, may_hold, may_join
 from broker.stream.identify.knowing import answered, joined, learned, noted
 from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
 from broker.stream.identify.room import check_share, has_room
@@ -213,7 +213,9 @@ class Line:
         if refused := [link for link in (links if not child.forming else child.links).values() if link.state == REFUSED]:
             return Ask(CONFLICT, tuple(sorted({ref, *(link.other for link in refused if link.other)})))
         losers = self._losers(ref, said)
-        if not all(may_join(one, said, child, self.children[loser]) for loser in losers):
+        if not all(may_join(one, said, child, self.children[loser]) for loser in losers) or (
+            one.child is None and not losers and ends_unknown(said, child)
+        ):
             return Ask(AMBIGUOUS, (ref, *losers))
         new = {i: kind for i, kind in new.items() if not any(i in self.children[loser].links for loser in losers)}
         if new := said.claims(new):

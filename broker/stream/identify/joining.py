@@ -29,6 +29,11 @@ def may_join(one: Waiting, said: Said, child: Child, other: Child) -> bool:
     return not contradict(left, right)
 
 
+def ends_unknown(said: Said, child: Child) -> bool:
+    """Tell whether a merge ends an NHS number that is nobody's here: whose record that is a person finds out, else it is lost."""
+    return not said.losing.identifiers.get("nhs_number", frozenset()) <= child.links.keys()
+
+
 def hubs_elsewhere(one: Waiting, children: Iterable[Child]) -> tuple[str, ...]:
     """Return the hubs of where some children are known, in turn, without those of the event's publisher."""
     return tuple(dict.fromkeys(hub for child in children for hub in _hubs_of(child, one.producer) if hub not in one.hubs))

@@ -92,16 +92,17 @@ def said_by(event: Event, secrets: Secrets) -> Said:
     birth_date = whole_birth_date(event.body.get("identity", {}).get("birth_date"))
     names = names_of(event) if birth_date else frozenset()
     described = Description(_hashed(keys_of(event), secrets), names, places_of(event))
-    losing = _NOBODY
+    losing, ending = _NOBODY, dict[str, str]()
     if kind == MERGE:
-        losing = Description(_hashed(keys_among(control.get("identifiers") or (), event), secrets), names, described.places)
+        losing = Description(_hashed(_ending(event, sure=False), secrets), names, described.places)
+        ending = _kinds(Description(_hashed(_ending(event, sure=True), secrets), names, described.places))
     guards = _may_guard(event)
     own = _kinds(described)
     return Said(
         by=event.header.producer,
         description=described,
         losing=losing,
-        identifiers={**_kinds(losing), **own},
+        identifiers={**ending, **own},
         description_identifiers=own,
         has_birth_date=birth_date is not None,
         merges=kind == MERGE,
@@ -123,6 +124,17 @@ def issued_by(agency: str, kind: str) -> bool:
     """Tell whether identifiers of a kind are an agency's own: of itself, or of one of the systems that it names as its own."""
     issuer = kind.partition("/")[2]
     return issuer == agency or issuer.startswith(f"{agency}/")
+
+
+def _ending(event: Event, *, sure: bool) -> tuple[Key, ...]:
+    """Return what a merge ends. Of a health body also an NHS number that nobody verified: it finds who has it and gives none.
+
+    HL7 says of the record that stays whether its number was traced, and of the one that ends nothing (PID-32, MRG).
+    """
+    said = (event.control or {}).get("identifiers") or ()
+    if not sure and event.header.sector is Sector.HEALTH:
+        said = [{**one, "verified": True} if one.get("scheme") == "nhs_number" else one for one in said]
+    return keys_among(said, event)
 
 
 def _ends_own(event: Event, losing: Description) -> bool:
