@@ -183,6 +183,14 @@ def keys_among(identifiers: Iterable[Mapping[str, object]], event: Event) -> tup
     )
 
 
+def unverified_nhs_numbers(event: Event) -> frozenset[str]:
+    """Return the sound NHS numbers of the child that nobody traced."""
+    said = event.body.get("identity", {}).get("identifiers") or ()
+    unsure = (str(one["value"]) for one in said if one["scheme"] == "nhs_number" and one.get("verified") is not True)
+    plain = ("".join(one.split()) for one in unsure)
+    return frozenset(one for one in plain if nhs_number_is_valid(one))
+
+
 def names_of(event: Event) -> frozenset[tuple[str, str]]:
     """Return the full names that may decide: family and given name, normalised; placeholders name nobody."""
     found = set()

@@ -162,6 +162,8 @@ class Line:
         if one.child is not None and one.child in self.children:
             return self._about(one, said, Match(Strength.SAME, (self.children.resolve(one.child),)))
         match = self._match(one, said)
+        if hinted := self._hinted(one, said, match):
+            match = Match(Strength.UNSURE, hinted)
         if match.strength is Strength.SAME and not match.children[0].startswith(_UNSETTLED):
             return self._about(one, said, match)
         if match.strength is not Strength.NONE:
@@ -170,6 +172,14 @@ class Line:
             return self._open(one, said)
         alike = self._resembling(said)
         return Ask(UNIDENTIFIED, alike[:MOST_SHOWN], alike)
+
+    def _hinted(self, one: Waiting, said: Said, match: Match) -> tuple[str, ...]:
+        """Return whom a person has to look at, where an NHS number that nobody traced is another child's than would be taken."""
+        would_open = match.strength is Strength.NONE and one.opens
+        if match.by_identifier or not said.has_birth_date or not (would_open or match.strength is Strength.SAME):
+            return ()
+        holders = set(self.children.holders(said.hints).values())
+        return tuple(sorted(holders.union(match.children))) if holders.difference(match.children) else ()
 
     def _resembling(self, said: Said) -> tuple[str, ...]:
         """Return the children that a person who looks for this one might want to see."""

@@ -8,7 +8,17 @@ from broker.core.betrayal import PROTECTS
 from broker.core.corrections import superseded_by, takes_back
 from broker.core.event import Action, Event, Sector
 from broker.core.identifiers import EventId
-from broker.core.matching import Description, Key, days_within, keys_among, keys_of, names_of, places_of, whole_birth_date
+from broker.core.matching import (
+    Description,
+    Key,
+    days_within,
+    keys_among,
+    keys_of,
+    names_of,
+    places_of,
+    unverified_nhs_numbers,
+    whole_birth_date,
+)
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.state import Exclusion, Guard
 
@@ -43,6 +53,7 @@ class Said:
     guard: Guard | None = None  # the guard that it sets or lifts: nobody but who set it lifts it
     lifts: bool = False
     excludes: tuple[Exclusion, ...] = ()
+    hints: frozenset[str] = frozenset()  # NHS numbers that nobody verified: too little to decide by, enough to ask
     part_of: frozenset[str] = frozenset()  # where it says a part of a birth date: the keys of all that it may be
     undoes: tuple[str, str] | None = None  # the agency and its event that this one changes or takes back
 
@@ -115,6 +126,7 @@ def said_by(event: Event, secrets: Secrets) -> Said:
         guard=Guard(str(control.get("kind")), event.header.producer, event.header.event_id) if guards else None,
         lifts=guards and control.get("state") == "lifted",
         excludes=_excludes(event),
+        hints=frozenset(secrets.identifier_hash("nhs_number", one) for one in unverified_nhs_numbers(event)),
         part_of=frozenset(map(secrets.matching_key, days_within(event.body.get("identity", {}).get("birth_date")))),
         undoes=_undoes(event),
     )
