@@ -15,34 +15,37 @@ from broker.stream.decide.draft import Draft
 from broker.stream.topics import CANDIDATES
 
 
-def answers(draft: Draft, taken: bytes | None) -> Iterator[Outgoing]:
-    """Yield a word to who keeps the trail of each event that ended here; `taken` is this record's own event.
+def answers(draft: Draft) -> Iterator[Outgoing]:
+    """Yield a word to who keeps the trail of each event that ended here: its record's own, or one that was held.
 
-    What was held and stands now is told too. What went with a merge waits elsewhere now, and ended nowhere.
+    What was held and stands now is told too, and whom an event excludes where that counted at once. What went with a merge
+    waits elsewhere now, and ended nowhere.
     """
     if draft.facts.merged_into is not None:
         return
     waiting = {one.about for one in draft.shelf}
     held = [event for one in draft.left if _says(event := codec.decode_event(one.event))]
-    own = [event for value in (taken,) if value is not None and _protects(event := codec.decode_event(value))]
+    own, names = [], {}
+    if draft.taken is not None and _says(draft.taken[0]):
+        own, names = [draft.taken[0]], {draft.taken[0].header.event_id: draft.taken[1]}
     over = {one.header.event_id: one for one in (*own, *held) if one.header.event_id not in waiting}
-    told = [one for one in over.values() if one in held or not _stands(one, draft)]
+    told = [one for one in over.values() if one in held or (_protects(one) and not _stands(one, draft)) or _excludes(one, draft)]
     for number, event in enumerate(told, len(draft.outputs)):
         place = Position(f"{draft.record.topic}/{draft.record.partition}", draft.record.offset, number)
-        by, name = event.header.producer, event.header.event_id
+        by, name = event.header.producer, names.get(event.header.event_id, event.header.event_id)
         went = {"event_id": name, "child_ref": "", "answer_to": by, "stands": _stands(event, draft)}
         whole = name.rpartition("/")[0] if event.header.event_type == EXCLUSION else name
-        key = draft.secrets.trail_key(by, whole)
-        yield Outgoing(
-            CANDIDATES, key.encode(), codec.encode("candidate", {"kind": "ANSWER", "went": went}), ((CAUSE, bytes(place)),)
-        )
+        key = draft.secrets.trail_key(by, whole).encode()
+        yield Outgoing(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}), ((CAUSE, bytes(place)),))
 
 
 def _stands(event: Event, draft: Draft) -> bool:
     """Tell whether an event left what it says in the facts."""
-    name = event.header.event_id
-    protects = any(one.event_id == name for one in draft.facts.protections)
-    return protects or any(one.event_id == name for one in draft.facts.exclusions)
+    return _excludes(event, draft) or any(one.event_id == event.header.event_id for one in draft.facts.protections)
+
+
+def _excludes(event: Event, draft: Draft) -> bool:
+    return any(one.event_id == event.header.event_id for one in draft.facts.exclusions)
 
 
 def _says(event: Event) -> bool:

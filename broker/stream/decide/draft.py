@@ -42,6 +42,7 @@ class Draft:
     received: tuple[DisclosureId, str] | None = None
     rung: str = ""
     decided: Decided | None = None
+    taken: tuple[Event, str] | None = None  # the event that this record brings, and its id as its agency gave it
     left: list[Waiting] = field(default_factory=list)  # held, and taken off
     _ended: set[DisclosureId] = field(default_factory=set)
     _asked: tuple[Waiting, ...] = ()

@@ -100,7 +100,7 @@ class Line:
         )
         shelf = draft.shelf
         Work(draft, message).take()
-        draft.outputs.extend([*answers(draft, None if message["moved_to"] else message["event"])])
+        draft.outputs.extend([*answers(draft)])
         self._write(key, draft, self._shelves.changes(stored.child_ref, shelf, draft.shelf), effects)
 
     def due(self, now: int) -> Iterable[Outgoing]:

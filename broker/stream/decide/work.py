@@ -57,6 +57,7 @@ class Work:
         said = codec.decode_event(_there(value))
         rules = draft.begin()
         event = with_conflicts(own_ids(draft.facts, said), rules.registers)
+        draft.taken = event, said.header.event_id
         before, over = draft.facts, overtaken_by(event, draft.shelf, draft.facts)
         turn = line.take_event(before, event, rules, before.at, events_of(over))
         if event is not said:  # whoever asks what became of it knows it by the id that its agency gave it

@@ -6,7 +6,7 @@ from typing import Any
 from broker.core.event import Event
 from broker.core.identifiers import RecipientId
 from broker.sealing.signatures import new_key
-from tests.stream.england import AWAY, says
+from tests.stream.england import AWAY, PRACTICE, says, tie
 from tests.stream.identify.test_excluded_from_reviews import registers
 from tests.stream.identify.test_refused import Both, a_child, numbered
 from tests.stream.identify_runner import Runner
@@ -79,3 +79,12 @@ def test_it_is_in_doubt_until_a_person_has_said_whether_it_counts() -> None:
     assert counted(far_alert()) == [("dsl.school", True)]
     assert counted(far_alert().answer("REJECT")) == []
     assert counted(far_alert().answer("LINK")) == [("dsl.school", False)]
+
+
+def test_it_is_sure_at_once_where_the_childs_line_knows_its_publisher() -> None:
+    both = a_child(Runner(partitions=1, hubs=("hub.home",)))
+    both.identify.hubs = ("hub.away",)
+    both.take(numbered(says(PRACTICE, "health.gp.registered", tie("gp", PRACTICE))))
+
+    alert = says(PRACTICE, "health.injury.suspected", excluded=(RecipientId("dsl.school"),))
+    assert counted(both.take(numbered(alert))) == [("dsl.school", False)]

@@ -123,3 +123,10 @@ def test_one_that_is_said_twice_stands_until_it_is_lifted() -> None:
 
 def test_one_that_a_person_let_stand_guards() -> None:
     assert a_child().take(BOGUS).answer("LINK").take(NOTIFIED).asked() == [("AMBIGUOUS", NOTICE)]
+
+
+def test_one_that_has_the_id_of_anothers_event_guards_on_as_it_stands_there_under_a_name_apart() -> None:
+    alert = says(FORCE, "police.missing.reported", event_id="the same")
+    both = a_child().take(numbered(alert), numbered(says(HOME, "control.protection", UNLINKS, event_id="the same")), NOTIFIED)
+
+    assert both.asked() == [("AMBIGUOUS", NOTICE)]
