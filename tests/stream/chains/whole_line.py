@@ -1,9 +1,10 @@
 """The broker's own stages from intake to disclosure and back: what an agency said reaches the school, once and as it stands.
 
-A story has notices that are changed, taken back or questioned by another agency, two records of one child that are joined, a
-release of the policy, receipts, answers of people, and clocks of alerts and of questions that fall due. The reconciler judges
-that every accepted record ends in exactly one way. The rest is about what leaves: recorded first, the same bytes under the same
-id, the last version of every notice in force and no other, every receipt taken once, no clock missed.
+A story has notices that are changed, taken back or questioned by another agency, a protection that is refused, two records
+that are joined, a release of the policy, receipts, answers of people, and clocks of alerts and of questions that fall due.
+The reconciler judges that every accepted record ends in exactly one way. The rest is about what leaves: recorded first, the
+same bytes under the same id, the last version of every notice in force and no other, every receipt taken once, no clock
+missed.
 """
 
 import random
@@ -21,10 +22,12 @@ from broker.core.event import Action, Category, Event, Sector
 from broker.core.identifiers import AgencyId, Digest, EventId, digest, event_id
 from broker.core.policy import Condition, Policy, Question
 from broker.core.ports import CAUSE, Outgoing, Position, Record, Stage
-from broker.core.registers import Agency, Registers
+from broker.core.registers import Agency, Area, Registers
 from broker.stream.decide.stage import Decide
 from broker.stream.deliver import Deliver
 from broker.stream.identify.stage import Identify
+from broker.stream.identify.state import child_from_bytes
+from broker.stream.identify.store import children_lines
 from broker.stream.intake import Intake
 from broker.stream.publish import signed_record
 from broker.stream.receipt import Answer, signed_receipt
@@ -47,6 +50,7 @@ from tests.stream.lines import HUB, SCHOOL, SECRETS, HeldReleases, a_policy, a_r
 from tests.stream.people import POLICE, TRUST, UPN, an_event, enrolled, merged, notified, registered
 from tests.stream.people import SCHOOL as SCHOOL_AGENCY
 
+FAR = "police:99"  # nothing to any child
 COUNT = 2
 CLOCK = "1_working_day"
 CHILDREN = (
@@ -65,11 +69,13 @@ ROLL_OF = {notice: roll for roll, chains in zip(ROLLS, CHAINS, strict=True) for 
 
 @cache
 def the_registers() -> Registers:
-    found = some_registers(keys=map(its_key, (POLICE, SCHOOL_AGENCY, TRUST, HUB, SCHOOL)))
+    found = some_registers(keys=map(its_key, (POLICE, FAR, SCHOOL_AGENCY, TRUST, HUB, SCHOOL)))
+    far = Agency(id=AgencyId(FAR), name="Far Police", sector=Sector.POLICE, area="E10000031")
     trust = Agency(id=AgencyId(TRUST), name="Trust", sector=Sector.HEALTH, area="E10000030")
     registering = {SCHOOL_AGENCY, TRUST}
     agencies = {name: replace(one, registers_people=name in registering) for name, one in found.agencies.items()}
-    return replace(found, agencies=agencies | {trust.id: replace(trust, registers_people=True)})
+    areas = {**found.areas, "E10000031": Area(id="E10000031", name="Far", hub=HUB)}
+    return replace(found, areas=areas, agencies=agencies | {far.id: far, trust.id: replace(trust, registers_people=True)})
 
 
 @cache
@@ -103,6 +109,8 @@ def feed(dice: random.Random) -> Sequence[Outgoing]:
         told += [said_by_police(without_upn(child), chain, dice) for chain in chains[: dice.randint(1, MOST_NOTICES)]]
     if dice.random() < 0.3:
         told.append(two_numbers(CHILDREN[0]))
+    if dice.random() < 0.2:
+        told.append([bogus(CHILDREN[0])])
     said = in_any_order(told, dice)
     records = [signed_record(a_signer(event.header.producer), event) for event in said]
     records = [unsigned(one) if dice.random() < 0.05 else one for one in records]
@@ -137,6 +145,13 @@ def two_numbers(child: dict[str, str]) -> list[Event]:
         notified(**one, **other, event_id=event_id("police", "elsewhere", "1")),
         merged("M2", local="M1", **one, event_id=event_id("trust", "merged", "1")),
     ]
+
+
+def bogus(child: dict[str, str]) -> Event:
+    """A protection that nobody but the hub would hear through, by who is nothing to the child: the hub refuses it."""
+    control: Any = {"kind": "protected_person", "state": "set"}
+    said = an_event("control.protection", POLICE, **child, control=control, event_id=event_id("far", "bogus", "1"))
+    return replace(said, header=replace(said.header, producer=AgencyId(FAR)))
 
 
 def in_any_order(told: list[list[Event]], dice: random.Random) -> list[Event]:
@@ -188,7 +203,7 @@ def answers(review: dict[str, Any]) -> Sequence[Outgoing]:
         return ()
     if not review["child_ref"]:
         return whose(review) if review["kind"] == "AMBIGUOUS" else ()
-    decision = "REJECT" if review["event_type"] == "control.retraction" else "LINK"
+    decision = "REJECT" if review["event_type"] in {"control.retraction", "control.protection"} else "LINK"
     resolution = {"review_id": review["review_id"], "decision": decision, "by": "person", "reason": "known"}
     value = codec.encode("subject_record", {"kind": "RESOLUTION", "child_ref": review["child_ref"], "resolution": resolution})
     headers = a_signer(HUB).headers(SUBJECTS, value, review["review_id"])
@@ -222,7 +237,7 @@ class Left:
 def judge(kafka: InProcessKafka, fed: Sequence[Outgoing]) -> list[str]:
     audits = [(record, codec.decode("audit_entry", record.value or b"")) for record in kafka.topic(AUDIT)]
     left = Left(kafka, audits, [(record, codec.decode("disclosure", record.value or b"")) for record in disclosures(kafka)])
-    checks = (not_recorded_first, not_the_same, not_one_line, not_in_force, not_let_go, not_received, not_rung)
+    checks = (not_recorded_first, not_the_same, not_one_line, not_in_force, not_let_go, not_received, not_rung, not_given_up)
     return [*out_of_balance(kafka), *(fault for check in checks for fault in check(left))]
 
 
@@ -317,6 +332,15 @@ def not_let_go(left: Left) -> Iterable[str]:
     for name, review in asked_last(left.kafka).items():
         if review["state"] == "OPEN" and review["event_id"] in over and all(one.supersedes in there for one in back):
             yield f"the question {name} ({review['kind']}) stands although its event was taken back"
+
+
+def not_given_up(left: Left) -> Iterable[str]:
+    """Nothing guards a child in `identify` that the hub refused on its line."""
+    refused = {entry["event_id"] for _, entry in left.audits if entry["others"] == "a person decided that this does not go on"}
+    states = {record.key or b"": record.value or b"" for record in left.kafka.topic(IDENTITIES)}
+    for _, ref, line in children_lines(states):
+        guards = child_from_bytes(line).guards
+        yield from (f"{one.event_id} guards {ref} though it was refused" for one in guards if one.event_id in refused)
 
 
 def headers_taken(kafka: InProcessKafka) -> Iterable[Any]:
