@@ -383,6 +383,8 @@ class Line:
         return brought if brought is not None and brought.name in self.roster.beyond else None
 
     def _hold(self, one: Waiting, said: Said) -> None:
+        if said.merges and not self._losers("", said):
+            return  # what ends is nobody's here: no event could be about it
         for ref in one.candidates:
             if ref in self.children and may_hold(one, said, self.children[ref]):
                 self.children[ref] = replace(self.children[ref], holds=self.children[ref].holds | {one.name})

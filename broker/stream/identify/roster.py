@@ -368,7 +368,8 @@ def _parts_of(names: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _matching_words(said: Said) -> frozenset[str]:
-    return frozenset({*said.identifiers, *name_words(said.description.full_names)})
+    ids = (*said.identifiers, *said.losing.every_identifier, *said.hints)
+    return frozenset({*ids, *name_words(said.description.full_names)})
 
 
 def _means(ref: str) -> str:

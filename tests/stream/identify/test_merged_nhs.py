@@ -55,11 +55,12 @@ def test_where_they_are_unlike_a_person_is_asked() -> None:
     assert asked(runner) == {"m": ("AMBIGUOUS", 2)}
 
 
-def test_a_number_that_nobody_knows_is_asked_about_and_given_to_nobody() -> None:
-    runner = after(A, merge(NHS[0], NHS[1]), registered(event_id="c", nhs=NHS[1], local="M3", given="Cy", family="Else"))
+def test_a_number_that_nobody_knows_is_asked_about_given_to_nobody_and_holds_nobody() -> None:
+    visit = attended(event_id="v", local="M1")
+    runner = after(A, merge(NHS[0], NHS[1]), visit, registered(event_id="c", nhs=NHS[1], born="2014-01-02"))
 
     assert asked(runner) == {"m": ("AMBIGUOUS", 1)}
-    assert sorted(runner.lines().values()) == [["a"], ["c"]]
+    assert sorted(runner.lines().values()) == [["a", "v"], ["c"]]
 
 
 def test_one_of_anothers_patients_is_asked_about() -> None:
@@ -78,3 +79,7 @@ def test_the_same_merge_again_asks_nobody() -> None:
 def test_a_hospital_number_that_was_never_sent_asks_nobody() -> None:
     """Hospitals merge records of which the broker never heard: ordinary."""
     assert asked(after(A, merged("M9", event_id="m", local="M1"))) == {}
+
+
+def test_it_is_asked_about_with_whoever_is_registered_under_it_later() -> None:
+    assert asked(after(A, merge(NHS[0], NHS[1]), B))["m"] == ("AMBIGUOUS", 2)
