@@ -43,7 +43,7 @@ _SEEN = "the same event was taken before"
 _CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
 _RELEASED = "its originator has said anew to whom it is released"
 _NOTHING_LEFT = "granted by a person, but nothing is left that the policy lets a person grant"
-_SEE_REVIEW = "Its review says who the child is, and what else the hub is told of it: broker reviews show {review}."
+_SEE_REVIEW = "See `broker reviews show {review}`: it says who the child is, and what else the hub is told of it."
 _FILLED = "somebody fills a role now in which nobody could be told when it came"
 
 

@@ -55,7 +55,7 @@ def test_reasons_are_sentences_with_roles_in_words() -> None:
     words = Words(roles={"dsl": "designated lead of the child's school"})
 
     said = dict(tell(gap, words))["why you"]
-    assert "in the role “designated lead of the child's school”: see to it that somebody there hears of it. Its review" in said
+    assert "in the role “designated lead of the child's school”: see to it that somebody there hears of it. See `broker" in said
     assert said.startswith("Nobody can")
     assert said.endswith(".")
 
