@@ -102,7 +102,7 @@ def _may(one: Decision, asked: str, event: Event, facts: Facts, rules: Rules) ->
     hidden = event.header.is_restricted or not PLACE_PROTECTED.isdisjoint(protections_at(facts.protections, facts.at))
     by_name = entry is not None and HUB in entry.roles and not hidden
     whom = f"`{one.recipient}` in the role" if by_name else _SOMEBODY
-    return f"may {whom} `{one.role}` be told: {'; '.join(map(content_in_words, one.asked))}?"
+    return f"May {whom} `{one.role}` be told: {'; '.join(map(content_in_words, one.asked))}?"
 
 
 def _shown(event: Event, facts: Facts, asked: str, rules: Rules, also: Collection[Category] | None = None) -> Event | None:

@@ -132,7 +132,7 @@ def test_a_grant_reaches_no_further_than_what_the_person_was_asked() -> None:
     told = line.disclosures(GP)[-1]
     assert (told["concern"]["grade"], told["location"]) == ("high", None)
     again = line.reviews()[-2]
-    assert (again["state"], again["why"]) == ("OPEN", "may somebody in the role `gp` be told: places and addresses?")
+    assert (again["state"], again["why"]) == ("OPEN", "May somebody in the role `gp` be told: places and addresses?")
     assert again["review_id"] != asked["review_id"]
 
 
@@ -156,18 +156,18 @@ def test_who_is_asked_reads_in_words_what_and_to_whom_and_the_hub_alone_by_name(
     what = a_rule("what", "gp", when=(ALWAYS, UNSURE), categories=CONCERN, ask=asked_of)
     line = ALine(a_policy(known, what, a_rule("answerable", "hub"))).take(on_roll(), at_practice(), *before, an_event())
 
-    assert question(line)["why"] == f"may {whom} {SAID}"
+    assert question(line)["why"] == f"May {whom} {SAID}"
     assert question(line)["for_recipient"] == (HUB if asked_of == "hub" else "police:42")
 
 
 def test_a_question_that_is_put_to_another_names_nobody_any_more() -> None:
     line = an_asked_line()
-    asked = Question(kind=ASK, for_recipient=HUB, about=GP, why=f"may `{GP}` in the role `gp` {SAID}", asks=(Category.CONCERN,))
+    asked = Question(kind=ASK, for_recipient=HUB, about=GP, why=f"May `{GP}` in the role `gp` {SAID}", asks=(Category.CONCERN,))
     rules = Rules(a_maybe_policy(), line.registers)
 
     again = put_to_another(asked, an_event(excluded=(HUB,)), Facts(child_ref=ChildRef(CHILD)), rules)
 
-    assert (again.for_recipient, again.why) == ("police:42", f"may somebody in the role `gp` {SAID}")
+    assert (again.for_recipient, again.why) == ("police:42", f"May somebody in the role `gp` {SAID}")
 
 
 def test_a_question_that_was_put_before_its_categories_were_kept_is_answered_as_it_was_then() -> None:
