@@ -129,7 +129,7 @@ def may_be(disclosures: Sequence[Mapping[str, Any]], words: Words) -> Iterator[t
     """Yield who a child is as far as a desk was told, and by what, the latest of it; `disclosures` are what it may still use."""
     named = next((one for one in disclosures if one["identity"]), None)
     if not disclosures:
-        yield "told", "you were told nothing of this child that you may still use: ask who said this"
+        yield "told", "you were told nothing of this child that you may still use: look in your own records, or ask who said this"
         return
     yield "child", who(named or disclosures[0])
     for one in disclosures[:_LATEST]:
