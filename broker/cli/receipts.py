@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from broker.cli.options import json_option, with_settings
+from broker.core.feedback import note_may_go
+from broker.core.policy import Policy
 from broker.core.words import words_of
 from broker.errors import InputError, NotFoundError
 from broker.policyfile import load_policy
@@ -22,6 +24,12 @@ from broker.stream.standing import recipient_here
 from broker.stream.subscribe import From, check_log
 
 _OTHER_LOG = "what was told here stood in another log, where alone the answer says anything: broker subscribe {} --from beginning"
+_NOTE_STAYS = (
+    "the note stays with the broker: no rule in force gives whoever spoke first more than the outcome; tell them yourself"
+)
+_NOTE_MAY_GO = (
+    "the note goes to whoever spoke first where the rules in force give them the account; else it stays with the broker"
+)
 _WORDS = {"READ": "read", "ACTED": "acted on", "OUTCOME": "answered with its outcome"}
 
 
@@ -57,7 +65,10 @@ def act(settings: Settings, *, recipient: str, disclosure: str, as_json: bool) -
 @click.command()
 @_about
 @click.argument("what")
-@click.option("--note", help="A short note for whoever spoke first in the matter; it goes only where the policy lets it.")
+@click.option(
+    "--note",
+    help="A short note for whoever spoke first in the matter. Where no rule lets it go to them, it stays and you are told.",
+)
 @with_settings
 def outcome(settings: Settings, *, recipient: str, disclosure: str, as_json: bool, **said: str | None) -> None:
     """Say what came of DISCLOSURE: WHAT is one of the policy's outcomes. Whoever spoke first in the matter hears it.
@@ -66,16 +77,19 @@ def outcome(settings: Settings, *, recipient: str, disclosure: str, as_json: boo
 
     Example: broker outcome north-hub d-4ftk2q assessment --note "first visit on Thursday"
     """
-    _check_outcome(settings, str(said["what"]))
+    policy = _policy_of_outcome(settings, str(said["what"]))
     _say(settings, recipient, disclosure, {"state": "OUTCOME", "outcome": said["what"], "note": said["note"]}, as_json=as_json)
+    if said["note"] and not as_json:
+        click.echo(_NOTE_MAY_GO if note_may_go(policy) else _NOTE_STAYS)
 
 
-def _check_outcome(settings: Settings, what: str) -> None:
-    """Check that the policy in force has an outcome; raises InputError."""
+def _policy_of_outcome(settings: Settings, what: str) -> Policy:
+    """Return the policy in force, which has that outcome; raises InputError when it has not."""
     book = asyncio.run(released(settings.kafka))
-    known = (book.newest_policy() if book.latest("policy") else load_policy()).outcomes
-    if what not in known:
-        raise InputError(f"`{what}` is no outcome that the policy has: say one of {', '.join(known)}")
+    policy = book.newest_policy() if book.latest("policy") else load_policy()
+    if what not in policy.outcomes:
+        raise InputError(f"`{what}` is no outcome that the policy has: say one of {', '.join(policy.outcomes)}")
+    return policy
 
 
 def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, Any], *, as_json: bool) -> None:

@@ -179,3 +179,4 @@ class Facts:
     contents: Mapping[EventId, str] = field(default_factory=dict)  # event id -> short digest of what it said
     allowed: Mapping[RecipientId, Sequence[str]] = field(default_factory=dict)  # while an answer is decided: what it granted
     doubted: Sequence[Exclusion] = ()  # exclusions that wait for a person, as the child's shelf has them
+    references: Mapping[str, str] = field(default_factory=dict)  # matter -> its referrer's own reference of it, where it has one

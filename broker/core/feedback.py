@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from broker.core import corrections, ledger, matters
 from broker.core.decide import decide
-from broker.core.event import Action, Body, Concern, Event, Header, Narrative, Source
+from broker.core.event import Action, Body, Category, Concern, Event, Header, Narrative, Source
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, event_id
 from broker.core.line import APPLIED, DECIDED, DUPLICATE, Turn, notice_of
-from broker.core.policy import REFERRER
+from broker.core.policy import REFERRER, Effect, Policy
 from broker.core.rules import Rules
 from broker.core.undoing import linked
 from broker.core.verdict import Outcome
@@ -57,6 +57,17 @@ def take_receipt(facts: Facts, line: Sent, said: Said, rules: Rules) -> Turn:
     if said.state == "outcome":
         return _outcome(turn, line, said, matter, rules)
     return _acknowledged(turn, said, matter, rules) if said.state in _ACKNOWLEDGES and _answers(line, rules) else turn
+
+
+def note_may_go(policy: Policy) -> bool:
+    """Tell whether any rule gives whoever referred the note that somebody adds to an outcome."""
+    return any(
+        rule.effect is Effect.DISCLOSE
+        and REFERRER in rule.to
+        and Category.NARRATIVE in rule.categories
+        and (not rule.event_types or OUTCOME_TYPE in rule.event_types)
+        for rule in policy.rules
+    )
 
 
 def _answers(line: Sent, rules: Rules) -> bool:

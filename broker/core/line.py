@@ -6,7 +6,7 @@ Pure. A turn is a value; `broker.stream.decide.enforce` gives its notices their 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from broker.core import corrections, ledger, questions
+from broker.core import corrections, ledger, matters, questions
 from broker.core.apply import EXCLUSIONS, SEATS, apply_event, claimed, noted
 from broker.core.asking import hub_asked
 from broker.core.authority import binds_the_line, protects, unfit
@@ -339,6 +339,7 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
     """Return what a decision gives its recipient, as a notice."""
     view = granted_view(event, decision, facts)
     clock = rules.policy.clocks.get(decision.clock or "")
+    answers, reference = matters.answered(facts, event, decision.roles)
     return Notice(
         event_id=event.header.event_id,
         event_type=event.header.event_type,
@@ -362,6 +363,8 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
         left=would_stay(view, decision.granted),
         agreed=frozenset(decision.agreed),
         agreed_by=frozenset(decision.agreed_by),
+        answers=answers,
+        reference=reference,
     )
 
 

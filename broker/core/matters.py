@@ -3,16 +3,19 @@
 Every referral is a matter of its own, named by the first event of its chain. Its referrer is who said that event.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from broker.core.event import Event
 from broker.core.facts import Facts
 from broker.core.identifiers import EventId
+from broker.core.policy import REFERRER
 from broker.core.registers import Registers
 from broker.core.standing import is_near
 
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,39}")  # a code, never words
 _MOST = 16  # closed matters that are kept: who referred once hears also what is put right later
 
 _Changes = dict[str, Any]
@@ -24,6 +27,16 @@ def matter_of(facts: Facts, event_id: str) -> str | None:
     if root in facts.referrers:
         return root
     return next((one for one in facts.referrers if facts.roots.get(EventId(one)) == root), None)
+
+
+def answered(facts: Facts, event: Event, roles: Collection[str]) -> tuple[EventId | None, str | None]:
+    """Return, to who referred, its own event that another names, and its own reference: by these it knows who is meant.
+
+    To everybody else, and where the event names no matter, nothing.
+    """
+    named = (event.control or {}).get("concerns_event") if REFERRER in roles else None
+    matter = matter_of(facts, named) if named else None
+    return (EventId(matter), facts.references.get(matter)) if matter else (None, None)
 
 
 def is_open(facts: Facts) -> bool:
@@ -49,11 +62,18 @@ def meant(facts: Facts, event: Event, registers: Registers) -> Facts:
 
 
 def opened(facts: Facts, event: Event, referrer: str) -> _Changes:
-    """Open the matter of a referral; a later version of one leaves it as it stands."""
+    """Open the matter of a referral; a later version of one leaves it as it stands.
+
+    The referrer's own reference is kept where it is a code, so that what comes of the matter can be said to be about it.
+    """
     if matter_of(facts, event.header.event_id) is not None:
         return {}
     name = facts.roots.get(event.header.event_id, event.header.event_id)
-    return {"referrers": {**facts.referrers, name: referrer}, "matters": {**facts.matters, name: ""}}
+    changes: _Changes = {"referrers": {**facts.referrers, name: referrer}, "matters": {**facts.matters, name: ""}}
+    reference = (event.body.get("concern") or {}).get("reference") or ""
+    if _REFERENCE.fullmatch(reference) and any(sign.isdecimal() for sign in reference):
+        changes["references"] = {**facts.references, name: reference}
+    return changes
 
 
 def closed(facts: Facts, event: Event) -> _Changes:
@@ -68,6 +88,7 @@ def closed(facts: Facts, event: Event) -> _Changes:
     return {
         "matters": {one: by for one, by in matters.items() if one not in forgotten},
         "referrers": {one: who for one, who in facts.referrers.items() if one not in forgotten},
+        "references": {one: said for one, said in facts.references.items() if one not in forgotten},
     }
 
 
@@ -86,6 +107,7 @@ def without(facts: Facts, gone: frozenset[EventId]) -> _Changes:
     """Return the matters without those whose referral is gone; what an event closed that is gone is open again."""
     return {
         "referrers": {one: who for one, who in facts.referrers.items() if one not in gone},
+        "references": {one: said for one, said in facts.references.items() if one not in gone},
         "matters": {one: "" if by in gone else by for one, by in facts.matters.items() if one not in gone},
     }
 
@@ -95,6 +117,7 @@ def joined(one: Facts, other: Facts) -> _Changes:
     matters: Mapping[str, str] = {**other.matters, **one.matters}
     return {
         "referrers": {**other.referrers, **one.referrers},
+        "references": {**other.references, **one.references},
         "matters": {name: by or other.matters.get(name, "") for name, by in matters.items()},
     }
 

@@ -20,7 +20,8 @@ class Notice:
     this corrects or takes back; `version` counts the views of one event that went to one recipient;
     `root` is the first event of a chain of corrections. `excluded` may not hear of it, not even that it is late (R11).
     `roles`, `cuts`, `left` and `agreed` are for the ledger, as `broker.core.facts.Sent` has them. `by_ledger`: it goes to
-    who was told before, and not by a rule's choice. `bells`: when its clock rings, by stage.
+    who was told before, and not by a rule's choice. `bells`: when its clock rings, by stage. `answers` is
+    the recipient's own event that this says something back to, `reference` its own reference of that: neither is anybody else's.
     """
 
     event_id: EventId
@@ -51,6 +52,8 @@ class Notice:
     agreed: frozenset[Category] = frozenset()
     agreed_by: frozenset[RuleId] = frozenset()
     by_ledger: bool = False
+    answers: EventId | None = None
+    reference: str | None = None
 
     @property
     def is_chosen(self) -> bool:

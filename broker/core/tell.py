@@ -60,6 +60,7 @@ def tell(disclosure: Disclosure, words: Words = _NO_WORDS) -> list[Line]:
 
 def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
     yield "child", who(one)
+    yield "you said", _own(one)
     if one["replaces"]:
         yield "instead of", one["replaces"]
     for group, label in _GROUPS:
@@ -97,6 +98,12 @@ def who(one: Disclosure) -> str:
         f"as {one['subject_role'].lower().replace('_', ' ')}" if one["subject_role"] not in {None, "SUBJECT", "UNKNOWN"} else ""
     )
     return ", ".join(text for text in (*names[:1], born, *numbers, part, one["child"]) if text)
+
+
+def _own(one: Disclosure) -> str:
+    """Say which of the recipient's own events a message answers: of what it told itself it knows who the child is."""
+    reference = f"under your reference {one['own_reference']}, " if one.get("own_reference") else ""
+    return f"{reference}in event {one['answers']}" if one.get("answers") else ""
 
 
 def _source(one: Disclosure, words: Words) -> str:

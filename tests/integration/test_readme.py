@@ -161,6 +161,7 @@ def test_the_ten_minute_tours_run_as_they_stand(place: Path) -> None:
     assert second_terminal.returncode == 0, said[-4000:]
     assert "Traceback" not in said
     assert "Osian Yarshaw" in said, "the school was told of the notice"
+    assert "the note stays with the broker" in said, "no shipped rule gives a referrer more than the outcome"
     assert {one.name for one in place.iterdir()} == {"broker", ".venv", "demo-area", "first-terminal.txt"}
     one_more_worker_serves_what_the_readme_says(place)
     again, _ = shell(f"{SETTINGS}{ANOTHER_KEY}", place).communicate(timeout=30)

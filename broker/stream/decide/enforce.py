@@ -105,6 +105,8 @@ class Enforcer:
             "event_type": notice.event_type,
             "issued_at": facts.at,
             "replaces": notice.replaces,
+            "answers": notice.answers,
+            "own_reference": notice.reference,
             "because": list(notice.because),
             "lawful_basis": notice.lawful_basis,
             "gateway": notice.gateway,

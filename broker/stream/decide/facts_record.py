@@ -24,7 +24,7 @@ from broker.errors import StopError
 
 VERSION = b"\x01"
 # Bookkeeping of the line: no decision reads it.
-NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents", "told"})
+NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents", "told", "references"})
 
 Plain = Any  # what JSON has a form for
 _Value = TypeVar("_Value")
@@ -49,7 +49,7 @@ _MEMBERS: Mapping[type, Mapping[str, Callable[[str], Plain]]] = {
     Sent: dict.fromkeys(("categories", "left", "agreed"), Category) | {"cuts": Cut}
 }
 _PLAIN_SETS = ("cancelled", "holds")
-_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots", "contents", "allowed")
+_MAPPINGS = ("told", "wishes", "seen", "referrers", "lanes", "voices", "matters", "roots", "contents", "allowed", "references")
 _NAMES: Mapping[type, tuple[str, ...]] = {of: tuple(one.name for one in fields(of)) for of in (Facts, Clock, *_ROWS.values())}
 _READ = {of: attrgetter(*names) for of, names in _NAMES.items()}
 

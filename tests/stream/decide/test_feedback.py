@@ -1,9 +1,14 @@
 """What goes back to who referred (R22), on the shipped rules: that it arrived, what came of it, and when that was put right."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from broker.core.event import Category
+from broker.core.feedback import note_may_go
+from broker.core.tell import tell
+from broker.policyfile import load_policy
 from tests.stream.england import CONCERN, DSL, FORCE, HOME, HUB, NOTICE, OTHER_SCHOOL, SCHOOL, TRUST, a_child, says
 from tests.stream.lines import NOW, ALine
 
@@ -33,14 +38,46 @@ def test_who_referred_hears_once_that_somebody_who_answers_for_it_has_it(state: 
     assert its(line, DSL, RECEIVED)["producer"] == HOME
 
 
+@pytest.mark.parametrize(
+    ("reference", "kept"),
+    [("C-71-00233", "C-71-00233"), (None, None), ("about Alfie Marsh", None), ("Alfie 2015\nMarsh", None)],
+    ids=["a code", "none", "words", "lines"],
+)
+def test_who_referred_hears_by_its_own_event_and_reference_which_child_is_meant(reference: str | None, kept: str | None) -> None:
+    """With two concerns in a day it could not tell: the pseudonym was never shown to it with a name."""
+    concern = says(SCHOOL, CONCERN)
+    concern = replace(concern, body={**concern.body, "concern": {"codes": [], "reference": reference}})
+    line = a_child(concern)
+    hub = its(line, HUB, CONCERN)
+    line.receipt(hub, "READ").receipt(hub, "OUTCOME", "assessment").receipt(hub, "OUTCOME", "section_47")
+
+    back = [one for one in line.disclosures(DSL) if one["event_type"] in (RECEIVED, OUTCOME)]
+    assert [one["kind"] for one in back] == ["OUTCOME", "OUTCOME", "CORRECTION"]
+    assert {(one["answers"], one["own_reference"]) for one in back} == {(concern.header.event_id, kept)}
+    others = [one for one in line.disclosures(HUB) if one["answers"] or one["own_reference"]]
+    assert others == [], "it is the referrer's own, and nobody else's"
+    assert (kept or concern.header.event_id) in dict(tell(back[0]))["you said"]
+
+
 def test_what_comes_of_a_referral_waits_while_the_childs_line_is_held_and_reaches_who_referred_then() -> None:
     odd = says(FORCE, "control.protection", {"kind": "nonsense", "state": "set"})
-    line = a_child(says(SCHOOL, CONCERN), odd)
+    concern = says(SCHOOL, CONCERN)
+    line = a_child(concern, odd)
     line.receipt(its(line, HUB, CONCERN), "OUTCOME", "section_47")
     assert heard(line, DSL) == []
 
     line.resolve(next(one for one in line.reviews() if one["event_id"] == odd.header.event_id), "REJECT")
     assert [(event_type, decision) for _, event_type, decision in heard(line, DSL)] == [(OUTCOME, "section_47")]
+    assert its(line, DSL, OUTCOME)["answers"] == concern.header.event_id
+
+
+def test_a_note_goes_to_who_referred_only_where_a_rule_gives_them_the_account() -> None:
+    shipped = load_policy()
+    to_referrer = next(rule for rule in shipped.rules if rule.id == "referral-outcome-to-referrer")
+    wider = replace(to_referrer, categories=to_referrer.categories | {Category.NARRATIVE})
+    others = tuple(rule for rule in shipped.rules if rule is not to_referrer)
+
+    assert [note_may_go(replace(shipped, rules=(*others, rule))) for rule in (to_referrer, wider)] == [False, True]
 
 
 def test_a_school_that_reads_a_notice_acknowledges_nothing_to_the_force() -> None:
