@@ -374,7 +374,7 @@ class Line:
     def _keep(self, one: Waiting, said: Said) -> None:
         roster = self.roster
         own = one.review is not None and not said.merges and one.hub in one.hubs  # else not every hub may answer it
-        if one.name in roster.waiting or not own or has_room(one.producer, roster.waiting.values()):
+        if one.name in roster.waiting or not own or has_room(one, roster.waiting.values()):
             roster.keep(one, said)
         else:
             roster.set_queues(beyond={**roster.beyond, one.name: one.producer})

@@ -49,7 +49,7 @@ def arrived(holding: Holding, one: Waiting, turn: Turn) -> Holding:
         check_share(one.producer, (*(w.producer for w in holding.waiting), *holding.beyond.values()))
     turn.review(asked, OPEN)
     turn.waits(asked)
-    if not has_room(one.producer, holding.waiting):
+    if not has_room(one, holding.waiting):
         return replace(holding, beyond={**holding.beyond, one.name: one.producer})
     return replace(holding, waiting=(*holding.waiting, asked))
 

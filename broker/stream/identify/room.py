@@ -10,10 +10,19 @@ MOST_OF_ONE_WAITING = 50  # of these, in review, of one publisher: nobody takes 
 MOST_OF_ONE_PUBLISHER = 200  # in review at once under one birth date or identifier, when it is about nobody known
 
 
-def has_room(producer: str, waiting: Collection[Waiting]) -> bool:
-    """Tell whether one more event of a publisher is kept for a second try."""
-    of_one = sum(one.review is not None and one.producer == producer for one in waiting)
-    return len(waiting) < MOST_WAITING and of_one < MOST_OF_ONE_WAITING
+MOST_BYTES = 2 * 1024 * 1024  # of all that is kept: in an identifier's state it stands in one record
+MOST_BYTES_OF_ONE = MOST_BYTES // 4
+
+
+def has_room(one: Waiting, waiting: Collection[Waiting]) -> bool:
+    """Tell whether one more event is kept for a second try: by number and by size, of all and of its publisher's in review."""
+    own = [other for other in waiting if other.review is not None and other.producer == one.producer]
+    fits = _size((one, *waiting)) <= MOST_BYTES and _size((one, *own)) <= MOST_BYTES_OF_ONE
+    return fits and len(waiting) < MOST_WAITING and len(own) < MOST_OF_ONE_WAITING
+
+
+def _size(events: Iterable[Waiting]) -> int:
+    return sum(len(one.event) for one in events)
 
 
 def check_share(producer: str, in_review: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from broker.core.event import Action, Event, Header
 from broker.core.identifiers import RoleName
 from broker.core.matching import ExactMatcher, Matcher
 from broker.core.ports import ANSWERS, CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
-from broker.errors import NotPermittedError, RejectError, SignatureError, UnreadableRecordError
+from broker.errors import NotPermittedError, RejectError, SignatureError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by
 from broker.stream.identify import owner as identify_owner
@@ -30,7 +30,7 @@ from broker.stream.identify.trail import Trail, trail_from_bytes, trail_to_bytes
 from broker.stream.identify.turn import UNIDENTIFIED, Turn
 from broker.stream.intake import RegistersSource, candidate_key
 from broker.stream.senders import sender_within
-from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES
+from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES, LARGEST_RECORD
 
 _HUB = RoleName("hub")
 _MOST_HELD = 8_192  # rosters in hand; others are read again from their state
@@ -94,8 +94,8 @@ class _IdentifyTask:
             return
         before = holding_from_bytes(content) if content else Holding()
         after = self._holding_after(before, given)
-        _add(given.turn, effects)
         _put(self.identifiers, given.key, holding_to_bytes(after), _with(lanes, given.came), effects)
+        _add(given.turn, effects)
 
     def _take_as_trail(self, given: "_Input", effects: Effects) -> None:
         found = self.identifiers.get(given.key)
@@ -104,8 +104,8 @@ class _IdentifyTask:
             return
         before = trail_from_bytes(content) if content else Trail()
         after = replace(self._trail_after(before, given), at=max(before.at, given.record.timestamp))
-        _add(given.turn, effects)
         _put(self.identifiers, given.key, trail_to_bytes(after), _with(lanes, given.came), effects)
+        _add(given.turn, effects)
 
     def _trail_after(self, before: Trail, given: "_Input") -> Trail:
         message = given.message
@@ -303,8 +303,11 @@ def _state(value: bytes) -> tuple[bytes, dict[str, int]]:
 
 
 def _put(table: Table, key: bytes, content: bytes, lanes: Mapping[str, int], effects: Effects) -> None:
-    message = {"version": table.version(key) + 1, "lanes": dict(lanes), "content": content}
-    table.put(key, codec.encode("state_record", message), effects)
+    """Write a state; raises TooLargeError where it would be more than its topic takes: one key must not stop all others."""
+    value = codec.encode("state_record", {"version": table.version(key) + 1, "lanes": dict(lanes), "content": content})
+    if len(value) > LARGEST_RECORD:
+        raise TooLargeError("what is kept under this key is more than a topic takes: answer the reviews that wait there")
+    table.put(key, value, effects)
 
 
 def _waits(roster: Roster) -> Headers:
