@@ -25,10 +25,11 @@ demo: $(READY)  ## run the main job on this machine: native files in, alerts out
 	@$(VENV)/bin/broker demo $(ARGS)
 
 test: test-fast  ## run the tests, with a real Kafka; left out: the long property tests (test-deep), measurements (bench)
+	@$(PYTHON) -m pytest --numprocesses auto -m "search and not kafka and not benchmark and not deep" $(ARGS)
 	@$(PYTHON) -m pytest -m "kafka and not benchmark and not deep" $(ARGS)
 
-test-fast: $(READY)  ## run the tests that need no Kafka
-	@$(PYTHON) -m pytest --numprocesses auto -m "not kafka and not benchmark and not deep" $(ARGS)
+test-fast: $(READY)  ## run the tests that need neither Kafka nor a search through many cases
+	@$(PYTHON) -m pytest --numprocesses auto -m "not kafka and not search and not benchmark and not deep" $(ARGS)
 
 test-deep: $(READY)  ## run the long property tests
 	@$(PYTHON) -m pytest -m "deep" $(ARGS)

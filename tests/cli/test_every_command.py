@@ -1,18 +1,19 @@
 """Every command there is: help with an example that names options which exist, JSON that parses, and no traceback."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from broker.cli import COMMANDS, cli
+from broker.cli import COMMANDS, cli, main
 from broker.policyfile import POLICIES
 from broker.settings import VARIABLE
 from tests.area import Area
@@ -40,6 +41,9 @@ def command_of(words: tuple[str, ...]) -> click.Command:
     return found
 
 
+Ended = Callable[[list[str]], tuple[object, str, str]]
+
+
 def broker(*words: str) -> Result:
     return CliRunner().invoke(cli, list(words))
 
@@ -50,6 +54,22 @@ def typed(*words: str, settings: Path | None = None) -> subprocess.CompletedProc
     return subprocess.run(
         [sys.executable, "-m", "broker", *words], capture_output=True, text=True, env=environment, timeout=60, check=False
     )
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ended]:
+    """Run the whole program in this process: status, output and errors."""
+
+    def run(words: list[str]) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["broker", *words])
+        with pytest.raises(SystemExit) as found:
+            main()
+        return found.value.code, *capsys.readouterr()
+
+    mask = os.umask(0o022)
+    os.umask(mask)
+    yield run
+    os.umask(mask)
 
 
 @pytest.fixture
@@ -150,18 +170,19 @@ def test_json_parses_where_no_kafka_is_needed(words: str, area: Area, tmp_path: 
     ],
 )
 def test_what_goes_wrong_is_said_in_plain_words_without_a_traceback(
-    words: str, code: int, said: str, area: Area, tmp_path: Path
+    words: str, code: int, said: str, area: Area, ended: Ended
 ) -> None:
-    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    (tmp_path / "empty.toml").write_text("")
-    places = {"settings": area.settings_file, "folder": tmp_path}
+    folder = area.folder.parent
+    (folder / "bytes").write_bytes(b"\xff\xfe\x00")
+    (folder / "empty.toml").write_text("")
+    places = {"settings": area.settings_file, "folder": folder}
 
-    ended = typed(*words.format(**places).split())
+    returned, out, err = ended(words.format(**places).split())
 
-    assert ended.returncode == code, ended.stderr
-    assert said in ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert "\x1b" not in ended.stdout + ended.stderr
+    assert returned == code, err
+    assert said in out + err
+    assert "Traceback" not in err
+    assert "\x1b" not in out + err
 
 
 def test_a_demo_that_cannot_start_leaves_a_folder_that_is_there_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from broker.core.rules import Rules
 from broker.core.verdict import Outcome
 from tests.core.families import CANARY, bodies, children, events
 from tests.core.values import AT, an_event, area, england
+
+pytestmark = pytest.mark.search
 
 KINDS = st.sampled_from(("safe_address", "restricted_record", "identity_changed", "protected_person"))
 modest = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -21,6 +21,8 @@ from broker.policyfile.shapes import PolicyShape, RuleShape, When
 from broker.policyfile.whole_checks import WHOLE_CHECKS
 from broker.policyfile.world import registers_for
 
+pytestmark = pytest.mark.search
+
 TODAY = date(2026, 11, 22)
 FOLDER = read_folder(POLICIES)
 SHAPE = shape_of(FOLDER)

@@ -19,6 +19,8 @@ from tests.stream.lines import CHILD, ALine, an_event, on_roll
 from tests.stream.people import _SECTORS, COUNCIL, POLICE, SCHOOL, TRUST
 from tests.stream.people import an_event as said_by
 
+pytestmark = pytest.mark.search
+
 NOW = 2_000_000
 TYPES = {COUNCIL: "council.person.registered", POLICE: "police.missing.reported", SCHOOL: "school.pupil.registered",
          TRUST: "health.patient.registered"}  # fmt: skip

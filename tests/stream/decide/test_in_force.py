@@ -37,6 +37,8 @@ from tests.stream.lines import (
     on_roll,
 )  # fmt: skip
 
+pytestmark = pytest.mark.search
+
 LOSER = "c-loser"
 KNOWN = frozenset({Category.EXISTENCE, Category.CONCERN, Category.LOCATION, Category.NARRATIVE})
 COUNCIL: dict[str, Any] = {"producer": AgencyId("E10000030"), "sector": Sector.COUNCILS}

@@ -21,6 +21,8 @@ from tests.stream.chains import whole_line
 from tests.stream.chains.counting import CHAIN
 from tests.stream.explorer import Chain, Protections, World, chains_there_are, explore, undisturbed
 
+pytestmark = pytest.mark.search
+
 SCHEDULES = 2_000
 TO_FIND = 1_500  # schedules in which a missing protection must show
 PARTS = 4  # so that no worker is left with all schedules of the broker's own stages

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from broker.core.ports import Effects
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES, SUBJECTS
 from tests.stream.identify_runner import STATES, Runner
 from tests.stream.people import NHS, UPN, attended, enrolled, in_care_system, merged, notified, registered
+
+pytestmark = pytest.mark.search
 
 ALFIE = {"given": "Alfie", "family": "Marsh", "postcode": "ES1 2AB"}
 BERTIE = {"given": "Bertie", "family": "Marsh", "postcode": "ES1 2AB"}

@@ -41,6 +41,8 @@ from tests.stream.people import (
     registered,
 )
 
+pytestmark = pytest.mark.search
+
 _PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 HUB_KEY = SigningKey(id=KeyId("hub/1"), holder=HUB, public_key=_PRIVATE.public_key().public_bytes_raw())
 SIGNER = Signer(HUB_KEY.id, HUB, _PRIVATE, b"order")
