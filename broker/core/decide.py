@@ -63,7 +63,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
 
     gaps = _gaps(question, found, hub)
     if any(map(_BARRED_THERE, decisions)):
-        gaps = (*gaps, *_barred(policy, decisions, {one.role for one in gaps}, hub))
+        gaps = (*gaps, *_barred(plan, decisions, {one.role for one in gaps}, hub))
     return Verdict(
         request=Request(event.header, tuple(sorted(known.parties)), facts),
         decisions=tuple(decisions),
@@ -190,7 +190,7 @@ def _gaps(question: _Question, found: Seats, hub: _Hub) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def _barred(policy: Policy, decisions: Sequence[Decision], vacant: Container[RoleName], hub: _Hub) -> tuple[Gap, ...]:
+def _barred(plan: Plan, decisions: Sequence[Decision], vacant: Container[RoleName], hub: _Hub) -> tuple[Gap, ...]:
     """Return the roles in which a rule keeps back what a statute wants told, where nobody but the hub hears of it.
 
     Of a role that is `vacant` besides the hub hears already. It hears why as far as a finding keeps it, and not from it: that
@@ -203,7 +203,8 @@ def _barred(policy: Policy, decisions: Sequence[Decision], vacant: Container[Rol
     if heard or told is None or hears is None or Category.EXISTENCE in kept_back(hears):
         return ()
     unsaid = {one.rule for one in hears.reasons if one.voice is Voice.WITHHOLDS}
-    sayable = {one.id: one.because for one in policy.rules if _rests_on_a_finding(one) and one.id not in unsaid}
+    live = (one.rule for one in plan.rules)
+    sayable = {one.id: one.because for one in live if _rests_on_a_finding(one) and one.id not in unsaid}
     found = []
     for role, one in sorted(barred.items()):
         why = " ".join(dict.fromkeys(sayable.get(rule, _UNSAID) for rule in one.by))
