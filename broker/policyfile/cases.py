@@ -44,12 +44,6 @@ def run_cases(policy: Policy, cases: Sequence[Placed], registers: Registers | No
     return faults, spoke
 
 
-def verdict_of(case: Case, policy: Policy, registers: Registers) -> Verdict:
-    """Play one case."""
-    event, facts, at = _played(case, policy)
-    return decide(event, facts, policy, registers, at)
-
-
 def _played(case: Case, policy: Policy) -> tuple[Event, Facts, Millis]:
     at = Millis(instant(case.on) + 12 * 3600 * 1000)
     event = _event(case, at)
