@@ -5,10 +5,11 @@ Pure: it is handed records. Everything on the results page is counted here.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from broker.codec import decode
+from broker.codec import decode, decode_event
 from broker.core.answer import BUILT_IN
 from broker.core.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
@@ -46,6 +47,7 @@ class Notebook:
     event_ids: dict[str, str] = field(default_factory=dict)  # disclosure -> event
     _published: dict[Place, int] = field(default_factory=dict)
     _begun: dict[str, int] = field(default_factory=dict)  # event -> when it first came
+    _said: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # event -> what it says of the child and the time
     _origins: dict[str, Place] = field(default_factory=dict)  # disclosure or review -> event
     _seen_at: dict[str, int] = field(default_factory=dict)  # disclosure -> when a reader saw it
     _shown: set[tuple[str, str]] = field(default_factory=set)
@@ -71,7 +73,7 @@ class Notebook:
         """Write one record down; `now` is when a reader had it in hand, milliseconds since 1970."""
         if record.topic in _EVENT_TOPICS:
             self._published[f"{record.topic}/{record.partition}", record.offset] = record.timestamp
-            self._begun.setdefault((record.header(_ID_HEADER) or b"").decode(), record.timestamp)
+            self._begin((record.header(_ID_HEADER) or b"").decode(), record)
             self.events[record.topic, (record.header(_TYPE_HEADER) or b"?").decode()] += 1
         elif record.topic == AUDIT:
             self._audited(record)
@@ -94,14 +96,24 @@ class Notebook:
         return sorted(max(0, seen - begun) for begun, seen in pairs if begun is not None)
 
     def timed(self) -> list[Received]:
-        """Return what everybody received, each with how long it took from the arrival of its event to its reader."""
-        return [replace(one, took=self._took(one)) for one in self.received]
+        """Return what everybody received, each with how long it took from the arrival of its event, and what that says."""
+        return [replace(one, took=self._took(one), said=self._said.get(self._event(one), {})) for one in self.received]
+
+    def _begin(self, event: str, record: Record) -> None:
+        if event not in self._begun:
+            self._begun[event] = record.timestamp
+            with suppress(RejectError):
+                said = decode_event(record.value or b"")
+                self._said[event] = {"identity": said.body.get("identity"), "occurred_at": said.header.occurred_at}
+
+    def _event(self, one: Received) -> str:
+        """Return the event that something is about, by its own word or the audit's; what takes back names its trail after it."""
+        return self.event_ids.get(one.id, str(one.message.get("event_id", ""))).partition("/")[0]
 
     def _took(self, one: Received) -> int | None:
         """Count from its own event; what takes it back by its trail has no place, but the audit says which event it is."""
         place = self._origins.get(one.id, ("", -1))
-        event, _, _ = self.event_ids.get(one.id, "").partition("/")
-        begun = self._published.get(place, self._begun.get(event))
+        begun = self._published.get(place, self._begun.get(self._event(one)))
         return None if begun is None else max(0, self._seen_at.get(one.id, one.at) - begun)
 
     def by_recipient(self) -> Mapping[str, Counter[str]]:

@@ -33,6 +33,7 @@ class Received:
     at: int = 0
     day: int | None = None  # of the area's week, on which it came
     took: int | None = None  # milliseconds from the arrival of its event in Kafka until its reader could see it
+    said: Mapping[str, Any] = field(default_factory=dict)  # its event's own words of the child and the time, where known
 
     @property
     def id(self) -> str:
@@ -115,8 +116,14 @@ class _Desk:
         return [one for _, one in ordered]
 
     def reviews(self, claim: Claim) -> list[Received]:
-        """Return the reviews of this kind about such events that were put to the recipient; they do not say about which child."""
-        return [one for one in self._by_place[claim.recipient, claim.event_type] if one.review == claim.review]
+        """Return the reviews of this kind about such an event that were put to the recipient, as far as anybody can tell."""
+        there = [one for one in self._by_place[claim.recipient, claim.event_type] if one.review == claim.review]
+        return [one for one in there if not one.said or self._may_be(one, claim)]
+
+    def _may_be(self, one: Received, claim: Claim) -> bool:
+        """Say whether an event in review is a claim's: what it says of the child may be the very thing that is wrong."""
+        assert claim.evidence is not None
+        return _same_time(one.said.get("occurred_at"), claim.evidence.at) or self._sureness(one, claim.evidence) > 1
 
     def replacing(self, claim: Claim, earlier: str) -> list[Received]:
         """Return what this recipient was sent to take the place of an earlier disclosure."""
@@ -128,10 +135,10 @@ class _Desk:
 
     def _sureness(self, one: Received, evidence: Evidence) -> int:
         """Say how sure it is that this is the child and the event: 0 when it is another."""
-        identity = one.message.get("identity") or self._known.get((one.recipient, str(one.message.get("child"))))
-        said_when = one.message.get("occurred_at")
+        known = one.message.get("identity") or self._known.get((one.recipient, str(one.message.get("child"))))
+        identity, said_when = known or one.said.get("identity"), one.message.get("occurred_at") or one.said.get("occurred_at")
         when = _same_time(said_when, evidence.at)
-        if identity is None:  # that there is something is told without saying when it was
+        if not identity:  # that there is something is told without saying when it was
             return 1 if when or said_when is None else 0
         return 2 + bool(when) if _same_child(identity, evidence) else 0
 

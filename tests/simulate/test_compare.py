@@ -108,6 +108,30 @@ def test_a_review_is_heard_as_a_review_only():
     assert compare([hears("hub", review="UNIDENTIFIED", has=())], [told("hub")]).missing
 
 
+def test_what_names_nobody_is_about_the_child_of_its_event():
+    other = {"names": [{"given": "Bea", "family": "Oakmoor"}], "birth_date": "2016-02-07"}
+    gap = told("hub", identity=None, occurred_at=None, kind="GAP")
+
+    assert not compare([never("hub")], [replace(gap, said={"identity": other, "occurred_at": None})]).forbidden
+    assert compare([never("hub")], [replace(gap, said={"identity": IDENTITY})]).forbidden
+    assert compare([never("hub")], [gap]).forbidden, "of what nobody can say whom it is about the worst is taken to be so"
+
+
+def test_a_review_about_another_child_does_not_count():
+    waiting = Received("hub", {"review_id": "r", **told("hub", identity=None).message}, b"", review="GAP", took=400)
+    other = {"names": [{"given": "Bea", "family": "Oakmoor"}], "birth_date": "2016-02-07"}
+
+    assert compare([hears("hub", review="GAP", has=())], [replace(waiting, said={"identity": IDENTITY})]).is_good
+    assert compare([hears("hub", review="GAP", has=())], [replace(waiting, said={"identity": other})]).missing
+
+
+def test_a_review_of_that_time_counts_though_its_name_is_the_very_thing_that_is_wrong():
+    said = {"identity": {"names": [{"given": "Adda", "family": "Ashdown"}]}, "occurred_at": EVIDENCE.at}
+    waiting = Received("hub", {"review_id": "r", **told("hub").message}, b"", review="UNIDENTIFIED", took=400, said=said)
+
+    assert compare([hears("hub", review="UNIDENTIFIED", has=())], [waiting]).is_good
+
+
 @pytest.mark.parametrize(
     ("by", "day", "took", "late", "slow"),
     [
