@@ -3,6 +3,7 @@
 Deterministic: the same calls give the same records, offsets and time stamps.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,8 +59,9 @@ class InProcessKafka:
 
     def read(self, lane: Lane, offset: int, count: int | None = None) -> list[Record]:
         """Return the records from an offset on."""
-        found = [record for record in self.logs.get(lane, ()) if record.offset >= offset]
-        return found if count is None else found[:count]
+        log = self.logs.get(lane, [])
+        first = bisect_left(log, offset, key=lambda record: record.offset)
+        return log[first:] if count is None else log[first : first + count]
 
     def end(self, lane: Lane) -> int:
         """Return the offset that the next record will have."""
