@@ -39,8 +39,9 @@ _ACTS = "holds control characters, which are shown as codes wherever it is read:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is wrong in a file: lines that were not taken, and fields of events that were, by the event's id."""
+    """What a file holds: the ids of its events, lines that were not taken, and fields of events that were, by the event's id."""
 
+    event_ids: list[str] = field(default_factory=list)
     bad: list[BadLine] = field(default_factory=list)
     doubts: list[tuple[str, str]] = field(default_factory=list)
 
@@ -56,7 +57,8 @@ def publish(settings: Settings, *, file: Path, agency: str, dry_run: bool, as_js
 
     Lines that the broker would refuse are named with what is wrong in which field, by the policy and the registers in force;
     the others are published. --dry-run asks no Kafka and checks against the catalogue that comes with the program.
-    Publishing a file again tells nobody twice. Exit status 3 when a line was not taken.
+    Publishing a file again tells nobody twice. A later event corrects or takes back one of these by its id, which --json
+    lists in the order of the lines. Exit status 3 when a line was not taken.
 
     Example: broker publish concerns.jsonl --agency urn:100001
     """
@@ -126,6 +128,7 @@ def _events(lines: Iterator[bytes], signer: Signer, known: InForce, found: _Foun
             continue
         if len(found.doubts) < _SHOWN:
             found.doubts.extend((read.header.event_id, one.field) for one in read.quality if one.rule == ACTS)
+        found.event_ids.append(read.header.event_id)
         yield read
 
 
@@ -156,7 +159,8 @@ def _tell(file: Path, count: int, found: _Found, *, dry_run: bool, as_json: bool
     if as_json:
         faults = [{"line": one.line, "faults": list(one.faults)} for one in found.bad]
         doubted = [{"event_id": made, "field": name} for made, name in found.doubts]
-        click.echo(json.dumps({"published": 0 if dry_run else count, "good": count, "bad": faults, "doubts": doubted}))
+        said = {"published": 0 if dry_run else count, "good": count, "event_ids": found.event_ids}
+        click.echo(json.dumps({**said, "bad": faults, "doubts": doubted}))
         return
     for made, name in found.doubts:
         click.echo(one_line(f"{file}: event {made}: field `{name}`: {_ACTS}"), err=True)
@@ -166,6 +170,8 @@ def _tell(file: Path, count: int, found: _Found, *, dry_run: bool, as_json: bool
     if len(found.bad) > _SHOWN:
         click.echo(f"{file}: {len(found.bad) - _SHOWN} more lines that cannot be taken", err=True)
     click.echo(f"{'would publish' if dry_run else 'published'} {count} event(s), {len(found.bad)} line(s) not taken")
+    if count and not dry_run:
+        click.echo(f"who was told, and why: broker explain --event {found.event_ids[0]}" + (" (the first)" if count > 1 else ""))
 
 
 commands: dict[str, click.Command] = {"publish": publish}

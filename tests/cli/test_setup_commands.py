@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 import schemas
 from broker.cli import cli
 from broker.cli.schemas import write_lock
+from broker.core.identifiers import is_event_id
 from broker.errors import BrokerError, SchemaChangeError
 from broker.policyfile import POLICIES
 from broker.registerfile import load_registers
@@ -180,6 +181,7 @@ def test_publishing_names_every_bad_line_and_checks_without_kafka(tmp_path: Path
     assert "line 4: field `header.acton`: unknown" in told.output
     assert [one["line"] for one in as_json["bad"]] == [2, 4]
     assert as_json["doubts"] == []
+    assert [is_event_id(one) for one in as_json["event_ids"]] == [True], "only by its id it can be corrected later"
 
 
 def test_publishing_names_the_fields_that_would_act_on_a_screen_and_takes_their_events(tmp_path: Path) -> None:
