@@ -41,6 +41,7 @@ def check(*, release: bool, as_json: bool) -> None:
     faults += [
         f"schema `{name}`: was removed: old bytes name it, so put it back" for name in sorted(set(lock) - set(schemas.NAMES))
     ]
+    faults += _doubled(lock)
     if faults:
         raise SchemaChangeError("\n".join(faults))
     changed = [name for name in schemas.NAMES if _changed(name, lock.get(name, []))]
@@ -93,6 +94,20 @@ def _faults(name: str, versions: list[dict[str, Any]]) -> list[str]:
             f"schema `{name}` against id {version['id']}: {fault}" for fault in faults_of_change(version["schema"], present)
         ]
     return found
+
+
+def _doubled(lock: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+    """Say which ids name more than one version, as when two changes were released apart and put together."""
+    bearers: dict[int, list[str]] = {}
+    for name, versions in lock.items():
+        for version in versions:
+            bearers.setdefault(version["id"], []).append(name)
+    mend = "its bytes cannot be read for sure: release the later one again under a new id"
+    return [
+        f"`{schemas.LOCK_FILE.name}`: id {number} stands at {' and '.join(f'`{one}`' for one in names)}: {mend}"
+        for number, names in bearers.items()
+        if len(names) > 1
+    ]
 
 
 def _changed(name: str, versions: list[dict[str, Any]]) -> bool:

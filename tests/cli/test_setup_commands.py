@@ -74,6 +74,17 @@ def test_a_schema_that_was_released_and_changed_is_refused(monkeypatch: pytest.M
     assert "field `Receipt.gone`: was renamed or removed" in str(found.exception)
 
 
+def test_an_id_that_stands_at_two_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = json.loads(json.dumps(schemas.lock()))
+    lock["receipt"][-1]["id"] = number = lock["review"][-1]["id"]
+    monkeypatch.setattr(schemas, "lock", lambda: lock)
+
+    found = broker("schemas", "check")
+
+    assert isinstance(found.exception, SchemaChangeError)
+    assert f"id {number} stands at" in str(found.exception)
+
+
 def test_a_release_adds_a_version_and_keeps_the_old_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lock = json.loads(json.dumps(schemas.lock()))
     fields = lock["receipt"][-1]["schema"]["fields"]
