@@ -242,6 +242,7 @@ class _Log:
         )
 
 
+@pytest.mark.search
 @settings(max_examples=400, deadline=None)
 @given(st.lists(STEPS, max_size=40))
 def test_books_kept_little_by_little_say_what_books_made_afresh_say(steps: list[tuple[object, ...]]) -> None:

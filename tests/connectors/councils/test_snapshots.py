@@ -303,6 +303,7 @@ EPISODES = st.lists(
 SNAPSHOTS = st.lists(st.dictionaries(st.sampled_from("ABCD"), EPISODES, max_size=4), min_size=1, max_size=5)
 
 
+@pytest.mark.search
 @settings(max_examples=80, deadline=None)
 @given(SNAPSHOTS)
 def test_what_stands_after_any_series_is_what_the_last_return_says(snapshots: list[dict[str, list[str]]]) -> None:
@@ -353,6 +354,7 @@ print(large[0] // small[0], large[1] - small[1])
 """
 
 
+@pytest.mark.search
 def test_memory_does_not_grow_with_the_return(tmp_path) -> None:  # type: ignore[no-untyped-def] # pytest's
     """A return of 20 times the size takes no more than 4 MB more, where its elements alone would take ten times that."""
     for name, count in (("small", 500), ("large", 10_000)):

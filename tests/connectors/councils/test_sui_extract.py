@@ -222,6 +222,7 @@ def test_a_birth_date_corrected_from_one_extract_to_the_next_is_an_update() -> N
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 
 
+@pytest.mark.search
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=12), max_size=8))
 def test_whatever_stands_in_the_cells_the_good_rows_come_through(rows: list[list[str]]) -> None:

@@ -306,6 +306,7 @@ def test_a_withheld_item_changes_no_byte_that_the_uncleared_see() -> None:
 ACTIONS = st.lists(st.sampled_from(["new", "update", "retract", "protect", "move", "duplicate", "restart"]), max_size=9)
 
 
+@pytest.mark.search
 @settings(max_examples=150, deadline=None)
 @given(ACTIONS)
 def test_whatever_happens_nobody_is_left_with_what_was_taken_back_and_nobody_hears_twice(actions: list[str]) -> None:
