@@ -34,6 +34,10 @@ PLAIN = (  # what of a review names nobody
 
 _CHILD = ' --child CHILD --reason "…"'
 _MEANT = ": CHILD is one of those that it may be, or the `p-…` by which what you were told names the child"
+_NUMBER = (
+    'broker reviews link {id} --number --reason "…"',
+    "it is about a child in your own records: it asks for the NHS number, the UPN or your own number of the child",
+)
 _LOOK = (
     "broker subscribe {desk} --from beginning --again --until-now",
     "to find the child: all that you were told, each with the `p-…` of its child",
@@ -45,6 +49,7 @@ KINDS = {
         (
             _LOOK,
             ("broker reviews link {id}" + _CHILD, "it is about this child" + _MEANT),
+            _NUMBER,
             (_REJECT, "it is about nobody the broker knows"),
         ),
     ),
@@ -53,6 +58,7 @@ KINDS = {
         (
             _LOOK,
             ("broker reviews link {id}" + _CHILD, "it is about this child" + _MEANT),
+            _NUMBER,
             (_REJECT, "it is about none of them"),
         ),
     ),

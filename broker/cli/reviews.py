@@ -16,7 +16,7 @@ from broker.cli.review_words import PLAIN, answers, may_be, more, question, sour
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
 from broker.core.event import Event
-from broker.core.identifiers import ChildRef, RecipientId
+from broker.core.identifiers import AgencyId, ChildRef, RecipientId
 from broker.core.who import HEADER, who_it_is
 from broker.core.words import Words
 from broker.errors import InputError, KeysError, NotFoundError
@@ -25,12 +25,15 @@ from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import load_signer
 from broker.settings import Settings
+from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import released
 from broker.stream.standing import check_key
+from broker.stream.watching.by_number import refs_with
 from broker.stream.watching.review_reader import (
     LINK,
     REJECT,
     Answer,
+    Children,
     KnownChild,
     Review,
     answer,
@@ -147,19 +150,28 @@ def _print_seen(page: Page, seen: "_Seen", words: Words) -> None:
 @click.option(
     "--child", help="The child it is about: `p-...` as your own alerts name it, or `c-...` as `show` lists those it may be."
 )
+@click.option(
+    "--number",
+    prompt="NHS number, UPN, or your own agency's number of the child",
+    prompt_required=False,
+    help="The child it is about by its NHS number, UPN, or your own agency's number; asked for where you give none.",
+)
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
 @click.option("--reason", required=True, help="Why, in a few words without personal data.")
 @json_option
 @with_broker_settings
-def link(settings: Settings, *, review: str, child: str | None, as_json: bool, **said: Any) -> None:
+def link(settings: Settings, *, review: str, child: str | None, number: str | None, as_json: bool, **said: Any) -> None:
     """Say which child an event is about, or that what was asked may be shared.
 
-    Exit status 75 when the line has not taken the answer after a while.
+    --number finds a child in your own records of whom you were told nothing. Exit status 75 when the line has not taken the
+    answer after a while.
 
     Example: broker reviews link r-5f0c6b1e --child p-3k2v --reason "seen in the case system"
     """
+    if child and number:
+        raise InputError("`--child` and `--number` both name a child: give one of them")
     one = _find(_all(settings), review)
-    _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"])
+    _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"], number)
     _say(settings, one, "answered, the line goes on", as_json=as_json)
 
 
@@ -202,19 +214,44 @@ async def _is_taken(settings: Settings, one: Review) -> bool:
     return True
 
 
-def _answer(settings: Settings, one: Review, said: Answer, holder: str | None) -> None:
+def _answer(settings: Settings, one: Review, said: Answer, holder: str | None, number: str | None = None) -> None:
     signer = load_signer(settings.keys, holder or one.message["for_recipient"])
     book = asyncio.run(released(settings.kafka))
     if book.latest("registers"):
         check_key(book.newest(), signer)
         check_asked(one, signer.holder, book.newest())
-    secrets = Secrets.load(settings.keys)
-    if said.child_ref is not None:
-        desk = one.message["for_recipient"] or signer.holder
-        meant = _child(said.child_ref, desk, asyncio.run(known_children(settings.kafka)), secrets)
+    secrets, desk = Secrets.load(settings.keys), one.message["for_recipient"] or signer.holder
+    if said.child_ref is not None or number is not None:
+        known = asyncio.run(children_known(settings.kafka))
+        by_name = known_children(known)
+        meant = (
+            _numbered(number, _agency(book, desk), known, secrets)
+            if number
+            else _child(str(said.child_ref), desk, by_name, secrets)
+        )
         said = replace(said, child_ref=meant.ref, child_key=meant.key)
     made = answer_to(one, said, signer, secrets)
     asyncio.run(answer(settings.kafka, made))
+
+
+def _agency(book: ReleaseBook, desk: str) -> AgencyId:
+    """Return the agency of a desk, whose own numbers it may know a child by; a hub's key may be its agency's."""
+    entry = book.newest().recipients.get(RecipientId(desk)) if book.latest("registers") else None
+    return entry.agency if entry else AgencyId(desk)
+
+
+def _numbered(number: str, agency: AgencyId, known: Children, secrets: Secrets) -> KnownChild:
+    """Return the one child that holds a number; raises NotFoundError, which never repeats the number."""
+    by_name = known_children(known)
+    found = {by_name[ref].ref: by_name[ref] for ref in refs_with(number, agency, known, secrets)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise NotFoundError("more than one child is known by that number: name the child with --child")
+    raise NotFoundError(
+        f"no child is known by that number: give the NHS number, the UPN or a number of `{agency}` itself; "
+        "a number that no register said of the child is not known here"
+    )
 
 
 def _child(named: str, desk: str, known: Mapping[str, KnownChild], secrets: Secrets) -> KnownChild:

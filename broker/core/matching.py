@@ -37,7 +37,7 @@ PLACEHOLDERS = frozenset(
 )
 _PLACEHOLDER_DATES = frozenset({"1900-01-01", "1901-01-01", "1970-01-01", "9999-12-31", "9999-01-01"})
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ð": "d"})
-_NATIONAL = {"nhs_number": "nhs_number", "upn": "upn", "former_upn": "upn"}  # scheme -> the scheme it counts as
+NATIONAL = {"nhs_number": "nhs_number", "upn": "upn", "former_upn": "upn"}  # scheme -> the scheme it counts as
 
 
 class Strength(StrEnum):
@@ -216,9 +216,9 @@ def _key(identifier: Mapping[str, object], event: Event) -> Key | None:
         return None
     if scheme == "nhs_number":
         return Key(scheme, value) if identifier.get("verified") is True and nhs_number_is_valid(value) else None
-    if scheme in _NATIONAL:
+    if scheme in NATIONAL:
         within_education = event.header.sector is Sector.SCHOOLS
-        return Key(_NATIONAL[scheme], value) if within_education and upn_is_valid(value) else None
+        return Key(NATIONAL[scheme], value) if within_education and upn_is_valid(value) else None
     return Key(scheme, value, str(identifier.get("issuer") or event.header.producer))
 
 

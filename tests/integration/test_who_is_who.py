@@ -56,7 +56,8 @@ def until(seen: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"not seen within {_WAIT_S} s: {what}")
 
 
-MISSPELT, EARLY = event_id("tests", "it-misspelt", "1"), event_id("tests", "it-early", "1")
+MISSPELT, EARLY, NORA = (event_id("tests", one, "1") for one in ("it-misspelt", "it-early", "it-nora"))
+NHS = "9990000018"
 
 
 def line(event_type: str, given: str, record: str, **identity: Any) -> str:
@@ -96,6 +97,25 @@ def test_an_unknown_childs_event_is_reviewed_shown_and_linked(area: Area, worker
     assert (closed["decision"], closed["reason"]) == ("LINK", "spelt otherwise")
     again = broker(area, "reviews", "reject", review["review_id"], "--reason", "twice")
     assert "resolved already" in str(again.exception)
+
+
+def test_a_child_of_whom_the_hub_was_told_nothing_is_found_by_the_number_in_its_own_records(
+    area: Area, worker: None, tmp_path: Path
+) -> None:
+    numbers = [{"scheme": "nhs_number", "value": NHS, "verified": True}]
+    publish(area, tmp_path, "urn:100001", line("school.pupil.registered", "Dora", "it-dora", identifiers=numbers))
+    publish(area, tmp_path, "police:42", line("police.missing.reported", "Nora", "it-nora", birth_date="2014-06-05"))
+    [review] = until(lambda: [one for one in reviews(area) if one["event_id"] == NORA], "its review")
+
+    other = broker(area, "reviews", "link", review["review_id"], "--number", "999 000 0026", "--reason", "seen")
+    ok(broker(area, "reviews", "link", review["review_id"], "--number", f"{NHS[:3]} {NHS[3:]}", "--reason", "seen"))
+
+    assert "no child is known by that number" in str(other.exception)
+    assert "0026" not in str(other.exception)
+    [closed] = until(
+        lambda: [one for one in reviews(area, "--all") if one["event_id"] == NORA and one["state"] != "OPEN"], "its end"
+    )
+    assert (closed["decision"], closed["state"]) == ("LINK", "RESOLVED")
 
 
 def test_an_event_that_came_too_early_goes_on_by_itself(area: Area, worker: None, tmp_path: Path) -> None:

@@ -99,13 +99,13 @@ async def read_reviews(kafka: Kafka) -> dict[str, Review]:
     return dict(sorted(reviews.found.items(), key=lambda item: (item[1].message["opened_at"], item[0])))
 
 
-async def known_children(kafka: Kafka) -> dict[str, KnownChild]:
+def known_children(every: Children) -> dict[str, KnownChild]:
     """Return for every child_ref that `identify` knows the child that it is now, it itself or the one that it was merged into.
 
     One that came about under a birth date may be spoken of under another, too; there it never was opened, and is no merged one.
     """
     found: dict[str, KnownChild] = {}
-    for ref, known in (await children_known(kafka)).items():
+    for ref, known in every.items():
         key, child = max(known.items(), key=lambda one: (bool(one[1].names or one[1].merged_into), one[0]))
         found[ref] = KnownChild(child.merged_into or ref, key)
     return found

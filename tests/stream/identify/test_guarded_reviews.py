@@ -111,7 +111,7 @@ async def known(runner: Runner) -> dict[str, review_reader.KnownChild]:
     nowhere: Any = None
     before, review_reader.read_all = review_reader.read_all, read
     try:
-        return await review_reader.known_children(nowhere)
+        return review_reader.known_children(await review_reader.children_known(nowhere))
     finally:
         review_reader.read_all = before
 
