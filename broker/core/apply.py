@@ -13,7 +13,6 @@ from broker.core import matters
 from broker.core.claims import own_home, said_birth_date
 from broker.core.content import content_digest
 from broker.core.controls import control_changes
-from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import end_of, instant_of, months_after
 from broker.core.event import Action, Event, ToldFamily
 from broker.core.exclusions import with_exclusions
@@ -23,6 +22,7 @@ from broker.core.policy import EventKind, Policy
 from broker.core.roles import canonical, organisation_of
 from broker.core.standing import REGISTERED, lasts
 from broker.core.undoing import linked, undone, with_statements
+from broker.core.versions import superseded_by, takes_back
 
 _KEPT = 400 * 24 * 3600 * 1000  # ended involvements are forgotten after this
 _MOST = 4  # events that say the same and last are kept each: when one is taken back, the others still hold

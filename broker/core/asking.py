@@ -8,7 +8,6 @@ nobody; the exclusion itself is then judged by somebody apart from it. INVARIANT
 from collections.abc import Iterator
 from dataclasses import replace
 
-from broker.core.corrections import superseded_by
 from broker.core.event import Event, Header
 from broker.core.exclusions import doubted_for, excluded_here, said_in
 from broker.core.facts import Facts
@@ -16,6 +15,7 @@ from broker.core.identifiers import AgencyId, EventId, RecipientId, RoleName
 from broker.core.registers import Registers
 from broker.core.roles import alternates, area_of, hub_of, organisation_of
 from broker.core.standing import answers_for, homes, is_near, is_tied
+from broker.core.versions import superseded_by
 
 # Who judges a conflict of the whole hub: the council's designated officer, whose task are concerns about people who work with
 # children (Working Together; KCSIE part four), else who decides there for the other partners (Children Act 2004 s.16E).

@@ -5,18 +5,18 @@ What is not, is no dead letter: it may have been meant to protect a child, so a 
 
 from collections.abc import Callable, Collection, Mapping
 
-from broker.core.betrayal import FORGOTTEN, PROTECTS
 from broker.core.claims import doubtful_claim, sets_protection
-from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import instant_of
 from broker.core.event import Control, Event, Sector, ToldFamily
 from broker.core.facts import Facts
 from broker.core.identifiers import EventId
 from broker.core.matters import is_open
 from broker.core.policy import REFERRER, Effect, EventKind, Policy, Question
+from broker.core.protections import FORGOTTEN, PROTECTS
 from broker.core.registers import Registers
 from broker.core.roles import area_of
 from broker.core.standing import answers_for, is_tied, serves_home
+from broker.core.versions import superseded_by, takes_back
 
 # DOMAIN 1.4: only its originator may make a person unseen, and only who changes identities may break the link to one.
 SET_BY: Mapping[str, frozenset[Sector]] = {

@@ -9,20 +9,19 @@ from dataclasses import dataclass, replace
 
 from broker.core import ledger
 from broker.core.answer import NOBODY
-from broker.core.clocks import DUE, ESCALATED, WARNED, WARNING_RULE, clock_id
-from broker.core.corrections import STOPS_ON
+from broker.core.clocks import DUE, ESCALATED, WARNED, clock_id
 from broker.core.decide import denied
 from broker.core.event import Body, Event, Header, Sector, Source
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import AgencyId, DisclosureId, EventId, RecipientId, RoleName
-from broker.core.line import APPLIED, DECIDED, DUPLICATE, Turn
-from broker.core.notice import EMPTY, Notice
+from broker.core.notice import CORRECTION_STOPS_ON, EMPTY, WARNING_RULE, Notice
 from broker.core.policy import HUB, REFERRER, ClockKind
 from broker.core.registers import Area, Registers
 from broker.core.roles import alternates, area_desks, desk_at, organisation_of, stand_in
 from broker.core.rules import Rules
 from broker.core.standing import is_tied
+from broker.core.turn import APPLIED, DECIDED, DUPLICATE, Turn
 
 UNANSWERED = "broker.review.unanswered"  # the type of what the clock of a question says, to whoever it says it
 UNCONFIRMED = "broker.alert.unconfirmed"  # the type of an escalation to somebody who was not told of the event itself
@@ -101,7 +100,7 @@ def _is_stopped(line: Sent, stops_on: str) -> bool:
 def _stops_on(line: Sent, name: str, rules: Rules) -> str:
     """A correction's clock stops when it was read, any other by the receipt that the policy names."""
     kind = rules.policy.clocks.get(name)
-    return kind.stops_on if kind and line.kind not in {"CORRECTION", "RETRACTION"} else STOPS_ON
+    return kind.stops_on if kind and line.kind not in {"CORRECTION", "RETRACTION"} else CORRECTION_STOPS_ON
 
 
 def _warned(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> _Heard:
@@ -126,7 +125,7 @@ def _due(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> _Heard:  # noqa:
 def _escalated(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> _Heard:
     """The next role of the policy, where whoever heard that the clock ran out has not confirmed that, and is not it."""
     heard = [one for one in facts.ledger if one.event_id == _bell_event(line, replace(bell, stage=DUE))]
-    if any(ledger.STEPS.index(one.state) >= ledger.STEPS.index(STOPS_ON) for one in heard):
+    if any(ledger.STEPS.index(one.state) >= ledger.STEPS.index(CORRECTION_STOPS_ON) for one in heard):
         return None, "whoever heard that the clock ran out has confirmed it"
     kind, area = rules.policy.clocks.get(bell.name), _area(facts, line, rules.registers)
     role = rules.policy.roles.get(kind.next) if kind and kind.next else None

@@ -4,29 +4,19 @@ It is noted when the view is made, because only then is its content known; no mo
 something out and which categories would be left. Whom a protection spares is asked of the policy when the protection comes.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
-from broker.core.disclose import PLACE_PROTECTED, View, without, would_cut
+from broker.core.disclose import View, without, would_cut
 from broker.core.event import Category
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import Millis, RoleName
 from broker.core.policy import Cut, Policy, Question, Rule
+from broker.core.protections import PLACE, PLACE_PROTECTED, PROTECTS
 from broker.core.registers import Registers
 from broker.core.standing import trusted
 
-_PLACE = frozenset({Category.LOCATION, Category.CONTACT})
 _BETRAYING = frozenset({Cut.PLACE, Cut.FREE_TEXT, Cut.FORMER_IDENTITY})
-# What each protection keeps back at least, whatever the policy says (DOMAIN 1.4). Every one of them protects a place.
-PROTECTS: Mapping[str, frozenset[Category]] = {
-    "safe_address": _PLACE,
-    "restricted_record": _PLACE,
-    "identity_changed": _PLACE | {Category.IDENTITY},
-    "protected_person": frozenset(Category),
-}
-
-# Under these nothing of what was told may be kept in part: what says which parts to forget would mark who the child was (R16).
-FORGOTTEN = frozenset({"identity_changed", "protected_person"})
 
 
 def would_go(view: View) -> frozenset[Cut]:
@@ -37,7 +27,7 @@ def would_go(view: View) -> frozenset[Cut]:
 def would_stay(view: View, granted: Iterable[Category]) -> frozenset[Category]:
     """Return the categories of which a view would still say something after every cut of a protection."""
     left = without(view, _BETRAYING)
-    return frozenset(one for one in granted if one is Category.EXISTENCE or (one not in _PLACE and one.value in left))
+    return frozenset(one for one in granted if one is Category.EXISTENCE or (one not in PLACE and one.value in left))
 
 
 def kept_from(

@@ -6,10 +6,10 @@ Every answer is the reason why a person has to look first, or empty. What only k
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from broker.core.dates import whole_birth_date
 from broker.core.event import Action, Event, Header, Sector
 from broker.core.facts import Agreement, Facts
 from broker.core.identifiers import AgencyId, EventId
-from broker.core.matching import whole_birth_date
 from broker.core.matters import is_open
 from broker.core.policy import EventKind
 from broker.core.registers import Registers

@@ -23,7 +23,6 @@ _COUNTED = re.compile(r"([1-9]\d{0,2})_(hours?|working_days?|months?)")
 _SPAN = re.compile(r"([1-9]\d{0,2})_(minute|hour)s?")
 WARNED, DUE, ESCALATED = "warned", "due", "escalated"  # the stages of a clock, each with a bell of its own
 QUESTION = "q-"  # begins the id of a clock that runs while a person is asked
-WARNING_RULE = "clock-warned"  # marks the message that warns, in the place of a rule
 _STEPS = ("sent", "delivered", "read", "acted", "outcome")  # how far a recipient is, in order
 _MS = 1000
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from broker.core.dates import instant_of, months_later
+from broker.core.dates import instant_of
 from broker.core.event import Control, Event
 from broker.core.facts import Agreement, Facts, Finding, Protection
 from broker.core.identifiers import EventId, Millis
+from broker.core.judgements import bounded
 from broker.core.policy import EventKind, FindingKind, Policy
 
 _MOST = 4  # words on one agreement that are kept: enough to go back to what stands when the last is taken back
@@ -24,15 +25,6 @@ def control_changes(facts: Facts, event: Event, at: Millis, kind: EventKind, pol
         return _finding(facts, event, at, policy.findings.get(event.control.get("kind") or ""))
     change = _CHANGES.get(kind.control or "")
     return change(facts, event, at) if change and event.control is not None else {}
-
-
-def bounded(kind: FindingKind | None, until: Millis | None, at: Millis) -> Millis | None:
-    """Return until when a finding holds that is made, or renewed, at an instant: never longer than its kind may (R3).
-
-    One that says no date holds as long as that: whoever makes a finding keeps nothing back for ever.
-    """
-    last = months_later(at, kind.longest) if kind is not None and kind.longest is not None else until
-    return last if until is None or last is None else min(until, last)
 
 
 def _agreement(facts: Facts, event: Event, at: Millis, kind: str) -> _Changes:

@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 
 from broker.core import ledger, recall
 from broker.core.agreed import no_longer
-from broker.core.betrayal import FORGOTTEN, kept_from
-from broker.core.conditions import protections_at
-from broker.core.event import Action, Category, Event
+from broker.core.betrayal import kept_from
+from broker.core.event import Category, Event
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId
-from broker.core.notice import Notice
+from broker.core.notice import CORRECTION_CLOCK, CORRECTION_STOPS_ON, Notice
 from broker.core.policy import Cut, Policy
+from broker.core.protections import FORGOTTEN, protections_at
 from broker.core.registers import Registers
+from broker.core.versions import superseded_by, takes_back
 
-RETRACTION_TYPE = "control.retraction"
 MERGED = EventId("identity.merged")  # stands for an event where a merge takes something back
-CLOCK, STOPS_ON = recall.CLOCK, recall.STOPS_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +46,6 @@ def joined(*parts: Corrected) -> Corrected:
 def marked(facts: Facts, corrected: Corrected) -> Facts:
     """Mark in the ledger what ends, so that nothing is ended twice."""
     return ledger.with_state(ledger.with_state(facts, corrected.retracted, ledger.RETRACTED), corrected.replaced, ledger.REPLACED)
-
-
-def superseded_by(event: Event) -> EventId | None:
-    """Return the event that this one takes back or changes. There is one answer, so that none is taken back unchecked."""
-    named = (event.control or {}).get("concerns_event") if event.header.event_type == RETRACTION_TYPE else None
-    return event.header.supersedes or (EventId(named) if named else None)
-
-
-def takes_back(event: Event) -> bool:
-    """Tell whether an event takes another back rather than saying something itself."""
-    return event.header.action is Action.RETRACT or event.header.event_type == RETRACTION_TYPE
 
 
 def taken_back(facts: Facts, event: Event) -> Corrected:
@@ -160,8 +148,8 @@ def _in_place_of(before: Sent, notice: Notice) -> Notice:
         kind="CORRECTION",
         replaces=before.disclosure_id,
         version=before.version + 1,
-        clock=notice.clock or CLOCK,
-        stops_on=STOPS_ON,
+        clock=notice.clock or CORRECTION_CLOCK,
+        stops_on=CORRECTION_STOPS_ON,
         root=before.root or before.event_id,
     )
 

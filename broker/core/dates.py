@@ -7,6 +7,8 @@ from broker.core.identifiers import Millis
 _DAY = len("2026-11-10")
 # No source of this field means a day outside: beyond the calendar's own edges a program cannot even say the day back.
 EARLIEST, LATEST = Millis(-4_417_977_600_000), Millis(7_258_118_400_000)  # 1830 and 2200, from their first midnight
+# Dates that stand for "not known" in registers.
+_PLACEHOLDER_DATES = frozenset({"1900-01-01", "1901-01-01", "1970-01-01", "9999-12-31", "9999-01-01"})
 
 
 def instant_of(text: str | None) -> Millis | None:
@@ -66,6 +68,25 @@ def age_span(birth: str | None, observed: str | None) -> tuple[int, int] | None:
     if born is None or seen is None:
         return None
     return _years(born[1], seen[0]), _years(born[0], seen[1])
+
+
+def whole_birth_date(text: str | None) -> str | None:
+    """Return a birth date when it is a whole day that can be somebody's; None for a part of one or a placeholder."""
+    if not text or text in _PLACEHOLDER_DATES:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat() if len(text) == 10 else None
+    except ValueError:
+        return None
+
+
+def days_within(text: str | None) -> tuple[str, ...]:
+    """Return the days of which a birth date says a part, as `2015` and `2015-03` do; none of a whole day or a placeholder."""
+    months = range(1, 13) if len(text or "") == len("2015") else ()
+    named = [text or ""] if len(text or "") == len("2015-03") else [f"{text}-{month:02}" for month in months]
+    if f"{text}-01-01" in _PLACEHOLDER_DATES:
+        return ()
+    return tuple(filter(None, (whole_birth_date(f"{one}-{day:02}") for one in named for day in range(1, 32))))
 
 
 def _span(text: str | None) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:

@@ -10,11 +10,11 @@ from operator import attrgetter
 
 from broker.core.answer import NOBODY, answer, kept_back
 from broker.core.asking import hub_asked
-from broker.core.conditions import Known, know
 from broker.core.event import Action, Category, Event
 from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis, RecipientId, RoleName
+from broker.core.known import Known, know
 from broker.core.matters import meant
 from broker.core.policy import HUB, Policy, Role, Rule
 from broker.core.policy import Question as Asks

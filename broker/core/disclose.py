@@ -11,17 +11,16 @@ from dataclasses import replace
 from typing import Any, cast
 
 from broker.core.answer import kept_back
-from broker.core.conditions import protections_at
 from broker.core.event import Assertion, Body, Category, Control, Event, Header, Source, SubjectRole, ToldFamily
 from broker.core.facts import Facts
 from broker.core.identifiers import AgencyId, Digest, digest
 from broker.core.policy import SHAREABLE, Cut
+from broker.core.protections import PLACE_PROTECTED, protections_at
 from broker.core.verdict import Decision
 
 View = dict[str, Any]  # fields of `schemas/disclosure.avsc`
 _Group = dict[str, Any]
 
-PLACE_PROTECTED = frozenset({"safe_address", "restricted_record", "identity_changed", "protected_person"})
 
 # The publisher's own shorter form of a category: the fields that stay.
 SHORT_FORM: Mapping[Category, frozenset[str]] = {

@@ -11,9 +11,10 @@ from broker.core.decide import decide
 from broker.core.event import Action, Body, Category, Concern, Event, Header, Narrative, Source
 from broker.core.facts import Facts, Sent
 from broker.core.identifiers import DisclosureId, EventId, Millis, RecipientId, event_id
-from broker.core.line import APPLIED, DECIDED, DUPLICATE, Turn, notice_of
+from broker.core.notices import notice_of
 from broker.core.policy import REFERRER, Effect, Policy
 from broker.core.rules import Rules
+from broker.core.turn import APPLIED, DECIDED, DUPLICATE, Turn
 from broker.core.undoing import linked
 from broker.core.verdict import Outcome
 from broker.errors import NotPermittedError

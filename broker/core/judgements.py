@@ -9,18 +9,17 @@ from datetime import UTC, datetime
 
 from broker.core.asking import hub_asked
 from broker.core.clocks import Clock, clock_id
-from broker.core.controls import bounded
-from broker.core.dates import LATEST
+from broker.core.dates import LATEST, months_later
 from broker.core.event import Control, Event, Header, Sector, Source
 from broker.core.exclusions import doubted_for, excluded_for
 from broker.core.facts import Facts, Finding
 from broker.core.identifiers import AgencyId, DisclosureId, Millis, RecipientId, RoleName
-from broker.core.line import APPLIED, Turn
-from broker.core.policy import Policy
-from broker.core.questions import Question
+from broker.core.policy import FindingKind, Policy
+from broker.core.question import Question
 from broker.core.registers import Registers
 from broker.core.roles import organisation_of, stand_in
 from broker.core.rules import Rules
+from broker.core.turn import APPLIED, Turn
 
 REVIEW = "finding_review"
 FINDING_TYPE = "control.finding"
@@ -50,6 +49,15 @@ def lapse(facts: Facts, wanted: str, rules: Rules) -> tuple[Turn, Event | None]:
     others = f"the review date of a finding passed: `{asked}` is asked whether it holds; what it keeps back stays back"
     turn = Turn(outcome=APPLIED, facts=replace(facts, findings=findings), others=others, questions=(question,))
     return replace(turn, concerns=(found.event_id,)), event_of(found, rules.registers)
+
+
+def bounded(kind: FindingKind | None, until: Millis | None, at: Millis) -> Millis | None:
+    """Return until when a finding holds that is made, or renewed, at an instant: never longer than its kind may (R3).
+
+    One that says no date holds as long as that: whoever makes a finding keeps nothing back for ever.
+    """
+    last = months_later(at, kind.longest) if kind is not None and kind.longest is not None else until
+    return last if until is None or last is None else min(until, last)
 
 
 def is_judgement(header: Header, about: str) -> bool:

@@ -8,7 +8,6 @@ same child, 0.85 to 0.95 a person decides) takes this one's place behind `Matche
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Protocol
@@ -35,7 +34,6 @@ PLACEHOLDERS = frozenset(
         "not",
     }
 )
-_PLACEHOLDER_DATES = frozenset({"1900-01-01", "1901-01-01", "1970-01-01", "9999-12-31", "9999-01-01"})
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ð": "d"})
 NATIONAL = {"nhs_number": "nhs_number", "upn": "upn", "former_upn": "upn"}  # scheme -> the scheme it counts as
 
@@ -145,25 +143,6 @@ def normal_postcode(text: str | None) -> str | None:
     """Return a postcode in upper case without spaces; None when it is too short or stands for none (`ZZ99`)."""
     plain = "".join(one for one in (text or "").upper() if one.isalnum() and one.isascii())
     return plain if 5 <= len(plain) <= 7 and not plain.startswith("ZZ99") else None
-
-
-def whole_birth_date(text: str | None) -> str | None:
-    """Return a birth date when it is a whole day that can be somebody's; None for a part of one or a placeholder."""
-    if not text or text in _PLACEHOLDER_DATES:
-        return None
-    try:
-        return date.fromisoformat(text).isoformat() if len(text) == 10 else None
-    except ValueError:
-        return None
-
-
-def days_within(text: str | None) -> tuple[str, ...]:
-    """Return the days of which a birth date says a part, as `2015` and `2015-03` do; none of a whole day or a placeholder."""
-    months = range(1, 13) if len(text or "") == len("2015") else ()
-    named = [text or ""] if len(text or "") == len("2015-03") else [f"{text}-{month:02}" for month in months]
-    if f"{text}-01-01" in _PLACEHOLDER_DATES:
-        return ()
-    return tuple(filter(None, (whole_birth_date(f"{one}-{day:02}") for one in named for day in range(1, 32))))
 
 
 def keys_of(event: Event) -> tuple[Key, ...]:

@@ -11,8 +11,8 @@ from broker.core import corrections, ledger, matters
 from broker.core.corrections import Corrected
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import Millis
-from broker.core.line import APPLIED, DECIDED, Turn
 from broker.core.rules import Rules
+from broker.core.turn import APPLIED, DECIDED, Turn
 from broker.core.undoing import joined_roots, own, passed_over, settled
 
 _Value = TypeVar("_Value")

@@ -10,6 +10,8 @@ from broker.core.policy import Cut
 
 _BY_RULE = frozenset({"ALERT", "EXISTENCE", "CORRECTION", "OUTCOME"})
 EMPTY = Digest("")  # of a view that carries nothing
+CORRECTION_CLOCK, CORRECTION_STOPS_ON = "1_working_day", "read"  # by when a correction is confirmed, and by which receipt
+WARNING_RULE = "clock-warned"  # marks the message that warns, in the place of a rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

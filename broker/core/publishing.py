@@ -6,12 +6,12 @@ Pure. Messages name the field and never a value: values are personal data.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from broker.core.corrections import superseded_by, takes_back
 from broker.core.dates import first_of, instant_of, is_plausible, months_later
 from broker.core.event import Event, Sector
 from broker.core.identifiers import Millis
 from broker.core.policy import EventKind, FindingKind
 from broker.core.registers import Agency, Registers
+from broker.core.versions import superseded_by, takes_back
 
 # Records of a person from a register of people: they may open a child, and give it the numbers that they name.
 REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})

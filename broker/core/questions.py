@@ -1,65 +1,31 @@
 """What a person is asked, by whom it is answered and by when: `ASK` about categories, `GAP` in a role, `HOLD` of an event.
 
-`WHO` stands for a question of whom an event is about, which waits elsewhere: here it is nothing but its clock.
-
 A question runs on the clock of what waits for it, from when the event was accepted: no statutory clock stops because a person
 is asked (I11). Never an open queue: somebody named is asked.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from broker.core.asking import asked_about, hub_asked
 from broker.core.clocks import due_for, stages
-from broker.core.conditions import protections_at
 from broker.core.decide import heard_by
-from broker.core.disclose import PLACE_PROTECTED, shown_of
+from broker.core.disclose import shown_of
 from broker.core.event import Category, Event
 from broker.core.exclusions import doubted_for, excluded_here
 from broker.core.facts import Facts
-from broker.core.identifiers import Millis, RecipientId, digest
+from broker.core.identifiers import Millis, RecipientId
 from broker.core.policy import HOLDER, HUB, SHAREABLE
+from broker.core.protections import PLACE_PROTECTED, protections_at
+from broker.core.question import ASK, GAP, HOLD, Question, Wanted
 from broker.core.registers import Registers
 from broker.core.rules import Rules
 from broker.core.verdict import Decision, Gap, Verdict
 from broker.core.words import content_in_words
 
-ASK, GAP, HOLD, WHO = "ASK", "GAP", "HOLD", "WHO"
 _SOMEBODY = "somebody in the role"
 _DAY = 24 * 3600 * 1000
 GAP_STAYS = 7 * _DAY  # how long somebody who comes to the child is still told what came before them
-
-_Wanted = tuple[str, str]  # a clock, and on whose calendar it runs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Something that a person has to decide.
-
-    `about` is the recipient of an `ASK`, the role of a `GAP`, else the event; `asks` the categories of an `ASK`.
-    `wanted` are the clocks of what waits for the answer. `shown` is what whoever is asked may see of the event.
-    `due_at` and `bells` are set by `with_due`.
-    """
-
-    kind: str
-    for_recipient: str
-    about: str
-    why: str
-    asks: tuple[Category, ...] = ()
-    wanted: tuple[_Wanted, ...] = ()
-    shown: Event | None = None
-    clock: str | None = None
-    due_at: Millis | None = None
-    bells: Mapping[str, Millis] = field(default_factory=dict)
-
-    def review_id(self, record_id: str) -> str:
-        """Derive the id of its review; what is asked of a recipient beside what was asked before is another."""
-        return review_id(self.kind, record_id, f"{self.about}\x1f{','.join(self.asks)}" if self.asks else self.about)
-
-
-def review_id(kind: str, record_id: str, about: str) -> str:
-    """Derive a review's id from what is in question."""
-    return "r-" + digest(f"{kind}\x1f{record_id}\x1f{about}".encode())[:32]
 
 
 def held(event: Event, facts: Facts, why: str, rules: Rules, verdict: Verdict) -> Question:
@@ -154,7 +120,7 @@ def with_due(question: Question, since: Millis, at: Millis, rules: Rules) -> Que
     return replace(question, clock=clock, due_at=due, bells=stages(rules.policy.clocks.get(clock), at, due))
 
 
-def _clocks(decisions: Iterable[Decision]) -> tuple[_Wanted, ...]:
+def _clocks(decisions: Iterable[Decision]) -> tuple[Wanted, ...]:
     return tuple((one.asked_clock, one.recipient) for one in decisions if one.asked_clock)
 
 

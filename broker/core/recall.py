@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from broker.core.event import Category
 from broker.core.facts import Agreement, Sent
 from broker.core.identifiers import EventId, digest
-from broker.core.notice import Notice
+from broker.core.notice import CORRECTION_CLOCK, CORRECTION_STOPS_ON, Notice
 from broker.core.policy import SHAREABLE, Cut
 from broker.core.words import category_in_words, instant_in_words
 
 RULE = "corrections-follow"
-CLOCK, STOPS_ON = "1_working_day", "read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +74,8 @@ def stop(held: Sent, by: EventId, cause: Cause = CHANGED) -> Notice:
         lawful_basis=cause.lawful_basis,
         gateway=cause.gateway,
         rules=(RULE,),
-        clock=CLOCK,
-        stops_on=STOPS_ON,
+        clock=CORRECTION_CLOCK,
+        stops_on=CORRECTION_STOPS_ON,
         replaces=held.disclosure_id,
         version=held.version + 1,
         excluded=held.excluded,
@@ -110,8 +109,8 @@ def trim(held: Sent, left: frozenset[Category], cuts: frozenset[Cut] = frozenset
         view_digest=digest(f"trimmed\x1f{held.view_digest}\x1f{trimmed}".encode()),
         categories=left,
         rules=(RULE,),
-        clock=CLOCK,
-        stops_on=STOPS_ON,
+        clock=CORRECTION_CLOCK,
+        stops_on=CORRECTION_STOPS_ON,
         replaces=held.disclosure_id,
         version=held.version + 1,
         root=held.root,

@@ -6,11 +6,11 @@ A role that nobody fills is a gap that the area's hub hears, never silence.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from broker.core.conditions import Known
 from broker.core.event import Header
 from broker.core.exclusions import excluded_here
 from broker.core.facts import Facts
 from broker.core.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.known import Known
 from broker.core.policy import Role
 from broker.core.registers import Area, Registers, Subscription
 

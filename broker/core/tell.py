@@ -6,7 +6,7 @@ Only what is in the disclosure is said; what was not granted is not mentioned.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from broker.core.clocks import WARNING_RULE
+from broker.core.notice import WARNING_RULE
 from broker.core.words import Words, born_in_words, scheme_in_words, time_in_words, until_in_words
 
 HEADINGS = {

@@ -6,9 +6,10 @@ For those who may read the audit log: it says of the child what the condition as
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from broker.core.conditions import Known, age_of, know
+from broker.core.conditions import age_of
 from broker.core.event import Category
 from broker.core.identifiers import RecipientId, RoleName, RuleId
+from broker.core.known import Known, know
 from broker.core.policy import Condition, Effect, Policy, Question
 from broker.core.tables import LiveRule, plan_for
 from broker.core.verdict import Decision, Verdict

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
-from broker.core.disclose import PLACE_PROTECTED
 from broker.core.event import Body, Control, Event, Header, Identifier, Identity, Source
 from broker.core.identifiers import AgencyId
+from broker.core.protections import PLACE_PROTECTED
 
 # Of the header; every other field of it stands at its default here, and is not what the publisher said.
 HEADER = ("event_id", "event_type", "action", "supersedes", "producer", "sector", "occurred_at", "recorded_at")

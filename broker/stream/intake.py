@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker import codec
+from broker.core.dates import whole_birth_date
 from broker.core.event import Event, Sector
 from broker.core.exclusions import with_conflicts
 from broker.core.identifiers import Millis, RecipientId, is_event_id
-from broker.core.matching import keys_of, whole_birth_date
+from broker.core.matching import keys_of
 from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
 from broker.core.publishing import (
     REGISTRATIONS,

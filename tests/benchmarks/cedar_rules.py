@@ -7,9 +7,9 @@ are in force) is given to Cedar ready made in the request's context.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from broker.core.conditions import Known
 from broker.core.dates import age_span
 from broker.core.identifiers import Millis
+from broker.core.known import Known
 from broker.core.policy import Condition, Effect, EventKind, Policy, Question, Rule
 from broker.core.verdict import Decision
 

@@ -14,11 +14,11 @@ from itertools import product
 import cedarpy
 
 from broker.core.answer import BUILT_IN
-from broker.core.conditions import know
 from broker.core.decide import decide
 from broker.core.event import Category, Event
 from broker.core.facts import Agreement, Facts, Protection, Status
 from broker.core.identifiers import ChildRef, EventId, Millis
+from broker.core.known import know
 from broker.core.verdict import Decision
 from broker.policyfile import load_policy
 from broker.policyfile.world import registers_for

@@ -5,11 +5,12 @@ from itertools import permutations
 
 import pytest
 
-from broker.core.conditions import Answer, Known, all_of
+from broker.core.conditions import Answer, all_of
 from broker.core.decide import decide
 from broker.core.event import Action, Category
 from broker.core.facts import Agreement, Finding, Protection, Status
 from broker.core.identifiers import EventId, Millis, RecipientId
+from broker.core.known import Known
 from broker.core.policy import SHAREABLE, Attribute, Basis, Condition, Cut, EventKind, Question
 from broker.core.registers import Subscription
 from broker.core.verdict import Decision, Outcome, Voice

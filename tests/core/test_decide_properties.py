@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.core.apply import apply_event
-from broker.core.conditions import protections_at
 from broker.core.decide import decide
-from broker.core.disclose import PLACE_PROTECTED, granted_view, view_digest
+from broker.core.disclose import granted_view, view_digest
 from broker.core.event import Category
 from broker.core.facts import Agreement, Exclusion, Finding, Protection
 from broker.core.identifiers import EventId, Millis
 from broker.core.policy import Effect, Policy
+from broker.core.protections import PLACE_PROTECTED, protections_at
 from broker.core.verdict import Outcome, Voice
 from broker.policyfile import policy_content, policy_from_content
 from tests.core.families import CANARY, DESKS, PROTECTIONS, bodies, children, events

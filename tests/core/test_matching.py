@@ -9,14 +9,12 @@ from broker.core.matching import (
     ExactMatcher,
     Strength,
     contradict,
-    days_within,
     is_placeholder,
     keys_of,
     names_of,
     normal_name,
     normal_postcode,
     places_of,
-    whole_birth_date,
 )
 from broker.policyfile import load_policy
 from broker.stream.intake import REGISTRATIONS
@@ -143,31 +141,6 @@ def test_a_name_that_only_resembles_one_is_a_name(given_name: str) -> None:
 )
 def test_postcodes_are_compared_without_case_and_spaces(text: str | None, expected: str | None) -> None:
     assert normal_postcode(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("2015-03-02", "2015-03-02"), ("2015-03", None), ("2015", None), ("1900-01-01", None), ("2015-02-30", None), (None, None)],
-)
-def test_only_a_whole_day_is_a_birth_date(text: str | None, expected: str | None) -> None:
-    assert whole_birth_date(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "days", "first"),
-    [
-        ("2016", 366, "2016-01-01"),
-        ("2015-02", 28, "2015-02-01"),
-        ("2015-02-01", 0, ""),
-        ("1900", 0, ""),
-        ("20xx", 0, ""),
-        (None, 0, ""),
-    ],
-)
-def test_a_part_of_a_birth_date_may_be_each_of_its_days(text: str | None, days: int, first: str) -> None:
-    found = days_within(text)
-
-    assert (len(found), next(iter(found), "")) == (days, first)
 
 
 def test_an_unverified_nhs_number_decides_nothing_and_a_upn_only_within_education() -> None:

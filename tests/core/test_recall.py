@@ -12,7 +12,7 @@ from broker.core.decide import decide
 from broker.core.disclose import granted_view, without
 from broker.core.facts import Protection
 from broker.core.identifiers import DisclosureId, EventId
-from broker.core.line import notice_of
+from broker.core.notices import notice_of
 from broker.core.policy import SHAREABLE
 from broker.core.rules import Rules
 from broker.core.verdict import Outcome

@@ -6,9 +6,9 @@ from broker.core.apply import apply_event, claimed
 from broker.core.event import Action, Sector, ToldFamily
 from broker.core.facts import Facts
 from broker.core.identifiers import ChildRef, EventId, Millis
-from broker.core.line import take_event
 from broker.core.merging import merge
 from broker.core.rules import Rules
+from broker.core.taking import take_event
 from tests.core.values import AT, OTHER_SCHOOL, SCHOOL, an_event, area, england
 
 HOME = "E10000001"

@@ -7,16 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from broker import codec
-from broker.core import judgements, line
+from broker.core import judgements, taking
+from broker.core.decide_again import answer_ask
 from broker.core.event import Category, Header
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts
 from broker.core.identifiers import EventId, RecipientId
-from broker.core.line import Turn, hub_for
 from broker.core.ports import ORIGIN, Outgoing
-from broker.core.questions import ASK, GAP, HOLD
+from broker.core.question import ASK, GAP, HOLD
 from broker.core.registers import Registers
 from broker.core.rules import Rules
+from broker.core.taking import hub_for
+from broker.core.turn import APPLIED, Turn
 from broker.errors import NotPermittedError, UnknownDisclosureError
 from broker.sealing.signatures import signed_by
 from broker.stream.decide.draft import Draft
@@ -73,12 +75,12 @@ def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> 
     if asked.is_about_finding:
         turn = judgements.judged(draft.facts, event, rules.policy, holds=resolution["decision"] == LINK)
     elif asked.kind == GAP:
-        turn = Turn(outcome=line.APPLIED, facts=draft.facts, others=_SETTLED)
+        turn = Turn(outcome=APPLIED, facts=draft.facts, others=_SETTLED)
     elif resolution["decision"] == LINK:
         allowed = tuple(Category(one) for one in asked.asks)
-        turn = line.answer_ask(draft.facts, event, RecipientId(asked.about), allowed, rules)
+        turn = answer_ask(draft.facts, event, RecipientId(asked.about), allowed, rules)
     else:
-        turn = Turn(outcome=line.APPLIED, facts=draft.facts, others=_REJECTED)
+        turn = Turn(outcome=APPLIED, facts=draft.facts, others=_REJECTED)
     draft.put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
     draft.outputs.append(closed_review(asked, event.header, draft.facts, resolution, cause))
 
@@ -94,9 +96,9 @@ def _let_go(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> 
         return closed_review(one, header, facts, resolution, cause)
 
     if resolution["decision"] == LINK:
-        draft.facts = line.spoken_for(draft.facts, event)
+        draft.facts = taking.spoken_for(draft.facts, event)
         go_on(draft, [asked, *freed_since(draft, before, rules)], rules, closed)
     else:
-        draft.put(Turn(outcome=line.APPLIED, facts=draft.facts, others=_REJECTED), cause, rules)
+        draft.put(Turn(outcome=APPLIED, facts=draft.facts, others=_REJECTED), cause, rules)
         draft.outputs.append(closed(asked, event.header, draft.facts, cause))
     follow(draft, before, rules, closed)

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from broker import codec
-from broker.core import judgements, line
+from broker.core import judgements, taking
 from broker.core.clocks import Clock, still_open
 from broker.core.event import Event
 from broker.core.facts import Facts
 from broker.core.identifiers import DisclosureId, Millis
-from broker.core.line import Turn
+from broker.core.notices import with_dues
 from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
-from broker.core.questions import HOLD, Question
+from broker.core.question import HOLD, Question
 from broker.core.rules import Rules
+from broker.core.turn import Turn
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.enforce import Cause, Decided, Enforcer, shelved
 from broker.stream.decide.shelf import RELEASE, Waiting, doubts
@@ -85,7 +86,7 @@ class Draft:
 
     def put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
         """Carry a turn out: its audit entry, what that allows, and the facts that come of it."""
-        turn = line.with_dues(turn, rules, min(cause.accepted_at, self.facts.at)) if rules else turn
+        turn = with_dues(turn, rules, min(cause.accepted_at, self.facts.at)) if rules else turn
         registers = rules.registers if rules else None
         made = Enforcer(self.secrets).carry_out(turn, self.facts, cause, registers)
         if rules is not None:
@@ -97,7 +98,7 @@ class Draft:
         self._ended.update(turn.ended)
         self.shelve(self.shelf if cause.event is None else self._with_questions(turn, cause))
         if turn.apart is not None and rules is not None:
-            apart = line.take_event(self.facts, turn.apart, rules, self.facts.at)
+            apart = taking.take_event(self.facts, turn.apart, rules, self.facts.at)
             self.put(apart, replace(self.cause("event", turn.apart, codec.encode_event(turn.apart)), origin=None), rules)
 
     def _with_questions(self, turn: Turn, cause: Cause) -> Iterator[Waiting]:

@@ -14,11 +14,11 @@ from broker.core.clocks import Clock, clock_id, question_clock_id
 from broker.core.event import Header
 from broker.core.facts import Facts
 from broker.core.identifiers import ChildRef, DecisionId, DisclosureId, EventId, Millis, RecipientId, RoleName, digest
-from broker.core.line import Turn
 from broker.core.notice import Notice
 from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
-from broker.core.questions import Question
+from broker.core.question import Question
 from broker.core.registers import Registers
+from broker.core.turn import Turn
 from broker.core.verdict import Decision, Verdict
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import Secrets

@@ -13,7 +13,8 @@ from broker.core.clocks import Clock, clock_id, question_clock_id
 from broker.core.event import Header
 from broker.core.facts import Protection
 from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName
-from broker.core.questions import WHO, Question, with_due
+from broker.core.question import WHO, Question
+from broker.core.questions import with_due
 from broker.errors import UnreadableRecordError
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.shelf import Waiting

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from broker import codec
-from broker.core import ledger, line
-from broker.core.corrections import is_cancelled, superseded_by, takes_back
+from broker.core import ledger, taking
+from broker.core.corrections import is_cancelled
 from broker.core.event import Event
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import EventId
-from broker.core.questions import HOLD
+from broker.core.question import HOLD
 from broker.core.undoing import passed_over
+from broker.core.versions import superseded_by, takes_back
 from broker.stream.decide.shelf import Waiting
 
 
@@ -43,7 +44,7 @@ def without_overtaken(facts: Facts, released: Iterable[Waiting]) -> Facts:
     own = [(name, event) for name, event in gone if by.get(name) == event.header.producer]
     back = frozenset(name for name, event in own if takes_back(event))
     changed = frozenset(name for name, _ in own) - back
-    facts = line.without_held(facts, [one for one in events if one.header.event_id in changed | back])
+    facts = taking.without_held(facts, [one for one in events if one.header.event_id in changed | back])
     return replace(facts, seen={**facts.seen, **dict.fromkeys(changed, OVERTAKEN)}, cancelled=facts.cancelled | back)
 
 

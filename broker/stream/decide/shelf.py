@@ -18,7 +18,8 @@ from broker.core.facts import Exclusion
 from broker.core.identifiers import ChildRef, Millis
 from broker.core.judgements import is_judgement
 from broker.core.policy import SHAREABLE
-from broker.core.questions import ASK, GAP, GAP_STAYS, HOLD, WHO, Question
+from broker.core.question import ASK, GAP, HOLD, WHO, Question
+from broker.core.questions import GAP_STAYS
 from broker.sealing.secrets import Secrets
 
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it

@@ -1,7 +1,7 @@
 """The stage that decides: one task for each partition of the children's lines, over the state of those children.
 
 It takes each record once (by the position that caused it), under the policy and registers in force at its place, and at an
-instant that is Kafka's and never a worker's. What follows from it is pure: `broker.core.line` and `broker.core.feedback`.
+instant that is Kafka's and never a worker's. What follows from it is pure: `broker.core.taking` and `broker.core.feedback`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

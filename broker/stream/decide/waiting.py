@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from broker import codec
-from broker.core import judgements, line, questions
+from broker.core import judgements, questions, taking
+from broker.core.decide_again import fill_gap, tell_released
 from broker.core.event import Header
 from broker.core.exclusions import excluded_for
 from broker.core.facts import Facts
 from broker.core.identifiers import Millis
 from broker.core.ports import Outgoing
-from broker.core.questions import GAP, HOLD
+from broker.core.question import GAP, HOLD
 from broker.core.rules import Rules
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.enforce import Cause, Enforcer, filled_review, freed_review, late_review, overtaken_review
@@ -77,7 +78,7 @@ def freed_since(draft: Draft, before: Facts, rules: Rules) -> list[Waiting]:
     if not before.holds or draft.facts.holds:
         return []
     held = ((one, codec.decode_event(one.event)) for one in draft.shelf if one.kind == HOLD)
-    return [one for one, event in held if not line.doubt_about(draft.facts, event, rules)]
+    return [one for one, event in held if not taking.doubt_about(draft.facts, event, rules)]
 
 
 def go_on(draft: Draft, released: Sequence[Waiting], rules: Rules, closed: Closing) -> None:
@@ -87,7 +88,7 @@ def go_on(draft: Draft, released: Sequence[Waiting], rules: Rules, closed: Closi
     for one in released:
         event, cause = draft.again("event", one)
         waits = overtaken_by(event, draft.shelf, draft.facts)
-        turn = line.decide_released(line.without_held(draft.facts, events_of(waits)), event, rules)
+        turn = taking.decide_released(taking.without_held(draft.facts, events_of(waits)), event, rules)
         take_off(draft, waits, cause)
         draft.put(turn, cause, rules)
         draft.outputs.append(closed(one, event.header, draft.facts, cause))
@@ -96,7 +97,7 @@ def go_on(draft: Draft, released: Sequence[Waiting], rules: Rules, closed: Closi
 def _end_held(draft: Draft, one: Waiting) -> None:
     """End a held event as its own record of the log: it was accepted, and nobody decides about it any more."""
     event, cause = draft.again("event", one)
-    draft.put(line.end_held(draft.facts, event), replace(cause, event=None), None)
+    draft.put(taking.end_held(draft.facts, event), replace(cause, event=None), None)
 
 
 def _readdress(draft: Draft, before: Facts, rules: Rules) -> None:
@@ -117,7 +118,7 @@ def _tell_released(draft: Draft, before: Facts, rules: Rules) -> None:
         return
     for one in [one for one in draft.shelf if one.kind == RELEASE]:
         event, cause = draft.again("event", one)
-        turn = line.tell_released(before, draft.facts, event, rules)
+        turn = tell_released(before, draft.facts, event, rules)
         if turn is not None:  # it may go since the release came: its clocks run from there
             draft.put(turn, replace(cause, accepted_at=Millis(draft.record.accepted_at)), rules)
 
@@ -126,7 +127,7 @@ def _fill_gaps(draft: Draft, rules: Rules) -> None:
     """Try again to tell whom nobody could be told for: another organisation has come to the child."""
     for one in [one for one in draft.shelf if one.kind == GAP]:
         event, cause = draft.again("event", one)
-        turn = line.fill_gap(draft.facts, event, one.about, rules)
+        turn = fill_gap(draft.facts, event, one.about, rules)
         if turn is not None:
             draft.shelve([other for other in draft.shelf if other is not one])
             draft.put(turn, cause, rules)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker import codec
-from broker.core import bells, corrections, feedback, judgements, ledger, line
+from broker.core import bells, corrections, feedback, judgements, ledger, taking
 from broker.core.clocks import QUESTION
 from broker.core.exclusions import with_conflicts
 from broker.core.facts import OVERTAKEN, Facts
 from broker.core.identifiers import EventId, Millis, digest
 from broker.core.merging import merge
 from broker.core.own_ids import own_ids
+from broker.core.turn import DUPLICATE, IN_REVIEW
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
 from broker.stream.decide import nobodys
 from broker.stream.decide.answering import take_answer
@@ -59,12 +60,12 @@ class Work:
         event = with_conflicts(own_ids(draft.facts, said), rules.registers)
         draft.taken = event, said.header.event_id
         before, over = draft.facts, overtaken_by(event, draft.shelf, draft.facts)
-        turn = line.take_event(before, event, rules, before.at, events_of(over))
+        turn = taking.take_event(before, event, rules, before.at, events_of(over))
         if event is not said:  # whoever asks what became of it knows it by the id that its agency gave it
             value, turn = codec.encode_event(event), replace(turn, concerns=(*turn.concerns, said.header.event_id))
         cause = draft.cause("event", event, value)
         draft.put(turn, cause, rules)
-        after_event(draft, before, rules, over if turn.outcome not in {line.IN_REVIEW, line.DUPLICATE} else [], cause)
+        after_event(draft, before, rules, over if turn.outcome not in {IN_REVIEW, DUPLICATE} else [], cause)
 
     def _moved(self) -> None:
         """Let what was said here end: a later version of it is about another child, or it was taken back without saying whose.
@@ -82,7 +83,7 @@ class Work:
         over = overtaken_by(event, draft.shelf, before)
         apart = replace(event, header=replace(event.header, event_id=EventId(f"{event.header.event_id}/elsewhere")))
         cause = replace(draft.cause("event", apart, b""), event=None)
-        draft.put(line.take_away(before, apart, rules, events_of(over)), cause, rules)
+        draft.put(taking.take_away(before, apart, rules, events_of(over)), cause, rules)
         take_off(draft, over, cause)
         free(draft, before, rules, freed_review)
 

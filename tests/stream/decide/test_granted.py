@@ -12,7 +12,8 @@ from broker.core.facts import Facts
 from broker.core.identifiers import ChildRef, RoleName
 from broker.core.policy import HOLDER, SHAREABLE, Basis, ClockKind, Condition, Effect, Policy
 from broker.core.policy import Question as Asks
-from broker.core.questions import ASK, Question, put_to_another
+from broker.core.question import ASK, Question
+from broker.core.questions import put_to_another
 from broker.core.rules import Rules
 from broker.stream.decide.replay import differences, replay
 from broker.stream.decide.shelf import shelf_from_bytes

@@ -1,8 +1,8 @@
-"""Dates of any precision, and the tests that findings and agreements answer per recipient."""
+"""Dates of any precision: ages, instants, and which dates can be somebody's birth date."""
 
 import pytest
 
-from broker.core.dates import age_span, instant_of
+from broker.core.dates import age_span, days_within, instant_of, whole_birth_date
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,28 @@ def test_ages_are_as_precise_as_the_dates(born, seen, ages, why):
 )
 def test_instants_come_from_days_and_instants_only(text, instant, why):
     assert instant_of(text) == instant, why
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("2015-03-02", "2015-03-02"), ("2015-03", None), ("2015", None), ("1900-01-01", None), ("2015-02-30", None), (None, None)],
+)
+def test_only_a_whole_day_is_a_birth_date(text: str | None, expected: str | None) -> None:
+    assert whole_birth_date(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "days", "first"),
+    [
+        ("2016", 366, "2016-01-01"),
+        ("2015-02", 28, "2015-02-01"),
+        ("2015-02-01", 0, ""),
+        ("1900", 0, ""),
+        ("20xx", 0, ""),
+        (None, 0, ""),
+    ],
+)
+def test_a_part_of_a_birth_date_may_be_each_of_its_days(text: str | None, days: int, first: str) -> None:
+    found = days_within(text)
+
+    assert (len(found), next(iter(found), "")) == (days, first)

@@ -4,35 +4,31 @@ Pure. A turn is a value; `broker.stream.decide.enforce` gives its notices their 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from broker.core import corrections, ledger, matters, questions
+from broker.core import corrections, questions
 from broker.core.apply import EXCLUSIONS, SEATS, apply_event, claimed, noted
 from broker.core.asking import hub_asked
 from broker.core.authority import binds_the_line, protects, unfit
-from broker.core.betrayal import would_go, would_stay
 from broker.core.claims import exclusion_apart, seats_nobody, speaks_for
-from broker.core.clocks import due_for, stages
 from broker.core.content import content_digest
 from broker.core.corrections import Corrected
 from broker.core.dates import instant_of
 from broker.core.decide import decide
-from broker.core.disclose import granted_view, view_digest
-from broker.core.event import Action, Category, Event
-from broker.core.facts import OVERTAKEN, Facts, Sent
-from broker.core.identifiers import Digest, DisclosureId, Millis, RecipientId, RoleName, digest
-from broker.core.notice import Notice
+from broker.core.event import Action, Event
+from broker.core.facts import OVERTAKEN, Facts
+from broker.core.identifiers import Millis, RecipientId
+from broker.core.notices import notice_of, turn_of
 from broker.core.policy import Policy
-from broker.core.questions import Question
 from broker.core.registers import Registers
-from broker.core.release import awaits_release, is_meant, released_no_more, releases
+from broker.core.release import awaits_release, released_no_more
 from broker.core.rules import Rules
+from broker.core.turn import APPLIED, DUPLICATE, IN_REVIEW, Turn
 from broker.core.undoing import linked, unclaimed, undone, with_link
-from broker.core.verdict import Decision, Gap, Outcome, Verdict
+from broker.core.verdict import Outcome
+from broker.core.versions import superseded_by, takes_back
 from broker.errors import ChangedContentError, StaleVersionError
 
-DECIDED, APPLIED, DUPLICATE, IN_REVIEW = "DECIDED", "APPLIED", "DUPLICATE", "IN_REVIEW"
-GAP_BASIS, GAP_GATEWAY = "PUBLIC_TASK", "Children Act 2004 section 11"
 _TAKEN_BACK = "it was taken back by its publisher before it came"
 _HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
 _FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
@@ -41,27 +37,6 @@ _TOO_LATE = "a later version of this record was taken before: what it changed is
 _ELSEWHERE = "its publisher says now that it was about another child: what was said here is over"
 _SEEN = "the same event was taken before"
 _CHANGED = "the same event id came before with other content: publish the change as an update under an id of its own"
-_RELEASED = "its originator has said anew to whom it is released"
-_NOTHING_LEFT = "granted by a person, but nothing is left that the policy lets a person grant"
-_SEE_REVIEW = "See `broker reviews show {review}`: it says who the child is, and what else the hub is told of it."
-_FILLED = "somebody fills a role now in which nobody could be told when it came"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What one record makes of a child's line. `facts` lack the ledger's lines of `notices`, which have no ids yet."""
-
-    outcome: str
-    facts: Facts
-    others: str = ""
-    verdict: Verdict | None = None
-    notices: tuple[Notice, ...] = ()
-    questions: tuple[Question, ...] = ()
-    unchanged: tuple[Sent, ...] = ()
-    concerns: tuple[str, ...] = ()
-    awaits: bool = False  # its originator may still release what stays back: it is kept for that
-    apart: Event | None = None  # what the event says that a person has to see first; the rest of it does not wait
-    ended: tuple[DisclosureId, ...] = ()  # their clocks stop: taken back, replaced, or a receipt came
 
 
 def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: Sequence[Event] = ()) -> Turn:
@@ -106,15 +81,15 @@ def doubt_about(facts: Facts, event: Event, rules: Rules) -> str:
 
 def _acts_at_once(event: Event, rules: Rules) -> bool:
     """Tell whether no open question delays an event: it sets a protection, or its publisher takes back its own word."""
-    return corrections.takes_back(event) or protects(event, rules.policy)
+    return takes_back(event) or protects(event, rules.policy)
 
 
 def without_held(facts: Facts, overtaken: Sequence[Event]) -> Facts:
     """Let go of what was held and is over, as versions of one chain: who takes back one of them takes back all."""
     facts = replace(facts, holds=facts.holds - {one.header.event_id for one in overtaken})
     for one in overtaken:
-        earlier = corrections.superseded_by(one)
-        if earlier is not None and corrections.is_of(facts, one) and not corrections.takes_back(one):
+        earlier = superseded_by(one)
+        if earlier is not None and corrections.is_of(facts, one) and not takes_back(one):
             facts = _overtaken(with_link(facts, one.header.event_id, earlier), one)  # also where it is in another record
     return facts
 
@@ -127,7 +102,7 @@ def _too_late(facts: Facts, event: Event, rules: Rules) -> Turn:
     ended = corrections.passed_over(facts, event)
     after = with_link(undone(noted(_overtaken(facts, event), event), earlier), event.header.event_id, earlier)
     gone = corrections.cancelled(corrections.marked(after, ended), event.header.event_id)
-    return replace(_correct(after, event, corrections.joined(ended, gone), rules, None), others=_TOO_LATE)
+    return replace(turn_of(after, event, corrections.joined(ended, gone), rules, None), others=_TOO_LATE)
 
 
 def take_away(facts: Facts, event: Event, rules: Rules, overtaken: Sequence[Event] = ()) -> Turn:
@@ -136,7 +111,7 @@ def take_away(facts: Facts, event: Event, rules: Rules, overtaken: Sequence[Even
     `overtaken` as for `take_event`.
     """
     facts = without_held(facts, overtaken)
-    if corrections.takes_back(event):
+    if takes_back(event):
         return decide_now(facts, event, rules, facts.at)
     return replace(_too_late(facts, event, rules), others=_ELSEWHERE)
 
@@ -155,13 +130,13 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     after = linked(after, apart.header.event_id, header.event_id) if apart else after  # taken back with what it was said in
     if was_cancelled:
         return Turn(outcome=APPLIED, facts=after, others=_TAKEN_BACK)
-    if corrections.takes_back(event):
+    if takes_back(event):
         found = _and_let_go(facts, after, event, corrections.taken_back(facts, event), rules)
-        return _correct(after, event, found, rules, None)
+        return turn_of(after, event, found, rules, None)
     verdict = decide(event, after, rules.policy, rules.registers, at)
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
-    turn = _correct(after, event, _and_let_go(facts, after, event, corrected, rules), rules, verdict)
+    turn = turn_of(after, event, _and_let_go(facts, after, event, corrected, rules), rules, verdict)
     others = "; ".join(filter(None, (turn.others, _shortened(after, event, rules.policy))))
     return replace(turn, others=others, awaits=awaits_release(verdict, rules.policy), apart=apart)
 
@@ -193,76 +168,12 @@ def end_held(facts: Facts, event: Event) -> Turn:
 
 def spoken_for(facts: Facts, event: Event) -> Facts:
     """Let a person's yes say whose the event is that this one changes, where it did not come to this record."""
-    name = corrections.superseded_by(event)
+    name = superseded_by(event)
     if name is None or facts.seen.get(name, OVERTAKEN) != OVERTAKEN:
         return facts
     if facts.voices.get(name, event.header.producer) != event.header.producer:
         facts = unclaimed(facts, name)
     return replace(facts, voices={**facts.voices, name: event.header.producer})
-
-
-def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None:
-    """Tell whoever now fills a role in which nobody could be told when the event came; None while nobody does.
-
-    Feeds do not keep order between agencies: a child's first record may come from the hospital, the notice be decided, and
-    the school's roll follow a moment later. The hub has heard of the gap; the school must still hear of the child.
-    """
-    verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
-    held = {one.recipient for one in ledger.standing(facts, event.header.event_id)}
-    told = tuple(
-        one for one in verdict.decisions if one.outcome is Outcome.DISCLOSE and role in one.roles and one.recipient not in held
-    )
-    if not told:
-        return None
-    only = replace(verdict, decisions=told, gaps=(), others=_FILLED)
-    found = [corrections.again(facts, notice_of(event, one, facts, rules)) for one in told]
-    return _correct(facts, event, corrections.joined(*found), rules, only)
-
-
-def tell_released(before: Facts, facts: Facts, event: Event, rules: Rules) -> Turn | None:
-    """Decide an event again for those whom a release of it names, or named; None when it changes nothing for anybody."""
-    some = releases(before) | releases(facts)
-    verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
-    held = {one.recipient: one.view_digest for one in ledger.standing(facts, event.header.event_id)}
-    meant = tuple(one for one in verdict.decisions if one.outcome is Outcome.DISCLOSE and is_meant(one, event, some))
-    notices = [(one, notice_of(event, one, facts, rules)) for one in meant]
-    new = [(one, notice) for one, notice in notices if held.get(one.recipient) != notice.view_digest]
-    if not new:
-        return None
-    only = replace(verdict, decisions=tuple(one for one, _ in new), gaps=(), others=_RELEASED)
-    return _correct(facts, event, corrections.joined(*(corrections.again(facts, one) for _, one in new)), rules, only)
-
-
-def answer_ask(facts: Facts, event: Event, recipient: RecipientId, asked: Sequence[Category], rules: Rules) -> Turn:
-    """Give a recipient what a person has now granted, as the rules want it that asked; what is withheld today stays so.
-
-    `asked` is what the person was asked about: what is a question by now beside it is asked anew.
-    """
-    found = decide(event, replace(facts, holds=frozenset(), allowed={recipient: asked}), rules.policy, rules.registers, facts.at)
-    granted = next((one for one in found.decisions if one.recipient == recipient and one.outcome is Outcome.DISCLOSE), None)
-    notice = notice_of(event, granted, facts, rules) if granted else None
-    held = {(one.recipient, one.view_digest) for one in ledger.standing(facts, event.header.event_id)}
-    if granted is None or notice is None or (notice.recipient, notice.view_digest) in held:
-        return Turn(outcome=APPLIED, facts=facts, others=_NOTHING_LEFT)
-    corrected = corrections.again(facts, notice)
-    only = replace(found, decisions=(granted,), gaps=(), others="decided by the person who was asked")
-    return _correct(facts, event, corrected, rules, only)
-
-
-def with_dues(turn: Turn, rules: Rules, since: Millis) -> Turn:
-    """Say by when what a turn tells has to be confirmed, and what it asks has to be answered.
-
-    What a rule wants told, and what a person is asked, runs from when its event was accepted, `since`: nobody has more time
-    because it waited (I11). What goes by the ledger is new, and runs from now.
-    """
-    at = turn.facts.at
-    asked = tuple(questions.with_due(one, since, at, rules) for one in turn.questions)
-    gaps = {_gap_digest(one.about): one.due_at for one in asked if one.kind == questions.GAP}
-    told = (
-        replace(one, due_at=gaps.get(one.view_digest)) if one.kind == "GAP" else _with_due(one, since, at, rules)
-        for one in turn.notices
-    )
-    return replace(turn, notices=tuple(told), questions=asked)
 
 
 def hub_for(facts: Facts, event: Event, registers: Registers) -> RecipientId | None:
@@ -303,26 +214,6 @@ def _overtaken(facts: Facts, event: Event) -> Facts:
     return replace(claimed(facts, earlier, event.header.producer), seen={**facts.seen, earlier: OVERTAKEN})
 
 
-def _correct(after: Facts, event: Event, corrected: Corrected, rules: Rules, verdict: Verdict | None) -> Turn:
-    """Put notices, gaps and questions of an event together; every earlier disclosure that ends is marked in the ledger."""
-    facts = corrections.marked(after, corrected)
-    gaps = verdict.gaps if verdict else ()
-    told = (*corrected.notices, *(_gap_notice(event, one) for one in gaps if one.hub))
-    decided = verdict is not None and (verdict.decisions or gaps)
-    superseded = corrections.superseded_by(event)
-    return Turn(
-        outcome=DECIDED if decided or told else APPLIED,
-        facts=facts,
-        verdict=verdict,
-        others=verdict.others if verdict else "",
-        notices=told,
-        questions=(*questions.asks(event, verdict, facts, rules), *(questions.gap(event, one, facts) for one in gaps)),
-        unchanged=corrected.unchanged,
-        concerns=(*((superseded,) if superseded else ()), *corrected.retracted, *corrected.replaced),
-        ended=(*corrected.retracted, *corrected.replaced),
-    )
-
-
 def _hold(facts: Facts, event: Event, rules: Rules, doubt: str) -> Turn:
     """Let people decide; what may keep something back binds the line until they have."""
     header = event.header
@@ -333,66 +224,3 @@ def _hold(facts: Facts, event: Event, rules: Rules, doubt: str) -> Turn:
     question = questions.held(event, facts, why, rules, verdict)
     held = on_hold if binds else replace(on_hold, holds=facts.holds)
     return Turn(outcome=IN_REVIEW, facts=held, verdict=verdict, others=why, questions=(question,))
-
-
-def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> Notice:
-    """Return what a decision gives its recipient, as a notice."""
-    view = granted_view(event, decision, facts)
-    clock = rules.policy.clocks.get(decision.clock or "")
-    answers, reference = matters.answered(facts, event, decision.roles)
-    return Notice(
-        event_id=event.header.event_id,
-        event_type=event.header.event_type,
-        producer=event.header.producer,
-        recipient=decision.recipient,
-        role=decision.role,
-        kind=decision.kind,
-        because=decision.because,
-        lawful_basis=decision.lawful_basis or "",
-        view=view,
-        view_digest=view_digest(view),
-        categories=frozenset(decision.granted),
-        gateway=decision.gateway,
-        rules=tuple(decision.rules),
-        obligations=decision.obligations,
-        clock=decision.clock,
-        stops_on=clock.stops_on if clock else "read",
-        excluded=frozenset(event.header.excluded),
-        roles=frozenset(decision.roles),
-        cuts=would_go(view),
-        left=would_stay(view, decision.granted),
-        agreed=frozenset(decision.agreed),
-        agreed_by=frozenset(decision.agreed_by),
-        answers=answers,
-        reference=reference,
-    )
-
-
-def _gap_notice(event: Event, gap: Gap) -> Notice:
-    """Tell the hub that nobody could be told in a role, and by when somebody has to be; its review says whom it is about."""
-    review = questions.review_id(questions.GAP, event.header.event_id, gap.role)
-    return Notice(
-        event_id=event.header.event_id,
-        event_type=event.header.event_type,
-        producer=event.header.producer,
-        recipient=RecipientId(gap.hub or ""),
-        role=RoleName("hub"),
-        kind="GAP",
-        because=(gap.because, *((_SEE_REVIEW.format(review=review),) if gap.hears else ())),
-        lawful_basis=GAP_BASIS,
-        gateway=GAP_GATEWAY,
-        rules=tuple(gap.rules),
-        view_digest=_gap_digest(gap.role),
-    )
-
-
-def _gap_digest(role: str) -> Digest:
-    return digest(f"gap\x1f{role}".encode())
-
-
-def _with_due(notice: Notice, since: Millis, at: Millis, rules: Rules) -> Notice:
-    """Say by when, on the calendars of the recipient; who hears an outcome has nothing to confirm by then."""
-    if notice.clock is None or notice.kind == "OUTCOME":
-        return replace(notice, clock=None)
-    due = due_for(notice.clock, since if notice.is_chosen else at, notice.recipient, rules.registers)
-    return replace(notice, due_at=due, bells=stages(rules.policy.clocks.get(notice.clock), at, due))
