@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
-from broker.core.ports import Stage
+from broker.core.model.ports import Stage
 from broker.errors import InputError, RetryError
 from broker.lag.endpoint import serve
 from broker.log import Entry, log

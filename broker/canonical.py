@@ -16,10 +16,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 import schemas
 from broker import codec
-from broker.core.event import Event, Sector
-from broker.core.harmless import acts
-from broker.core.identifiers import AgencyId, digest, event_id, is_event_id, nhs_number_is_valid, upn_is_valid
-from broker.core.publishing import InForce, faults_of
+from broker.core.account.harmless import acts
+from broker.core.intake.publishing import InForce, faults_of
+from broker.core.model.event import Event, Sector
+from broker.core.model.identifiers import AgencyId, digest, event_id, is_event_id, nhs_number_is_valid, upn_is_valid
 from broker.errors import BrokerError
 
 LONGEST_LINE = 1024 * 1024

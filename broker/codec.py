@@ -15,7 +15,7 @@ from fastavro.schema import UnknownType
 
 import schemas
 from broker.avro import Write, Written, writer
-from broker.core.event import (
+from broker.core.model.event import (
     Action,
     Assertion,
     Body,

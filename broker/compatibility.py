@@ -13,7 +13,7 @@ from avro.errors import AvroException
 from avro.schema import parse
 
 from broker.codec import read_with
-from broker.core.event import Category
+from broker.core.model.event import Category
 from broker.errors import RejectError
 
 Json = Any  # a schema, as the standard library reads its JSON

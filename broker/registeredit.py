@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.narrowing import silenced
-from broker.core.policy import Effect, Policy
-from broker.core.registers import Recipient, Registers
+from broker.core.agencies.narrowing import silenced
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.policy import Effect, Policy
+from broker.core.model.registers import Recipient, Registers
 from broker.errors import NotFoundError, RegistersError
 
 _HEAD = re.compile(r"^\s*\[")

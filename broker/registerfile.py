@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from broker.core.event import Sector
-from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
-from broker.core.registers import (
+from broker.core.model.event import Sector
+from broker.core.model.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName, digest
+from broker.core.model.registers import (
     LONGEST_TOPIC,
     Agency,
     Area,

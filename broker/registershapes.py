@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from broker.core.event import Sector
+from broker.core.model.event import Sector
 from broker.kafkaaccess import Principal
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from broker.core.delivery import Connector
+from broker.core.intake.delivery import Connector
 
 
 @dataclass(frozen=True, slots=True)

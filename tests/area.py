@@ -12,10 +12,10 @@ from pathlib import Path
 
 from aiokafka.admin import NewTopic
 
-from broker.core.event import Assertion, Body, Control, Event, Header, Sector, Source, SubjectRole, ToldFamily
-from broker.core.identifiers import AgencyId, Millis, event_id
-from broker.core.ports import Outgoing
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.event import Assertion, Body, Control, Event, Header, Sector, Source, SubjectRole, ToldFamily
+from broker.core.model.identifiers import AgencyId, Millis, event_id
+from broker.core.model.ports import Outgoing
+from broker.core.model.registers import ADMINISTRATOR
 from broker.registerfile import load_registers
 from broker.sealing.secrets import new_master
 from broker.sealing.signatures import Signer, new_key

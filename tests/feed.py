@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from broker.codec import decode
-from broker.core.ports import Outgoing
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.ports import Outgoing
+from broker.core.model.registers import ADMINISTRATOR
 from broker.errors import BrokerError
 from broker.policyfile import policy_content
 from broker.registerfile import load_content

@@ -11,7 +11,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.stream.clients import open_producer
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)

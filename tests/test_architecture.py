@@ -21,11 +21,12 @@ NO_CLOCK_CHANCE_OR_IO = frozenset(
 BROKEN = {
     "Every module of broker has its layer": ("broker/stray.py", "import json"),
     "Every sector's connectors have their place": ("connectors/charities/notes.py", "import json"),
-    "The simulator imports neither deciding": ("broker/simulate/judge.py", "import broker.core.decide"),
+    "The simulator imports neither deciding": ("broker/simulate/judge.py", "import broker.core.deciding.decide"),
     "Connectors import the core alone": ("connectors/police/posting.py", "import broker.settings"),
     "Connectors never import each other": ("connectors/councils/cin_codes.py", "import connectors.councils.sui_extract"),
     "Only broker.stream knows Kafka": ("broker/settings.py", "import aiokafka"),
     "Commands and the demo import no Kafka client": ("broker/cli/lag.py", "import aiokafka"),
+    "The rooms of the core stand one upon the other": ("broker/core/model/stray.py", "import broker.core.deciding.decide"),
     "Layers, top first": ("broker/lag/words.py", "import broker.stream.topics"),
 }
 
@@ -64,6 +65,17 @@ def test_every_registered_connector_stands_in_the_rule_that_keeps_them_apart() -
     rules.read(ROOT / RULES)
 
     assert {one.module for one in CONNECTORS.values()} == set(rules["importlinter:contract:connectors-apart"]["modules"].split())
+
+
+def test_the_map_of_the_core_names_every_module_in_its_room() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|[^|]+\|([^|]+)\|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    drawn = {room: sorted(re.findall(r"`(\w+)`", named)) for room, named in rows}
+    modules = [path for path in (ROOT / "broker" / "core").glob("*/*.py") if path.stem != "__init__"]
+    built = {
+        room: sorted(path.stem for path in modules if path.parent.name == room) for room in {one.parent.name for one in modules}
+    }
+
+    assert {room: drawn.get(room) for room in built} == built
 
 
 def test_the_core_imports_the_standard_library_and_nothing_that_reads_clock_or_chance() -> None:

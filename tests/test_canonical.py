@@ -8,10 +8,10 @@ import pytest
 
 from broker.canonical import BadLine, read_lines
 from broker.codec import decode_event, encode_event
-from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, Millis, RecipientId
-from broker.core.publishing import InForce
-from broker.core.registers import Agency
+from broker.core.intake.publishing import InForce
+from broker.core.model.event import Event, Sector
+from broker.core.model.identifiers import AgencyId, Millis, RecipientId
+from broker.core.model.registers import Agency
 from broker.policyfile import load_policy
 from tests.core.values import area
 

@@ -10,8 +10,19 @@ from hypothesis import strategies as st
 
 import schemas
 from broker import codec
-from broker.core.event import Action, Assertion, Control, Event, Header, QualityFinding, Sector, Source, SubjectRole, ToldFamily
-from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId
+from broker.core.model.event import (
+    Action,
+    Assertion,
+    Control,
+    Event,
+    Header,
+    QualityFinding,
+    Sector,
+    Source,
+    SubjectRole,
+    ToldFamily,
+)
+from broker.core.model.identifiers import AgencyId, EventId, Millis, RecipientId
 from broker.errors import UnknownSchemaError, UnreadableRecordError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.registers import topic_of
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.registers import topic_of
 from broker.errors import NotFoundError, RegistersError
 from broker.policyfile import load_policy
 from broker.registeredit import check_narrows, with_school, with_subscription

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from broker.audit.local_file import open_local, transaction
 from broker.audit.pages import SIZE, Pages
-from broker.core.balance import FINAL, Balance, End, Fault, terms
-from broker.core.ports import Position
+from broker.core.account.balance import FINAL, Balance, End, Fault, terms
+from broker.core.model.ports import Position
 
 NAMED = 1_000  # faults named one by one in each partition; the rest is counted
 _END, _PRESENT = 7, 8  # of a byte: how the record ended, and whether there is one at this offset

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from broker import codec
 from broker.audit.local_file import open_local, transaction
 from broker.codec import Message
-from broker.core.ports import Record
+from broker.core.model.ports import Record
 from broker.errors import RejectError
 
 _BATCH = 5_000

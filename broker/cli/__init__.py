@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from broker import __version__
-from broker.core.harmless import lines_of
+from broker.core.account.harmless import lines_of
 from broker.errors import BrokerError, RejectError, RetryError, reason_in_words
 
 # Command -> the module under broker.cli that holds it in its `commands`, and what it does.

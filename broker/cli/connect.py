@@ -21,11 +21,11 @@ from broker.cli.layout import count
 from broker.cli.options import json_option, quiet_clients, say_refused, settings_option
 from broker.cli.patience import patiently
 from broker.cli.wording import words_of_book
-from broker.core.delivery import Connector, Documented
-from broker.core.event import Event
-from broker.core.harmless import one_line
-from broker.core.identifiers import AgencyId
-from broker.core.words import Words
+from broker.core.account.harmless import one_line
+from broker.core.account.words import Words
+from broker.core.intake.delivery import Connector, Documented
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId
 from broker.errors import DataLossError, InputError
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings, load_settings

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from broker.core.delivery import Forgetting
-from broker.core.identifiers import Millis
-from broker.core.words import instant_in_words
+from broker.core.account.words import instant_in_words
+from broker.core.intake.delivery import Forgetting
+from broker.core.model.identifiers import Millis
 from broker.errors import InputError, NotFoundError
 from broker.settings import Settings
 from connectors.registry import CONNECTORS

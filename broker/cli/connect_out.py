@@ -10,7 +10,7 @@ import click
 
 from broker.cli.patience import say_skipped
 from broker.cli.wording import words_of_book
-from broker.core.words import Words
+from broker.core.account.words import Words
 from broker.errors import InputError
 from broker.sealing.signatures import load_signer
 from broker.settings import Settings

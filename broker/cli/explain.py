@@ -10,8 +10,8 @@ from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.wording import words_in_force, words_of_book
 from broker.codec import Message
-from broker.core.explain import WIDTH, explain_decision, explain_history
-from broker.core.words import Words, instant_in_words
+from broker.core.account.explain import WIDTH, explain_decision, explain_history
+from broker.core.account.words import Words, instant_in_words
 from broker.errors import NotFoundError
 from broker.sealing.secrets import Secrets
 from broker.settings import Settings

@@ -17,8 +17,8 @@ from rich.text import Text
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.patience import patiently
 from broker.cli.wording import words_at_hand
-from broker.core.harmless import one_line
-from broker.core.words import Words
+from broker.core.account.harmless import one_line
+from broker.core.account.words import Words
 from broker.lag.evaluation import Status
 from broker.lag.report import PartitionLag, Report
 from broker.lag.words import STATUS_WORDS, duration, headline, sentences, spark

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from broker.core.harmless import lines_of, one_line
+from broker.core.account.harmless import lines_of, one_line
 
 LABEL = 13
 _NARROWEST = 40

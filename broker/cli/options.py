@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.registers import ADMINISTRATOR
 from broker.settings import Settings, load_settings
 from broker.stream.standing import check_place
 

@@ -12,10 +12,10 @@ import click
 from broker.cli.changes import changes
 from broker.cli.layout import Page
 from broker.cli.options import administrator_option, again_option, json_option, say_refused, with_settings
-from broker.core.event import Category
-from broker.core.policy import Effect, Question
-from broker.core.tables import label
-from broker.core.words import category_in_words
+from broker.core.account.words import category_in_words
+from broker.core.deciding.tables import label
+from broker.core.model.event import Category
+from broker.core.model.policy import Effect, Question
 from broker.errors import NotFoundError, PolicyError
 from broker.policyfile import POLICIES, policy_content, policy_from_content
 from broker.policyfile.case_shapes import mentioned_in, read_cases

@@ -17,10 +17,10 @@ from rich.progress import Progress
 from broker.canonical import ACTS, LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
 from broker.cli.options import json_option, say_refused, with_settings
-from broker.core.event import Event
-from broker.core.harmless import one_line
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.publishing import InForce
+from broker.core.account.harmless import one_line
+from broker.core.intake.publishing import InForce
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, Millis
 from broker.errors import InputError, reason_in_words
 from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer, load_signer

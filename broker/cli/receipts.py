@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from broker.cli.options import json_option, with_settings
-from broker.core.feedback import note_may_go
-from broker.core.policy import Policy
-from broker.core.words import words_of
+from broker.core.account.words import words_of
+from broker.core.line.feedback import note_may_go
+from broker.core.model.policy import Policy
 from broker.errors import InputError, NotFoundError
 from broker.policyfile import load_policy
 from broker.sealing.signatures import Signer

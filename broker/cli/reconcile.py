@@ -11,7 +11,7 @@ import click
 
 from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_broker_settings
-from broker.core.balance import Balance, names, total
+from broker.core.account.balance import Balance, names, total
 from broker.errors import NotFoundError
 from broker.lag.words import duration, feed
 from broker.settings import Settings

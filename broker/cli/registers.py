@@ -12,11 +12,11 @@ import click
 from broker.cli.changes import changes, entries
 from broker.cli.layout import Page, busy
 from broker.cli.options import administrator_option, again_option, json_option, say_refused, settings_option, with_settings
-from broker.core.harmless import one_line
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.policy import Policy
-from broker.core.registers import Recipient, Registers, Subscription
-from broker.core.words import instant_in_words
+from broker.core.account.harmless import one_line
+from broker.core.account.words import instant_in_words
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.policy import Policy
+from broker.core.model.registers import Recipient, Registers, Subscription
 from broker.errors import NotFoundError
 from broker.policyfile import load_policy
 from broker.registeredit import check_narrows, check_silences_nobody, with_school, with_subscription

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.core.judgements import FINDING_TYPE
-from broker.core.tell import code_in_words, value_in_words, who
-from broker.core.words import Words, born_in_words, instant_in_words, scheme_in_words, until_in_words
+from broker.core.account.tell import code_in_words, value_in_words, who
+from broker.core.account.words import Words, born_in_words, instant_in_words, scheme_in_words, until_in_words
+from broker.core.waiting.judgements import FINDING_TYPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from broker.cli.options import json_option, with_broker_settings
 from broker.cli.review_words import PLAIN, answers, may_be, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, ChildRef, RecipientId
-from broker.core.who import HEADER, who_it_is
-from broker.core.words import Words
+from broker.core.account.words import Words
+from broker.core.intake.who import HEADER, who_it_is
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, ChildRef, RecipientId
 from broker.errors import InputError, KeysError, NotFoundError
 from broker.lag.words import duration
 from broker.sealing.reviews import open_event

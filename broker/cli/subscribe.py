@@ -16,8 +16,8 @@ from broker.cli.options import json_option, with_settings
 from broker.cli.patience import patiently, say_skipped
 from broker.cli.review_words import PLAIN, question, told
 from broker.cli.wording import words_of_book
-from broker.core.tell import heading, tell
-from broker.core.words import Words, instant_in_words
+from broker.core.account.tell import heading, tell
+from broker.core.account.words import Words, instant_in_words
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings
 from broker.stream.clients import KafkaProducer, open_producer

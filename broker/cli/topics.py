@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from broker.cli.options import json_option, with_settings
-from broker.core.registers import Registers
+from broker.core.model.registers import Registers
 from broker.errors import TopicsMissingError
 from broker.registerfile import load_registers
 from broker.settings import Settings

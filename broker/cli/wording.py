@@ -1,6 +1,6 @@
 """The plain words that commands print instead of codes, from the policy and the registers that were released last."""
 
-from broker.core.words import Words, words_of
+from broker.core.account.words import Words, words_of
 from broker.errors import BrokerError
 from broker.kafkaaccess import Kafka
 from broker.policyfile import load_policy

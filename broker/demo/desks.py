@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from broker.core.registers import Registers
+from broker.core.model.registers import Registers
 from broker.kafkaaccess import Kafka
 from broker.sealing.signatures import Signer, load_signer
 from broker.settings import Settings

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.codec import decode, decode_event
-from broker.core.answer import BUILT_IN
-from broker.core.ports import ORIGIN, OUTCOME, Position, Record
+from broker.core.deciding.answer import BUILT_IN
+from broker.core.model.ports import ORIGIN, OUTCOME, Position, Record
 from broker.errors import RejectError
 from broker.simulate.compare import Received
 from broker.stream.engine.chunk import OFFSET, PARTITION, REASON, TOPIC

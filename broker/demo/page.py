@@ -13,8 +13,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from broker.core.registers import Registers
-from broker.core.words import born_in_words, scheme_in_words, words_of
+from broker.core.account.words import born_in_words, scheme_in_words, words_of
+from broker.core.model.registers import Registers
 from broker.demo.notebook import Notebook, percentile
 from broker.demo.outcome import Outcome
 from broker.lag.words import spark

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.canonical import BadLine, read_lines
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.policy import Policy
-from broker.core.publishing import InForce
-from broker.core.words import Words, words_of
+from broker.core.account.words import Words, words_of
+from broker.core.intake.publishing import InForce
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, Millis
+from broker.core.model.policy import Policy
 from broker.demo.scene import Scene
 from broker.errors import InputError
 from broker.policyfile import load_policy

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from broker.core.balance import total
-from broker.core.policy import Effect
-from broker.core.registers import ADMINISTRATOR
+from broker.core.account.balance import total
+from broker.core.model.policy import Effect
+from broker.core.model.registers import ADMINISTRATOR
 from broker.demo.desks import open_desks, subscribing
 from broker.demo.lag_log import LagLog
 from broker.demo.notebook import Notebook

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.core.registers import ADMINISTRATOR, Registers
+from broker.core.model.registers import ADMINISTRATOR, Registers
 from broker.errors import InputError
 from broker.kafkaaccess import KafkaAccess
 from broker.registerfile import load_registers

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from broker.core.balance import NOWHERE, Balance
+from broker.core.account.balance import NOWHERE, Balance
 from broker.lag.evaluation import Status
 from broker.lag.report import Report
 from broker.lag.tally import Tally

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from broker.core.identifiers import digest
-from broker.core.policy import Policy
+from broker.core.model.identifiers import digest
+from broker.core.model.policy import Policy
 from broker.errors import PolicyError
 from broker.policyfile.building import build
 from broker.policyfile.reading import read_folder, shape_of

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from broker.core.event import Category
-from broker.core.identifiers import Digest, Millis, RoleName, RuleId
-from broker.core.policy import (
+from broker.core.model.event import Category
+from broker.core.model.identifiers import Digest, Millis, RoleName, RuleId
+from broker.core.model.policy import (
     SHAREABLE,
     Attribute,
     Basis,

@@ -5,8 +5,8 @@ A case that names what does not exist would pass or fail for a reason that has n
 
 from collections.abc import Iterable, Iterator
 
-from broker.core.answer import BUILT_IN
-from broker.core.policy import HOLDER, SHAREABLE, Cut
+from broker.core.deciding.answer import BUILT_IN
+from broker.core.model.policy import HOLDER, SHAREABLE, Cut
 from broker.policyfile.building import EVERYTHING
 from broker.policyfile.case_shapes import Case, Child, NotSought, NotTold, Placed, Told
 from broker.policyfile.checked import AGREEMENTS, Checked

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from broker.core.apply import apply_event
-from broker.core.conditions import ORIGINATOR
-from broker.core.decide import decide, heard_by
-from broker.core.event import Action, Assertion, Event, Header, Source, SubjectRole
-from broker.core.facts import Agreement, Connection, Facts, Finding, Protection, Status
-from broker.core.identifiers import ChildRef, EventId, Millis, RecipientId, RoleName
-from broker.core.policy import Cut, Policy
-from broker.core.registers import Registers
-from broker.core.verdict import Decision, Outcome, Verdict, Voice
+from broker.core.deciding.conditions import ORIGINATOR
+from broker.core.deciding.decide import decide, heard_by
+from broker.core.line.apply import apply_event
+from broker.core.model.event import Action, Assertion, Event, Header, Source, SubjectRole
+from broker.core.model.facts import Agreement, Connection, Facts, Finding, Protection, Status
+from broker.core.model.identifiers import ChildRef, EventId, Millis, RecipientId, RoleName
+from broker.core.model.policy import Cut, Policy
+from broker.core.model.registers import Registers
+from broker.core.model.verdict import Decision, Outcome, Verdict, Voice
 from broker.policyfile.building import EVERYTHING, categories, instant
 from broker.policyfile.case_shapes import AskedAbout, Case, NotTold, Placed, Told
 from broker.policyfile.reading import Fault

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from broker.core.words import CodeList, CodeLists
+from broker.core.account.words import CodeList, CodeLists
 
 
 @cache

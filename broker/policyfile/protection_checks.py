@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.core.event import Category
-from broker.core.policy import SHAREABLE, Cut
-from broker.core.protections import PROTECTS
+from broker.core.model.event import Category
+from broker.core.model.policy import SHAREABLE, Cut
+from broker.core.model.protections import PROTECTS
 from broker.policyfile.building import categories
 from broker.policyfile.checked import Checked
 from broker.policyfile.reading import Fault

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from broker.core.answer import BUILT_IN
-from broker.core.disclose import SHORT_FORM
-from broker.core.event import Action, Assertion, Category, SubjectRole
-from broker.core.policy import HOLDER, SHAREABLE, Cut
+from broker.core.deciding.answer import BUILT_IN
+from broker.core.deciding.disclose import SHORT_FORM
+from broker.core.model.event import Action, Assertion, Category, SubjectRole
+from broker.core.model.policy import HOLDER, SHAREABLE, Cut
 from broker.policyfile.building import EVERYTHING
 from broker.policyfile.checked import AGREEMENTS, Checked
 from broker.policyfile.reading import nearest

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
-from broker.core.claims import HOME_AREA
-from broker.core.clocks import is_clock, span_of
-from broker.core.event import Category
+from broker.core.agencies.claims import HOME_AREA
+from broker.core.model.event import Category
+from broker.core.waiting.clocks import is_clock, span_of
 from broker.policyfile.building import EVERYTHING
 from broker.policyfile.case_checks import cases
 from broker.policyfile.checked import Checked

@@ -5,10 +5,10 @@ A desk is named `role@place`, as cases name it. Every role of the policy has its
 
 from collections.abc import Iterable, Mapping
 
-from broker.core.event import Sector
-from broker.core.identifiers import AgencyId, Digest, RecipientId, RoleName
-from broker.core.policy import Policy, Role
-from broker.core.registers import Agency, Area, Recipient, Registers
+from broker.core.model.event import Sector
+from broker.core.model.identifiers import AgencyId, Digest, RecipientId, RoleName
+from broker.core.model.policy import Policy, Role
+from broker.core.model.registers import Agency, Area, Recipient, Registers
 
 HOME, AWAY = "E10000001", "E10000002"
 PLACES: Mapping[str, str] = {

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from broker.core.identifiers import EventId
+from broker.core.model.identifiers import EventId
 from broker.sealing.secrets import Secrets
 
 _CONTEXT = b"review"

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, RecipientId
+from broker.core.model.identifiers import ChildRef, Digest, DisclosureId, EventId, RecipientId
 from broker.errors import KeysError, UnreadableRecordError, reason_in_words
 
 MASTER_FILE = "broker.keys"

@@ -16,9 +16,9 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from broker.core.identifiers import KeyId
-from broker.core.ports import Headers, Record
-from broker.core.registers import Registers, SigningKey
+from broker.core.model.identifiers import KeyId
+from broker.core.model.ports import Headers, Record
+from broker.core.model.registers import Registers, SigningKey
 from broker.errors import NOBODY, KeysError, SignatureError
 from broker.sealing.secrets import MASTER_FILE, read_secret, write_secret
 

@@ -7,7 +7,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from broker.core.identifiers import EventId, event_id
+from broker.core.model.identifiers import EventId, event_id
 from broker.simulate import numbers
 from broker.simulate.area import PLACES, TRUST, Area, Child, desks
 from broker.simulate.story import Step, Story

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from broker.core.registers import Agency, Recipient, Registers
+from broker.core.model.registers import Agency, Recipient, Registers
 from broker.errors import RegistersError
 from broker.kafkaaccess import KafkaPrincipals
 from broker.stream.topics import (

@@ -26,7 +26,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from broker.core.ports import Outgoing, Record
+from broker.core.model.ports import Outgoing, Record
 from broker.errors import KafkaUnavailableError, RetryError, SendFailedError, StopError, TopicsError, TopicsMissingError
 from broker.kafkaaccess import Kafka
 from broker.stream.client_options import client_options

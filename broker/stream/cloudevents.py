@@ -4,8 +4,8 @@ import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from broker.core.event import Header
-from broker.core.ports import Headers, Record
+from broker.core.model.event import Header
+from broker.core.model.ports import Headers, Record
 from broker.errors import HeadersError
 
 CONTENT_TYPE = "application/avro"

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from broker import codec
-from broker.core.identifiers import is_event_id
-from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.core.model.identifiers import is_event_id
+from broker.core.model.ports import ACCEPTED, CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.errors import RejectError, SendFailedError
 from broker.kafkaaccess import Kafka
 from broker.stream.cloudevents import is_plain

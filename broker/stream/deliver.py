@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from broker import codec
-from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.model.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
 from broker.errors import NotPermittedError, RejectError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from broker.codec import encode_event
-from broker.core.event import Body, Event
+from broker.core.model.event import Body, Event
 from broker.errors import TooLargeError
 
 MAX_EVENT_BYTES = 256 * 1024  # what is made of one is larger

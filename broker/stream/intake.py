@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker import codec
-from broker.core.dates import whole_birth_date
-from broker.core.event import Event, Sector
-from broker.core.exclusions import with_conflicts
-from broker.core.identifiers import Millis, RecipientId, is_event_id
-from broker.core.matching import keys_of
-from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
-from broker.core.publishing import (
+from broker.core.agencies.exclusions import with_conflicts
+from broker.core.agencies.roles import stand_in
+from broker.core.intake.matching import keys_of
+from broker.core.intake.publishing import (
     REGISTRATIONS,
     TOLERANCE_MS,
     cannot_have_happened,
@@ -24,8 +21,11 @@ from broker.core.publishing import (
     names_numbers_of_others,
     permits,
 )
-from broker.core.registers import Agency, Registers
-from broker.core.roles import stand_in
+from broker.core.model.dates import whole_birth_date
+from broker.core.model.event import Event, Sector
+from broker.core.model.identifiers import Millis, RecipientId, is_event_id
+from broker.core.model.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.model.registers import Agency, Registers
 from broker.errors import EventIdError, ImpossibleTimeError, NotPermittedError, RejectError, TimeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by

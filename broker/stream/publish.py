@@ -12,11 +12,11 @@ from typing import Protocol
 from aiokafka.errors import KafkaError
 
 from broker.codec import encode_event
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.ports import Headers, Outgoing
-from broker.core.publishing import InForce, cannot_have_happened, refusals_of
-from broker.core.registers import Agency
+from broker.core.intake.publishing import InForce, cannot_have_happened, refusals_of
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, Millis
+from broker.core.model.ports import Headers, Outgoing
+from broker.core.model.registers import Agency
 from broker.errors import NotFoundError, NotPermittedError, SendFailedError, TimeError
 from broker.sealing.signatures import Signer
 from broker.stream import event_size

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from broker import codec
-from broker.core.feedback import Said
-from broker.core.ports import Outgoing
+from broker.core.line.feedback import Said
+from broker.core.model.ports import Outgoing
 from broker.errors import SendFailedError
 from broker.sealing.signatures import Signer
 from broker.stream.clients import KafkaProducer, Writer

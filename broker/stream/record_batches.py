@@ -14,7 +14,7 @@ from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBa
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint_py
 
-from broker.core.ports import UNREADABLE
+from broker.core.model.ports import UNREADABLE
 
 _LOG_APPEND_TIME = 1
 

@@ -1,7 +1,7 @@
 """Who sent what a record between stages carries: an earlier stage checked its signature, so it counts as proven."""
 
 from broker import codec
-from broker.core.ports import Record
+from broker.core.model.ports import Record
 from broker.errors import NOBODY, OURS, RejectError
 
 

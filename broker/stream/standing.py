@@ -6,8 +6,8 @@ puts them in force); this holds for ours.
 
 import time
 
-from broker.core.identifiers import AgencyId, RecipientId
-from broker.core.registers import Agency, Registers
+from broker.core.model.identifiers import AgencyId, RecipientId
+from broker.core.model.registers import Agency, Registers
 from broker.errors import KeysError, NotFoundError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer, load_signer

@@ -15,8 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import OffsetOutOfRangeError
 
 from broker import codec
-from broker.core.identifiers import RecipientId
-from broker.core.ports import Record
+from broker.core.model.identifiers import RecipientId
+from broker.core.model.ports import Record
 from broker.errors import BrokerError, DataLossError, RejectError
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record

@@ -6,9 +6,9 @@ Partition counts are part of the keys' meaning (the same key must always meet th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from broker.core.event import Sector
-from broker.core.identifiers import RecipientId
-from broker.core.registers import Registers, topic_of
+from broker.core.model.event import Sector
+from broker.core.model.identifiers import RecipientId
+from broker.core.model.registers import Registers, topic_of
 
 EVENTS: Mapping[Sector, str] = {sector: f"events.{sector.value.lower()}.v1" for sector in Sector}
 CANDIDATES = "candidates.v1"

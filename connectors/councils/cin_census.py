@@ -10,8 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from broker.core.delivery import Delivery, Finding, Memory, Piece, check_readable
-from broker.core.event import (
+from broker.core.intake.delivery import Delivery, Finding, Memory, Piece, check_readable
+from broker.core.model.event import (
     Action,
     Assertion,
     Body,
@@ -23,7 +23,7 @@ from broker.core.event import (
     Sector,
     Source,
 )
-from broker.core.identifiers import EventId, event_id
+from broker.core.model.identifiers import EventId, event_id
 from broker.errors import CutOffError, DeliveryError
 from connectors.councils.cin_child import ChildRecord
 from connectors.councils.cin_codes import Notes

@@ -5,8 +5,8 @@ Knows the elements of the census; knows nothing of files, snapshots or events.
 
 from typing import Any
 
-from broker.core.event import ConcernCode, Identifier, Identity, SubjectRole
-from broker.core.identifiers import AgencyId, upn_is_valid
+from broker.core.model.event import ConcernCode, Identifier, Identity, SubjectRole
+from broker.core.model.identifiers import AgencyId, upn_is_valid
 from connectors.councils.cin_codes import (
     ABUSE,
     CODE_FORM,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from broker.core.delivery import Finding
-from broker.core.event import QualityFinding
+from broker.core.intake.delivery import Finding
+from broker.core.model.event import QualityFinding
 
 
 def _listed(codes: str) -> frozenset[str]:

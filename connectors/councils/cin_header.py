@@ -4,8 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from broker.core.delivery import Delivery, Finding
-from broker.core.identifiers import Millis
+from broker.core.intake.delivery import Delivery, Finding
+from broker.core.model.identifiers import Millis
 from broker.errors import DeliveryError
 from connectors.councils.cin_parts import iso_date, part_of
 from connectors.councils.snapshots import Snapshot

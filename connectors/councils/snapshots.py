@@ -10,8 +10,8 @@ from collections.abc import Callable, Container, Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from broker.core.delivery import Memory
-from broker.core.event import Action
+from broker.core.intake.delivery import Memory
+from broker.core.model.event import Action
 
 _FEW = 5  # children may lose records by somebody's correction
 _SHARE = 0.02  # of all known children, where more do

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from broker.core.delimited import BadRow, rows_of
-from broker.core.delivery import Delivery, Finding, Memory, open_text
-from broker.core.event import (
+from broker.core.intake.delimited import BadRow, rows_of
+from broker.core.intake.delivery import Delivery, Finding, Memory, open_text
+from broker.core.model.event import (
     Action,
     Assertion,
     Body,
@@ -26,7 +26,7 @@ from broker.core.event import (
     Source,
     SubjectRole,
 )
-from broker.core.identifiers import EventId, digest, event_id, nhs_number_is_valid
+from broker.core.model.identifiers import EventId, digest, event_id, nhs_number_is_valid
 from broker.errors import DeliveryError
 
 _FORMAT = "sui-extract"

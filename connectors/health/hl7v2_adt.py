@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from broker.core.delivery import Delivery, Finding, Memory, Piece, check_readable
-from broker.core.event import (
+from broker.core.intake.delivery import Delivery, Finding, Memory, Piece, check_readable
+from broker.core.model.event import (
     Action,
     Assertion,
     Body,
@@ -27,7 +27,7 @@ from broker.core.event import (
     Source,
     SubjectRole,
 )
-from broker.core.identifiers import EventId, digest, event_id
+from broker.core.model.identifiers import EventId, digest, event_id
 from broker.errors import DeliveryError
 from connectors.health.hl7v2_fields import NotAMessageError, Segment, decode, millis, parse
 from connectors.health.hl7v2_framing import Cut, cut, looks_like_hl7

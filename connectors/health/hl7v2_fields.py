@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import hl7
 
-from broker.core.identifiers import Millis
+from broker.core.model.identifiers import Millis
 
 _LOCAL = "Europe/London"
 _STAMP = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?(\d\d)?(?:\.\d{1,6})?)?)?)?([+-]\d{4})?")

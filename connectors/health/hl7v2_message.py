@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from broker.core.identifiers import Millis
+from broker.core.model.identifiers import Millis
 from connectors.health.hl7v2_fields import Segment, iso_time, millis
 from connectors.health.hl7v2_person import Patient
 

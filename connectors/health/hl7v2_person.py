@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from broker.core.event import Contact, Identifier, Identity, Location, Name, Party, QualityFinding
-from broker.core.identifiers import AgencyId, nhs_number_is_valid
+from broker.core.model.event import Contact, Identifier, Identity, Location, Name, Party, QualityFinding
+from broker.core.model.identifiers import AgencyId, nhs_number_is_valid
 from connectors.health.hl7v2_fields import Segment, day_of
 
 # PID-3.4 and PID-3.5 that mean the NHS number. HN and NH are used for other health numbers too: those need ten digits.

@@ -5,8 +5,8 @@ It is remembered by each of the patient's numbers, so that it is lifted whicheve
 
 from collections.abc import Iterable, Iterator
 
-from broker.core.delivery import Memory
-from broker.core.event import Confidentiality, Control, Identifier
+from broker.core.intake.delivery import Memory
+from broker.core.model.event import Confidentiality, Control, Identifier
 from connectors.health.hl7v2_message import Case
 from connectors.health.hl7v2_visit import hashed
 

@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from broker.core.delivery import Memory
-from broker.core.event import Clinical
-from broker.core.identifiers import EventId, digest
+from broker.core.intake.delivery import Memory
+from broker.core.model.event import Clinical
+from broker.core.model.identifiers import EventId, digest
 from connectors.health.hl7v2_message import Case, Message
 from connectors.health.hl7v2_person import Patient
 

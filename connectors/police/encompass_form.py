@@ -9,9 +9,9 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from broker.core.event import ToldFamily
-from broker.core.harmless import hanging, one_line
-from broker.core.words import Words, until_in_words
+from broker.core.account.harmless import hanging, one_line
+from broker.core.account.words import Words, until_in_words
+from broker.core.model.event import ToldFamily
 
 BEGIN = "OPERATION ENCOMPASS NOTICE"
 END = "END OF NOTICE"

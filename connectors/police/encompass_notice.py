@@ -29,8 +29,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TextIO
 
-from broker.core.delivery import Delivery, Finding, Memory, open_text
-from broker.core.event import (
+from broker.core.account.words import Words
+from broker.core.intake.delivery import Delivery, Finding, Memory, open_text
+from broker.core.model.event import (
     Action,
     Body,
     Event,
@@ -43,8 +44,7 @@ from broker.core.event import (
     SubjectRole,
     ToldFamily,
 )
-from broker.core.identifiers import digest, nhs_number_is_valid, upn_is_valid
-from broker.core.words import Words
+from broker.core.model.identifiers import digest, nhs_number_is_valid, upn_is_valid
 from broker.errors import CutOffError, DeliveryError
 from connectors.police.encompass_form import (
     BEGIN,

@@ -6,8 +6,8 @@ A record is one child in one matter: the police reference, the name and the birt
 import json
 from typing import NamedTuple
 
-from broker.core.delivery import Memory
-from broker.core.identifiers import AgencyId, EventId, digest, event_id
+from broker.core.intake.delivery import Memory
+from broker.core.model.identifiers import AgencyId, EventId, digest, event_id
 
 FORMAT = "encompass-notice"
 WITHDRAWN = "withdrawn"

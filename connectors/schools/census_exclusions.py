@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from broker.core.event import Body, Concern, ConcernCode, Event, Location
+from broker.core.model.event import Body, Concern, ConcernCode, Event, Location
 from connectors.schools.census_rows import Person
 from connectors.schools.census_snapshot import Draft, Snapshot
 

@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from broker.core.delivery import Finding
-from broker.core.event import Identifier, Identity, Location, Name, QualityFinding
-from broker.core.identifiers import upn_is_valid
+from broker.core.intake.delivery import Finding
+from broker.core.model.event import Identifier, Identity, Location, Name, QualityFinding
+from broker.core.model.identifiers import upn_is_valid
 from connectors.schools.collect_csv import iso_date
 
 CATEGORIES = {  # category of an exclusion -> event type and the code of today; FIXD was the name of SUSP until 2020

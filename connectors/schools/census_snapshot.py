@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from broker.core.delivery import Delivery, Finding, Memory
-from broker.core.event import Action, Assertion, Body, Control, Event, Header, QualityFinding, Source, SubjectRole
-from broker.core.identifiers import EventId, event_id
+from broker.core.intake.delivery import Delivery, Finding, Memory
+from broker.core.model.event import Action, Assertion, Body, Control, Event, Header, QualityFinding, Source, SubjectRole
+from broker.core.model.identifiers import EventId, event_id
 
 FORMAT = "school-census"
 FEW_GONE = 3  # suspensions gone from a term: up to this many, or a tenth, are taken back; more wait for a person

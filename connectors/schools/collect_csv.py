@@ -16,8 +16,8 @@ from pathlib import PurePath
 
 import msgspec
 
-from broker.core.delimited import BadRow, rows_of
-from broker.core.delivery import Delivery, Finding, Piece, open_text
+from broker.core.intake.delimited import BadRow, rows_of
+from broker.core.intake.delivery import Delivery, Finding, Piece, open_text
 from broker.errors import DeliveryError
 
 # Every table of the census that a set may hold, pupils first (names as in the DfE's COLLECT exports, 2015-2026).

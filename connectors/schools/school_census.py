@@ -17,8 +17,8 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from broker.core.delivery import Delivery, Finding, Memory
-from broker.core.event import (
+from broker.core.intake.delivery import Delivery, Finding, Memory
+from broker.core.model.event import (
     Body,
     ConcernCode,
     Control,

@@ -25,11 +25,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from broker.core.delivery import Connector, Delivery, Finding, OfTables, Piece
-from broker.core.event import Event
-from broker.core.identifiers import Digest, Millis
-from broker.core.registers import Agency
-from broker.core.words import Words, instant_in_words
+from broker.core.account.words import Words, instant_in_words
+from broker.core.intake.delivery import Connector, Delivery, Finding, OfTables, Piece
+from broker.core.model.event import Event
+from broker.core.model.identifiers import Digest, Millis
+from broker.core.model.registers import Agency
 from broker.errors import CutOffError, DeliveryError, RejectError, StopError
 from connectors.transports.entries import REPORT, free, is_folder, odd_kind, opened, report_of, said, write_anew
 from connectors.transports.memory import SqliteMemory

@@ -5,7 +5,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from pathlib import Path
 
-from broker.core.identifiers import Digest
+from broker.core.model.identifiers import Digest
 from broker.errors import StopError
 
 _TABLES = """

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from broker.core.delivery import Finding
-from broker.core.event import Event
+from broker.core.intake.delivery import Finding
+from broker.core.model.event import Event
 from broker.errors import RejectError, TooLargeError
 from connectors.transports.report import Tally
 

@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from broker.core.delivery import Delivery, Finding
-from broker.core.event import Action, Event
-from broker.core.harmless import one_line
-from broker.core.words import Words, instant_in_words
+from broker.core.account.harmless import one_line
+from broker.core.account.words import Words, instant_in_words
+from broker.core.intake.delivery import Delivery, Finding
+from broker.core.model.event import Action, Event
 
 SHOWN = 20  # places named of one kind of finding; of the rest, how many
 _ACTIONS = {Action.NEW: "", Action.UPDATE: ", corrected", Action.RETRACT: ", taken back"}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from broker.audit.books import Books
 from broker.audit.pages import SIZE
-from broker.core.balance import OUTCOMES, Balance, End, total
-from broker.core.ports import Position
+from broker.core.account.balance import OUTCOMES, Balance, End, total
+from broker.core.model.ports import Position
 
 LANE = "events.police.v1/0"
 BETWEEN = "subjects.v1/3"

@@ -7,7 +7,7 @@ import pytest
 
 from broker import codec
 from broker.audit.index import AuditIndex, Place, mentions
-from broker.core.ports import Record
+from broker.core.model.ports import Record
 
 
 def an_entry(event_id: str, **more: object) -> dict[str, object]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from broker import bootstrap
 from broker.codec import encode
-from broker.core.event import Event
-from broker.core.identifiers import digest
-from broker.core.ports import Outgoing, Record
+from broker.core.model.event import Event
+from broker.core.model.identifiers import digest
+from broker.core.model.ports import Outgoing, Record
 from broker.policyfile import policy_content
 from broker.registerfile import load_content
 from broker.sealing.secrets import Secrets

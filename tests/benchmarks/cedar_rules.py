@@ -7,11 +7,11 @@ are in force) is given to Cedar ready made in the request's context.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from broker.core.dates import age_span
-from broker.core.identifiers import Millis
-from broker.core.known import Known
-from broker.core.policy import Condition, Effect, EventKind, Policy, Question, Rule
-from broker.core.verdict import Decision
+from broker.core.model.dates import age_span
+from broker.core.model.identifiers import Millis
+from broker.core.model.known import Known
+from broker.core.model.policy import Condition, Effect, EventKind, Policy, Question, Rule
+from broker.core.model.verdict import Decision
 
 _SETS = {
     Question.STATUS: "statuses",

@@ -19,10 +19,10 @@ from typing import Any
 
 from lxml import etree
 
-from broker.core.delivery import Delivery, Piece
-from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, Digest, Millis
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Delivery, Piece
+from broker.core.model.event import Event, Sector
+from broker.core.model.identifiers import AgencyId, Digest, Millis
+from broker.core.model.registers import Agency
 from connectors.councils.cin_census import CinCensus
 from connectors.transports.memory import SqliteMemory
 from tests.connectors.councils.cin_files import HEADER, a_child, a_plan, an_episode, fields, group

@@ -13,13 +13,13 @@ from itertools import product
 
 import cedarpy
 
-from broker.core.answer import BUILT_IN
-from broker.core.decide import decide
-from broker.core.event import Category, Event
-from broker.core.facts import Agreement, Facts, Protection, Status
-from broker.core.identifiers import ChildRef, EventId, Millis
-from broker.core.known import know
-from broker.core.verdict import Decision
+from broker.core.deciding.answer import BUILT_IN
+from broker.core.deciding.decide import decide
+from broker.core.model.event import Category, Event
+from broker.core.model.facts import Agreement, Facts, Protection, Status
+from broker.core.model.identifiers import ChildRef, EventId, Millis
+from broker.core.model.known import know
+from broker.core.model.verdict import Decision
 from broker.policyfile import load_policy
 from broker.policyfile.world import registers_for
 from tests.benchmarks import RUNS, Figure, median_of

@@ -17,7 +17,7 @@ from typing import Any
 import uvloop
 
 from broker.bootstrap import make_book
-from broker.core.ports import Effects, Outgoing, Record, Table, Task
+from broker.core.model.ports import Effects, Outgoing, Record, Table, Task
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
 from broker.sealing.secrets import Secrets

@@ -7,9 +7,9 @@ from itertools import chain
 from pathlib import Path
 
 from broker import codec
-from broker.core.event import Event
-from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.event import Event
+from broker.core.model.ports import CAUSE, ORIGIN, Outgoing, Position
+from broker.core.model.registers import ADMINISTRATOR
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer

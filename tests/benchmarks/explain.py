@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from broker import codec
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
 from broker.stream.topics import AUDIT

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import hl7
 
-from broker.core.delivery import Delivery, Piece
-from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, Digest, Millis
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Delivery, Piece
+from broker.core.model.event import Event, Sector
+from broker.core.model.identifiers import AgencyId, Digest, Millis
+from broker.core.model.registers import Agency
 from connectors.health.hl7v2_adt import Hl7Adt
 from connectors.transports.memory import SqliteMemory
 from tests.benchmarks import Figure, Place, median_of

@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 from aiokafka import TopicPartition
 
-from broker.core.ports import Effects, Outgoing, Record, Stage, Table, Task
+from broker.core.model.ports import Effects, Outgoing, Record, Stage, Table, Task
 from broker.stream.clients import open_consumer, open_producer
 from broker.stream.engine.app import Extras, make_app, work
 from broker.stream.engine.progress import Chunk

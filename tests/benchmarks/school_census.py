@@ -17,10 +17,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from broker.core.delivery import Delivery, Piece
-from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, Digest, Millis
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Delivery, Piece
+from broker.core.model.event import Event, Sector
+from broker.core.model.identifiers import AgencyId, Digest, Millis
+from broker.core.model.registers import Agency
 from connectors.schools.school_census import SchoolCensus
 from connectors.transports.memory import SqliteMemory
 from tests.benchmarks import Figure, Place, median_of

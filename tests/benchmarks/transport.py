@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aiokafka.admin import NewTopic
 
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.stream.clients import Writer, open_admin, open_producer
 from tests.benchmarks import Figure, Place, in_own_process, median_of
 from tests.benchmarks.pass_through import written

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
-from broker.core.identifiers import Digest
+from broker.core.model.identifiers import Digest
 from broker.sealing.signatures import new_key
 from connectors.registry import CONNECTORS
 from connectors.transports.memory import SqliteMemory

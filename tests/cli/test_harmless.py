@@ -16,20 +16,20 @@ from broker.cli import cli, reviews
 from broker.cli.lag import page
 from broker.cli.layout import Page
 from broker.cli.subscribe import print_disclosure
-from broker.core.delivery import Delivery, Finding
-from broker.core.event import Event
-from broker.core.explain import explain_entry
-from broker.core.facts import Finding as PeoplesFinding
-from broker.core.harmless import acts
-from broker.core.identifiers import AgencyId, EventId, Millis
-from broker.core.words import Words
+from broker.core.account.explain import explain_entry
+from broker.core.account.harmless import acts
+from broker.core.account.words import Words
+from broker.core.intake.delivery import Delivery, Finding
+from broker.core.model.event import Event
+from broker.core.model.facts import Finding as PeoplesFinding
+from broker.core.model.identifiers import AgencyId, EventId, Millis
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import new_master
 from broker.stream.watching.review_reader import Review
 from broker.stream.watching.told_before import ToldOf
 from connectors.transports.report import Outcome, Tally, write_report
 from tests.connectors.contract import RECEIVED
-from tests.core.test_explain import an_entry
+from tests.core.account.test_explain import an_entry
 from tests.lag.test_words import a_lag, a_report, an_undelivered
 from tests.stream.lines import SECRETS, an_event
 from tests.stream.people import POLICE

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from broker.cli import cli, lag
 from broker.cli.lag import exit_code, page
-from broker.core.words import Words
+from broker.core.account.words import Words
 from broker.sealing.secrets import new_master
 from tests.lag.test_words import a_lag, a_report, an_undelivered
 

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from broker import codec
 from broker.cli import cli, reviews
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, ChildRef, RecipientId, RoleName
-from broker.core.ports import CAUSE, Record
-from broker.core.registers import Area, Recipient, Registers
-from broker.core.words import Words
+from broker.core.account.words import Words
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, ChildRef, RecipientId, RoleName
+from broker.core.model.ports import CAUSE, Record
+from broker.core.model.registers import Area, Recipient, Registers
 from broker.errors import InputError, NotFoundError
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import new_master

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 import schemas
 from broker.cli import cli
 from broker.cli.schemas import write_lock
-from broker.core.identifiers import is_event_id
+from broker.core.model.identifiers import is_event_id
 from broker.errors import BrokerError, SchemaChangeError
 from broker.policyfile import POLICIES
 from broker.registerfile import load_registers

@@ -11,7 +11,7 @@ from broker.cli.lag import page
 from broker.cli.layout import Page
 from broker.cli.refusals import REFUSALS, refusal
 from broker.cli.review_words import source_said
-from broker.core.words import Words, words_of
+from broker.core.account.words import Words, words_of
 from broker.lag.open_work import Undelivered
 from broker.lag.report import Report
 from broker.policyfile import load_policy

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.codec import decode_event, encode_event
-from broker.core.delivery import Connector, Delivery, Finding, piece_from_bytes
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Connector, Delivery, Finding, piece_from_bytes
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, Millis
+from broker.core.model.registers import Agency
 from broker.errors import DeliveryError, TooLargeError
 
 RECEIVED = Millis(1_790_000_000_000)  # 2026-09-21T13:33:20Z

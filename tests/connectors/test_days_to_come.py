@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.delivery import Finding, piece_from_bytes
-from broker.core.event import Action, Event
-from broker.core.identifiers import Millis
-from broker.core.publishing import InForce, refusals_of
+from broker.core.intake.delivery import Finding, piece_from_bytes
+from broker.core.intake.publishing import InForce, refusals_of
+from broker.core.model.event import Action, Event
+from broker.core.model.identifiers import Millis
 from connectors.councils.cin_census import CinCensus
 from tests.connectors.contract import RECEIVED, Case, MemoryInHand
 from tests.connectors.councils.cin_files import a_child, a_plan, a_return, an_episode, group

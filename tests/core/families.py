@@ -5,10 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from broker.core.event import Action, Assertion, Event, Sector, SubjectRole, ToldFamily
-from broker.core.facts import Agreement, Facts, Finding, Protection, Status
-from broker.core.identifiers import AgencyId, EventId, Millis
-from broker.core.policy import Effect
+from broker.core.model.event import Action, Assertion, Event, Sector, SubjectRole, ToldFamily
+from broker.core.model.facts import Agreement, Facts, Finding, Protection, Status
+from broker.core.model.identifiers import AgencyId, EventId, Millis
+from broker.core.model.policy import Effect
 from tests.core.values import AT, DAY, a_child, a_tie, an_event, area, england
 
 ORGANISATIONS = ("urn:100001", "urn:100002", "ods:A00001", "ods:RX001", "la:E10000001", "la:E10000002", "urn:404404")

@@ -4,12 +4,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from broker.core.event import Category, Event, Header, Sector, Source
-from broker.core.facts import Connection, Facts
-from broker.core.identifiers import AgencyId, ChildRef, Digest, EventId, Millis, RecipientId, RoleName, RuleId
-from broker.core.policy import Basis, ClockKind, Condition, Effect, EventKind, Policy, Question, Role, Rule
-from broker.core.registers import Registers
-from broker.core.verdict import Decision, Verdict
+from broker.core.model.event import Category, Event, Header, Sector, Source
+from broker.core.model.facts import Connection, Facts
+from broker.core.model.identifiers import AgencyId, ChildRef, Digest, EventId, Millis, RecipientId, RoleName, RuleId
+from broker.core.model.policy import Basis, ClockKind, Condition, Effect, EventKind, Policy, Question, Role, Rule
+from broker.core.model.registers import Registers
+from broker.core.model.verdict import Decision, Verdict
 from broker.policyfile import load_policy
 from broker.policyfile.world import registers_for
 

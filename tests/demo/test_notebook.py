@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.ports import ORIGIN, OUTCOME, Position, Record
+from broker.core.model.ports import ORIGIN, OUTCOME, Position, Record
 from broker.demo.notebook import Notebook, percentile, reason_of
 from broker.demo.page import for_people
 from broker.stream.topics import AUDIT, EVENTS

@@ -15,7 +15,7 @@ from pathlib import Path
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 
-from broker.core.ports import Outgoing, Record
+from broker.core.model.ports import Outgoing, Record
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer, to_record
 from broker.stream.engine.chunk import DEAD_LETTERS
 from tests.patience import LONG

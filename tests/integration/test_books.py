@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from broker.core.balance import total
+from broker.core.account.balance import total
 from broker.settings import load_settings
 from broker.stream.clients import Writer, open_consumer, open_producer
 from broker.stream.node.kafka_probe import free_port

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
-from broker.core.ports import Outgoing
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.ports import Outgoing
+from broker.core.model.registers import ADMINISTRATOR
 from broker.policyfile import load_policy, policy_content
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_producer

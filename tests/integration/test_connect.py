@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from broker.cli import cli
 from broker.codec import decode, decode_event, encode
-from broker.core.ports import Outgoing, Record
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.ports import Outgoing, Record
+from broker.core.model.registers import ADMINISTRATOR
 from broker.errors import DataLossError
 from broker.registerfile import load_content, load_registers
 from broker.stream.clients import Writer, open_consumer, open_producer

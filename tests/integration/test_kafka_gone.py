@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from broker.cli import cli
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.errors import DataLossError
 from broker.settings import load_settings
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer

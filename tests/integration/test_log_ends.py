@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from aiokafka import TopicPartition
 
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.stream.clients import Writer, open_consumer, open_producer
 from broker.stream.log_ends import log_ends
 from broker.stream.node.kafka_embedded import EmbeddedNode

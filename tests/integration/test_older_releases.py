@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from broker.codec import encode
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.policyfile import policy_content
 from broker.registerfile import load_content
 from broker.stream.clients import Writer, open_admin, open_producer

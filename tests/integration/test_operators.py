@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from broker.cli import cli
 from broker.codec import encode
-from broker.core.identifiers import Digest, digest
-from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position, Record
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.identifiers import Digest, digest
+from broker.core.model.ports import CAUSE, ORIGIN, Outgoing, Position, Record
+from broker.core.model.registers import ADMINISTRATOR
 from broker.errors import BrokerError, RetryError
 from broker.registerfile import load_content
 from broker.settings import Settings, load_settings

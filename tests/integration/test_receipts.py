@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from broker.cli import cli
 from broker.codec import encode
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.sealing.signatures import Signer
 from broker.stream.clients import Writer, open_producer
 from broker.stream.receipt import Answer, signed_receipt

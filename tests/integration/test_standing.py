@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.registers import ADMINISTRATOR
 from broker.errors import KeysError
 from broker.registerfile import load_content
 from broker.sealing.signatures import key_file, new_key

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import RecordsToDelete
 
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.settings import load_settings
 from broker.stream.clients import Writer, open_admin, open_producer
 from broker.stream.inbox import Inbox

@@ -8,7 +8,7 @@ from aiokafka.errors import MessageSizeTooLargeError, NoError, for_code
 from click.testing import CliRunner
 
 from broker.cli import cli
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.errors import TopicsError
 from broker.stream.clients import open_admin
 from broker.stream.raw_requests import set_topic_settings

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from broker.cli import cli
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.errors import NotFoundError, TopicsMissingError
 from broker.stream.clients import Writer, open_producer
 from broker.stream.node.kafka_node import KafkaNode

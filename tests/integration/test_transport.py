@@ -14,7 +14,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
 
-from broker.core.ports import STATE_VERSION, Outgoing, Record
+from broker.core.model.ports import STATE_VERSION, Outgoing, Record
 from broker.stream.clients import Writer, open_admin, open_producer
 from broker.stream.engine.chunk import DEAD_LETTERS
 from tests.integration.log_of_a_run import PARTITIONS, Run, a_run, ended, leave

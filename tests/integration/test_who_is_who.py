@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
-from broker.core.identifiers import event_id
+from broker.core.model.identifiers import event_id
 from broker.sealing.signatures import new_key
 from tests.area import Area
 from tests.patience import LONG

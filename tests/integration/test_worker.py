@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from broker.core.ports import Outgoing
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.ports import Outgoing
+from broker.core.model.registers import ADMINISTRATOR
 from broker.registerfile import load_content
 from broker.sealing.signatures import new_key
 from broker.stream.clients import Writer, open_producer

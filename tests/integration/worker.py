@@ -16,7 +16,7 @@ from typing import Any
 
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 
-from broker.core.ports import Effects, Outgoing, Record, Table
+from broker.core.model.ports import Effects, Outgoing, Record, Table
 from broker.errors import BrokerError, RejectError
 from broker.log import configure_log
 from broker.stream import clients

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from broker.core.balance import Balance
+from broker.core.account.balance import Balance
 from broker.errors import SettingsError
 from broker.lag.endpoint import serve
 from broker.lag.exposition import Standing

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.identifiers import Digest
+from broker.core.model.identifiers import Digest
 from broker.policyfile import POLICIES
 from broker.policyfile.building import build, rule_of
 from broker.policyfile.case_checks import rules_in

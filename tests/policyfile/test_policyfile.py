@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.policy import EVERYBODY, Effect
+from broker.core.model.policy import EVERYBODY, Effect
 from broker.errors import PolicyError
 from broker.policyfile import POLICIES, load_policy, policy_content, policy_from_content
 from broker.policyfile.case_shapes import read_cases

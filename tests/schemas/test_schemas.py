@@ -8,7 +8,7 @@ import fastavro
 import pytest
 
 import schemas
-from broker.core import event as core
+from broker.core.model import event as core
 
 CATEGORIES = {category.value for category in core.Category}
 MIRRORED = [

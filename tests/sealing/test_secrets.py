@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.core.identifiers import ChildRef, Digest, DisclosureId, EventId, RecipientId
+from broker.core.model.identifiers import ChildRef, Digest, DisclosureId, EventId, RecipientId
 from broker.errors import KeysError, UnreadableRecordError
 from broker.sealing.reviews import open_event, review_id, seal_event
 from broker.sealing.secrets import Secrets, new_master

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.identifiers import Digest, Millis
-from broker.core.ports import Record
-from broker.core.registers import Registers, SigningKey
+from broker.core.model.identifiers import Digest, Millis
+from broker.core.model.ports import Record
+from broker.core.model.registers import Registers, SigningKey
 from broker.errors import KeysError, SignatureError
 from broker.sealing.signatures import Signer, load_signer, new_key, signed_by, signing_input, verify
 

@@ -14,8 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from broker.core.ports import Headers, Outgoing, Stage, Task
-from broker.core.registers import Registers
+from broker.core.model.ports import Headers, Outgoing, Stage, Task
+from broker.core.model.registers import Registers
 from broker.demo.notebook import Notebook
 from broker.demo.post import Post
 from broker.demo.scene import Scene, set_scene

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from broker.core.identifiers import nhs_number_is_valid, upn_is_valid
+from broker.core.model.identifiers import nhs_number_is_valid, upn_is_valid
 from broker.simulate import numbers
 from broker.simulate.area import Area, desks
 

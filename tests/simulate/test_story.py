@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from broker.core.policy import Effect
+from broker.core.model.policy import Effect
 from broker.policyfile import load_policy
 from broker.simulate.story import Story, load_stories
 

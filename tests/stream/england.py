@@ -5,10 +5,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from broker.core.event import Control, Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, EventId, Millis, RecipientId, RoleName
-from broker.core.policy import Policy
-from broker.core.registers import Agency, Recipient, Registers
+from broker.core.model.event import Control, Event, Header, Sector, Source
+from broker.core.model.identifiers import AgencyId, EventId, Millis, RecipientId, RoleName
+from broker.core.model.policy import Policy
+from broker.core.model.registers import Agency, Recipient, Registers
 from broker.policyfile import load_policy
 from broker.policyfile.world import registers_for
 from tests.stream.lines import NOW, ALine, its_key

@@ -14,7 +14,7 @@ from itertools import accumulate
 from pkgutil import iter_modules
 from typing import Any
 
-from broker.core.ports import Outgoing, Record, Stage, Task
+from broker.core.model.ports import Outgoing, Record, Stage, Task
 from broker.errors import RetryError
 from broker.stream.engine.chunk import DeadLetterLimits, run_chunk
 from broker.stream.engine.table import StateTable

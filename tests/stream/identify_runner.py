@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker import codec
-from broker.core.event import Event
-from broker.core.identifiers import Digest
-from broker.core.ports import CAUSE, ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
-from broker.core.registers import Registers
+from broker.core.model.event import Event
+from broker.core.model.identifiers import Digest
+from broker.core.model.ports import CAUSE, ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
+from broker.core.model.registers import Registers
 from broker.errors import RejectError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.core.ports import Outgoing, Record
+from broker.core.model.ports import Outgoing, Record
 from broker.errors import SendFailedError
 from broker.stream.clients import partition_of
 

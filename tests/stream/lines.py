@@ -8,10 +8,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker import codec
-from broker.core.event import Action, Body, Category, Control, Event, Header, Sector, Source
-from broker.core.facts import Facts
-from broker.core.identifiers import AgencyId, Digest, EventId, KeyId, Millis, RecipientId, RoleName, RuleId
-from broker.core.policy import (
+from broker.core.model.event import Action, Body, Category, Control, Event, Header, Sector, Source
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import AgencyId, Digest, EventId, KeyId, Millis, RecipientId, RoleName, RuleId
+from broker.core.model.policy import (
     Attribute,
     Basis,
     ClockKind,
@@ -24,8 +24,8 @@ from broker.core.policy import (
     Role,
     Rule,
 )
-from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record
-from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
+from broker.core.model.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record
+from broker.core.model.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import RetryError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer, _signer

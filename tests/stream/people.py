@@ -3,8 +3,8 @@
 from itertools import count
 from typing import Any
 
-from broker.core.event import Action, Body, Control, Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, EventId, Millis, event_id
+from broker.core.model.event import Action, Body, Control, Event, Header, Sector, Source
+from broker.core.model.identifiers import AgencyId, EventId, Millis, event_id
 
 COUNCIL, POLICE, TRUST, SCHOOL = "E10000030", "police:42", "ods:RXX01", "urn:100001"
 OTHER_COUNCIL = "E10000031"

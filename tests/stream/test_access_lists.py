@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.event import Sector
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.registers import Agency, Recipient, Registers
+from broker.core.model.event import Sector
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.registers import Agency, Recipient, Registers
 from broker.errors import RegistersError
 from broker.kafkaaccess import KafkaPrincipals
 from broker.stream.access_lists import AccessDifference, Entry, Kind, Operation, compare_access, declare

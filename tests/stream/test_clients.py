@@ -17,7 +17,7 @@ from aiokafka.partitioner import murmur2 as murmur2_of_the_client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.errors import KafkaUnavailableError, SendFailedError, StopError, TopicsMissingError
 from broker.stream.clients import Writer, kafka_errors, murmur2, partition_of
 

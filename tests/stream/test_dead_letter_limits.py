@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from broker import codec
-from broker.core.identifiers import AgencyId, Digest, Millis
-from broker.core.ports import Effects, Record, Task
-from broker.core.registers import Agency, Area, Registers, SigningKey
+from broker.core.model.identifiers import AgencyId, Digest, Millis
+from broker.core.model.ports import Effects, Record, Task
+from broker.core.model.registers import Agency, Area, Registers, SigningKey
 from broker.errors import OURS, DeadLetterLimitError, NothingInForceError, RejectError
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.engine.chunk import DeadLetterLimits, take

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from broker.codec import encode_event
-from broker.core.identifiers import AgencyId
-from broker.core.ports import UNREADABLE, Outgoing, Record
+from broker.core.model.identifiers import AgencyId
+from broker.core.model.ports import UNREADABLE, Outgoing, Record
 from broker.stream.dead_letters import read_dead_letter, redrive
 from broker.stream.engine.chunk import MALFORMED, dead_letter
 from tests.stream.people import enrolled

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.identifiers import ChildRef, DisclosureId, EventId
-from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record
-from broker.core.registers import Registers, SigningKey
+from broker.core.model.identifiers import ChildRef, DisclosureId, EventId
+from broker.core.model.ports import CAUSE, Effects, Outgoing, Position, Record
+from broker.core.model.registers import Registers, SigningKey
 from broker.errors import NotPermittedError, RejectError, SignatureError, UnreadableRecordError
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.deliver import Deliver

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from broker.codec import encode_event
-from broker.core.event import Body
+from broker.core.model.event import Body
 from broker.errors import TooLargeError
 from broker.stream.event_size import MAX_HEAD_BYTES, check_head
 from broker.stream.publish import check_size

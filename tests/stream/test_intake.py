@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Action, Event, Sector
-from broker.core.identifiers import AgencyId, Digest, EventId, Millis, RecipientId
-from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Record
-from broker.core.registers import Agency, Area, Recipient, Registers, SigningKey
+from broker.core.model.event import Action, Event, Sector
+from broker.core.model.identifiers import AgencyId, Digest, EventId, Millis, RecipientId
+from broker.core.model.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Record
+from broker.core.model.registers import Agency, Area, Recipient, Registers, SigningKey
 from broker.errors import EventIdError, RejectError
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.cloudevents import headers_of

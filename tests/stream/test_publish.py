@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from broker.core.event import Action, Event, Identifier
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.publishing import TOLERANCE_MS
-from broker.core.registers import Registers
+from broker.core.intake.publishing import TOLERANCE_MS
+from broker.core.model.event import Action, Event, Identifier
+from broker.core.model.identifiers import AgencyId, Millis
+from broker.core.model.registers import Registers
 from broker.errors import NotFoundError, NotPermittedError, RejectError, SendFailedError, TimeError, TooLargeError
 from broker.policyfile import policy_from_content
 from broker.sealing.signatures import Signer, new_key

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
-from broker.core.ports import UNREADABLE, Outgoing
+from broker.core.model.ports import UNREADABLE, Outgoing
 from broker.stream.record_batches import Batches
 from tests.raw_batch import GZIP, LZ4, NONE, SNAPPY, ZSTD, a_batch, checked, patched
 

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from broker.core.event import Sector
-from broker.core.identifiers import digest
+from broker.core.model.event import Sector
+from broker.core.model.identifiers import digest
 from broker.simulate.area import COUNCIL, NEIGHBOUR, Child
 from broker.simulate.cast import Cast
 from broker.simulate.story import Step

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
 from broker import codec
-from broker.core.clocks import Clock
-from broker.core.ports import Effects, Outgoing, Table
+from broker.core.model.ports import Effects, Outgoing, Table
+from broker.core.waiting.clocks import Clock
 from broker.stream.decide.facts_record import clocks_from_bytes, clocks_to_bytes, clocks_with
 from broker.stream.topics import SUBJECTS
 

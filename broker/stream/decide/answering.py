@@ -7,18 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 from broker import codec
-from broker.core import judgements, taking
-from broker.core.decide_again import answer_ask
-from broker.core.event import Category, Header
-from broker.core.exclusions import excluded_for
-from broker.core.facts import Facts
-from broker.core.identifiers import EventId, RecipientId
-from broker.core.ports import ORIGIN, Outgoing
-from broker.core.question import ASK, GAP, HOLD
-from broker.core.registers import Registers
-from broker.core.rules import Rules
-from broker.core.taking import hub_for
-from broker.core.turn import APPLIED, Turn
+from broker.core.agencies.exclusions import excluded_for
+from broker.core.line import taking
+from broker.core.line.decide_again import answer_ask
+from broker.core.line.taking import hub_for
+from broker.core.model.event import Category, Header
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import EventId, RecipientId
+from broker.core.model.ports import ORIGIN, Outgoing
+from broker.core.model.question import ASK, GAP, HOLD
+from broker.core.model.registers import Registers
+from broker.core.model.rules import Rules
+from broker.core.model.turn import APPLIED, Turn
+from broker.core.waiting import judgements
 from broker.errors import NotPermittedError, UnknownDisclosureError
 from broker.sealing.signatures import signed_by
 from broker.stream.decide.draft import Draft

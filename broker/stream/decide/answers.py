@@ -6,11 +6,11 @@ No agency sets by its mere word for good what a person, or the line itself, did 
 from collections.abc import Iterator
 
 from broker import codec
-from broker.core.claims import EXCLUSION
-from broker.core.event import Event
-from broker.core.ports import CAUSE, Outgoing, Position
-from broker.core.protections import PROTECTS
-from broker.core.versions import takes_back
+from broker.core.agencies.claims import EXCLUSION
+from broker.core.model.event import Event
+from broker.core.model.ports import CAUSE, Outgoing, Position
+from broker.core.model.protections import PROTECTS
+from broker.core.model.versions import takes_back
 from broker.stream.decide.draft import Draft
 from broker.stream.topics import CANDIDATES
 

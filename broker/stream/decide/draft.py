@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from broker import codec
-from broker.core import judgements, taking
-from broker.core.clocks import Clock, still_open
-from broker.core.event import Event
-from broker.core.facts import Facts
-from broker.core.identifiers import DisclosureId, Millis
-from broker.core.notices import with_dues
-from broker.core.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
-from broker.core.question import HOLD, Question
-from broker.core.rules import Rules
-from broker.core.turn import Turn
+from broker.core.line import taking
+from broker.core.line.notices import with_dues
+from broker.core.model.event import Event
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import DisclosureId, Millis
+from broker.core.model.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
+from broker.core.model.question import HOLD, Question
+from broker.core.model.rules import Rules
+from broker.core.model.turn import Turn
+from broker.core.waiting import judgements
+from broker.core.waiting.clocks import Clock, still_open
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.enforce import Cause, Decided, Enforcer, shelved
 from broker.stream.decide.shelf import RELEASE, Waiting, doubts

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker import codec
-from broker.core import ledger
-from broker.core.clocks import Clock, clock_id, question_clock_id
-from broker.core.event import Header
-from broker.core.facts import Facts
-from broker.core.identifiers import ChildRef, DecisionId, DisclosureId, EventId, Millis, RecipientId, RoleName, digest
-from broker.core.notice import Notice
-from broker.core.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
-from broker.core.question import Question
-from broker.core.registers import Registers
-from broker.core.turn import Turn
-from broker.core.verdict import Decision, Verdict
+from broker.core.model import ledger
+from broker.core.model.event import Header
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import ChildRef, DecisionId, DisclosureId, EventId, Millis, RecipientId, RoleName, digest
+from broker.core.model.notice import Notice
+from broker.core.model.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
+from broker.core.model.question import Question
+from broker.core.model.registers import Registers
+from broker.core.model.turn import Turn
+from broker.core.model.verdict import Decision, Verdict
+from broker.core.waiting.clocks import Clock, clock_id, question_clock_id
 from broker.sealing.reviews import seal_event
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.facts_record import request_to_bytes

@@ -7,7 +7,7 @@ its own place, not under what came later: so the offsets are kept.
 import json
 from dataclasses import dataclass
 
-from broker.core.identifiers import Digest
+from broker.core.model.identifiers import Digest
 
 KEY = b"!epochs"  # in the table of facts; no child_ref begins with it
 _KEPT = 64  # far more releases than one chunk of records ever spans

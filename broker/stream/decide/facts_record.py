@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from broker.codec import decode_event, encode_event
-from broker.core.clocks import Clock
-from broker.core.event import Category
-from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
-from broker.core.identifiers import ChildRef
-from broker.core.policy import Cut
-from broker.core.verdict import Request
+from broker.core.model.event import Category
+from broker.core.model.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
+from broker.core.model.identifiers import ChildRef
+from broker.core.model.policy import Cut
+from broker.core.model.verdict import Request
+from broker.core.waiting.clocks import Clock
 from broker.errors import StopError
 
 VERSION = b"\x01"

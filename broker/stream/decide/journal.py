@@ -6,9 +6,9 @@ next as one of ten. The whole is written again when the changes have grown as la
 
 from dataclasses import dataclass
 
-from broker.core.facts import Facts
-from broker.core.identifiers import ChildRef
-from broker.core.ports import Effects, Table
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import ChildRef
+from broker.core.model.ports import Effects, Table
 from broker.stream.decide.facts_record import Stored, changes_to_bytes, facts_to_bytes
 
 _LEAST = 4096  # bytes of changes that are kept beside however small a whole

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from broker import codec
-from broker.core.clocks import Clock, clock_id, question_clock_id
-from broker.core.event import Header
-from broker.core.facts import Protection
-from broker.core.identifiers import DisclosureId, Millis, RecipientId, RoleName
-from broker.core.question import WHO, Question
-from broker.core.questions import with_due
+from broker.core.model.event import Header
+from broker.core.model.facts import Protection
+from broker.core.model.identifiers import DisclosureId, Millis, RecipientId, RoleName
+from broker.core.model.question import WHO, Question
+from broker.core.waiting.clocks import Clock, clock_id, question_clock_id
+from broker.core.waiting.questions import with_due
 from broker.errors import UnreadableRecordError
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.shelf import Waiting

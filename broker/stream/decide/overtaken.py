@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from broker import codec
-from broker.core import ledger, taking
-from broker.core.corrections import is_cancelled
-from broker.core.event import Event
-from broker.core.facts import OVERTAKEN, Facts
-from broker.core.identifiers import EventId
-from broker.core.question import HOLD
-from broker.core.undoing import passed_over
-from broker.core.versions import superseded_by, takes_back
+from broker.core.line import taking
+from broker.core.line.corrections import is_cancelled
+from broker.core.line.undoing import passed_over
+from broker.core.model import ledger
+from broker.core.model.event import Event
+from broker.core.model.facts import OVERTAKEN, Facts
+from broker.core.model.identifiers import EventId
+from broker.core.model.question import HOLD
+from broker.core.model.versions import superseded_by, takes_back
 from broker.stream.decide.shelf import Waiting
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from broker.core.decide import decide
-from broker.core.facts import Finding
-from broker.core.identifiers import Digest, Millis
-from broker.core.policy import Policy
-from broker.core.registers import Registers
-from broker.core.unmet import Unmet, unmet
-from broker.core.verdict import Decision, Verdict
+from broker.core.deciding.decide import decide
+from broker.core.deciding.unmet import Unmet, unmet
+from broker.core.model.facts import Finding
+from broker.core.model.identifiers import Digest, Millis
+from broker.core.model.policy import Policy
+from broker.core.model.registers import Registers
+from broker.core.model.verdict import Decision, Verdict
 from broker.errors import RetryError, StopError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.enforce import REQUEST, decision_id

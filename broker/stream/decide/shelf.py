@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.codec import decode_event, decode_header
-from broker.core.bells import Asked, Bell
-from broker.core.clocks import question_clock_id
-from broker.core.event import Category
-from broker.core.exclusions import said_in
-from broker.core.facts import Exclusion
-from broker.core.identifiers import ChildRef, Millis
-from broker.core.judgements import is_judgement
-from broker.core.policy import SHAREABLE
-from broker.core.question import ASK, GAP, HOLD, WHO, Question
-from broker.core.questions import GAP_STAYS
+from broker.core.agencies.exclusions import said_in
+from broker.core.model.event import Category
+from broker.core.model.facts import Exclusion
+from broker.core.model.identifiers import ChildRef, Millis
+from broker.core.model.policy import SHAREABLE
+from broker.core.model.question import ASK, GAP, HOLD, WHO, Question
+from broker.core.waiting.bells import Asked, Bell
+from broker.core.waiting.clocks import question_clock_id
+from broker.core.waiting.judgements import is_judgement
+from broker.core.waiting.questions import GAP_STAYS
 from broker.sealing.secrets import Secrets
 
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it

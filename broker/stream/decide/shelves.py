@@ -6,8 +6,8 @@ So no record grows with what waits: an event is at most as large as intake takes
 from base64 import b64decode
 from collections.abc import Sequence
 
-from broker.core.identifiers import ChildRef, digest
-from broker.core.ports import Table
+from broker.core.model.identifiers import ChildRef, digest
+from broker.core.model.ports import Table
 from broker.errors import UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.shelf import CONTEXT, Waiting, list_from_bytes, list_to_bytes

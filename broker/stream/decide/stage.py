@@ -1,7 +1,7 @@
 """The stage that decides: one task for each partition of the children's lines, over the state of those children.
 
 It takes each record once (by the position that caused it), under the policy and registers in force at its place, and at an
-instant that is Kafka's and never a worker's. What follows from it is pure: `broker.core.taking` and `broker.core.feedback`.
+instant that is Kafka's and never a worker's. What follows from it is pure: `broker.core.line`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from broker import codec
-from broker.core.facts import Facts
-from broker.core.identifiers import Digest, Millis
-from broker.core.policy import Policy
-from broker.core.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
-from broker.core.registers import Registers
-from broker.core.rules import Rules
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import Digest, Millis
+from broker.core.model.policy import Policy
+from broker.core.model.ports import CAUSE, Effects, Outgoing, Position, Record, Table, Task
+from broker.core.model.registers import Registers
+from broker.core.model.rules import Rules
 from broker.errors import NothingInForceError, RejectError, ReleaseRefusedError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.agenda import Agenda, put_first

@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from broker import codec
-from broker.core import judgements, questions, taking
-from broker.core.decide_again import fill_gap, tell_released
-from broker.core.event import Header
-from broker.core.exclusions import excluded_for
-from broker.core.facts import Facts
-from broker.core.identifiers import Millis
-from broker.core.ports import Outgoing
-from broker.core.question import GAP, HOLD
-from broker.core.rules import Rules
+from broker.core.agencies.exclusions import excluded_for
+from broker.core.line import taking
+from broker.core.line.decide_again import fill_gap, tell_released
+from broker.core.model.event import Header
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import Millis
+from broker.core.model.ports import Outgoing
+from broker.core.model.question import GAP, HOLD
+from broker.core.model.rules import Rules
+from broker.core.waiting import judgements, questions
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.enforce import Cause, Enforcer, filled_review, freed_review, late_review, overtaken_review
 from broker.stream.decide.overtaken import events_of, over_elsewhere, overtaken_by, without_overtaken

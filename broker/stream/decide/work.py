@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker import codec
-from broker.core import bells, corrections, feedback, judgements, ledger, taking
-from broker.core.clocks import QUESTION
-from broker.core.exclusions import with_conflicts
-from broker.core.facts import OVERTAKEN, Facts
-from broker.core.identifiers import EventId, Millis, digest
-from broker.core.merging import merge
-from broker.core.own_ids import own_ids
-from broker.core.turn import DUPLICATE, IN_REVIEW
+from broker.core.agencies.exclusions import with_conflicts
+from broker.core.agencies.own_ids import own_ids
+from broker.core.line import corrections, feedback, taking
+from broker.core.line.merging import merge
+from broker.core.model import ledger
+from broker.core.model.facts import OVERTAKEN, Facts
+from broker.core.model.identifiers import EventId, Millis, digest
+from broker.core.model.turn import DUPLICATE, IN_REVIEW
+from broker.core.waiting import bells, judgements
+from broker.core.waiting.clocks import QUESTION
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
 from broker.stream.decide import nobodys
 from broker.stream.decide.answering import take_answer

@@ -18,7 +18,7 @@ import faust
 import uvloop
 from faust.types import TP
 
-from broker.core.ports import Stage
+from broker.core.model.ports import Stage
 from broker.errors import (
     BrokerError,
     KafkaUnavailableError,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker import codec
-from broker.core.ports import ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
+from broker.core.model.ports import ORIGIN, Effects, Headers, Outgoing, Position, Record, Task
 from broker.errors import NOBODY, OURS, BrokerError, DeadLetterLimitError, RejectError, UnforeseenError
 from broker.stream.senders import sender_within
 

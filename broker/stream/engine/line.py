@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from broker.core.ports import Record, Stage, Task
+from broker.core.model.ports import Record, Stage, Task
 from broker.errors import UnforeseenError
 from broker.kafkaaccess import Kafka
 from broker.log import Entry, log

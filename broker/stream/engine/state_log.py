@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from broker.core.ports import Outgoing
+from broker.core.model.ports import Outgoing
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.engine.chunk import Writer

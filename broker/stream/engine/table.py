@@ -7,7 +7,7 @@ a lower version comes after a higher one.
 
 from collections.abc import Iterator
 
-from broker.core.ports import STATE_VERSION, Effects, Headers, Outgoing, Record
+from broker.core.model.ports import STATE_VERSION, Effects, Headers, Outgoing, Record
 
 
 class StateTable:

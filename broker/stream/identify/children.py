@@ -10,9 +10,9 @@ from heapq import heappop, heappush
 from typing import Any
 
 from broker.codec import decode_event
-from broker.core.event import Event
-from broker.core.identifiers import EventId
-from broker.core.matching import Description, Match, Matcher, Strength, resemble
+from broker.core.intake.matching import Description, Match, Matcher, Strength, resemble
+from broker.core.model.event import Event
+from broker.core.model.identifiers import EventId
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.asking import asked_about, excluded_for, sure_of

@@ -8,7 +8,7 @@ where another agency protects the child from there.
 
 from collections.abc import Iterable, Sequence
 
-from broker.core.matching import Description, contradict
+from broker.core.intake.matching import Description, contradict
 from broker.stream.identify.said import Said, issued_by
 from broker.stream.identify.state import Child, Waiting
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from broker import codec
-from broker.core.event import Event
+from broker.core.model.event import Event
 from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.children import MOST_CLOSED

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
-from broker.core.matching import Description
+from broker.core.intake.matching import Description
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import (
     ASKED,

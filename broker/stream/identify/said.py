@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from broker.core.authority import SET_BY
-from broker.core.dates import days_within, whole_birth_date
-from broker.core.event import Action, Event, Sector
-from broker.core.identifiers import EventId
-from broker.core.matching import Description, Key, keys_among, keys_of, names_of, places_of, unverified_nhs_numbers
-from broker.core.protections import PROTECTS
-from broker.core.versions import superseded_by, takes_back
+from broker.core.agencies.authority import SET_BY
+from broker.core.intake.matching import Description, Key, keys_among, keys_of, names_of, places_of, unverified_nhs_numbers
+from broker.core.model.dates import days_within, whole_birth_date
+from broker.core.model.event import Action, Event, Sector
+from broker.core.model.identifiers import EventId
+from broker.core.model.protections import PROTECTS
+from broker.core.model.versions import superseded_by, takes_back
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.state import Exclusion, Guard
 

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from broker import codec
-from broker.core.event import Action, Event, Header
-from broker.core.identifiers import RoleName
-from broker.core.matching import ExactMatcher, Matcher
-from broker.core.ports import ANSWERS, CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
+from broker.core.intake.matching import ExactMatcher, Matcher
+from broker.core.model.event import Action, Event, Header
+from broker.core.model.identifiers import RoleName
+from broker.core.model.ports import ANSWERS, CAUSE, ORIGIN, WAITS, Effects, Headers, Outgoing, Position, Record, Table, Task
 from broker.errors import NotPermittedError, RejectError, SignatureError, TooLargeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import signed_by

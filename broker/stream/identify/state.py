@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from broker.core.matching import Description
+from broker.core.intake.matching import Description
 
 UNLINKED = frozenset({"identity_changed", "protected_person"})
 ASKED, GRANTED, REFUSED, IGNORED = "asked", "granted", "refused", "ignored"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from broker import codec
-from broker.core.ports import Effects, Headers, Table
+from broker.core.model.ports import Effects, Headers, Table
 
 LANES = b"#lanes"
 QUEUES = "q"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from broker import codec
-from broker.core.event import Action, Body, Event
-from broker.core.versions import superseded_by, takes_back
+from broker.core.model.event import Action, Body, Event
+from broker.core.model.versions import superseded_by, takes_back
 from broker.stream.identify.state import Waiting
 from broker.stream.identify.turn import WITHDRAWN, Turn
 

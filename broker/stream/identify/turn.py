@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker import codec
-from broker.core.event import Body, Event
-from broker.core.identifiers import RecipientId, digest
-from broker.core.ports import ACCEPTED, CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
+from broker.core.model.event import Body, Event
+from broker.core.model.identifiers import RecipientId, digest
+from broker.core.model.ports import ACCEPTED, CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
 from broker.sealing.reviews import review_id, seal_event
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.said import changed_by

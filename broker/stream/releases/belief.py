@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from broker.core.ports import Record
-from broker.core.registers import Registers, is_administrator
+from broker.core.model.ports import Record
+from broker.core.model.registers import Registers, is_administrator
 from broker.errors import KeysError, RegistersError, RejectError, SignatureError, UnreadableRecordError
 from broker.registerfile import registers_from_content
 from broker.sealing.signatures import SIGNATURE_HEADER, Signer, signed_by

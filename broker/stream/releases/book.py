@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from broker import codec
-from broker.core.identifiers import Digest, digest
-from broker.core.policy import Policy
-from broker.core.registers import Registers
+from broker.core.model.identifiers import Digest, digest
+from broker.core.model.policy import Policy
+from broker.core.model.registers import Registers
 from broker.errors import ReleaseRefusedError, RetryError, UnreadableRecordError
 from broker.registerfile import registers_from_content
 

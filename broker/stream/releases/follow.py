@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from broker.codec import encode
-from broker.core.identifiers import Digest
-from broker.core.ports import Record
+from broker.core.model.identifiers import Digest
+from broker.core.model.ports import Record
 from broker.errors import KafkaUnavailableError, RetryError, SendFailedError
 from broker.kafkaaccess import Kafka
 from broker.sealing.signatures import Signer

@@ -1,6 +1,6 @@
 """Put a version of the policy in force, by epoch."""
 
-from broker.core.policy import Policy
+from broker.core.model.policy import Policy
 from broker.errors import PolicyError
 from broker.kafkaaccess import Kafka
 from broker.sealing.signatures import Signer

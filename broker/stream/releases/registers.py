@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from broker.core.registers import Registers
+from broker.core.model.registers import Registers
 from broker.errors import RegistersError, ReleaseRefusedError, SignatureError
 from broker.kafkaaccess import Kafka
 from broker.policyfile import policy_from_content

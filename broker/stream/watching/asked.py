@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from broker.core.ports import Record
+from broker.core.model.ports import Record
 from broker.errors import StopError
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin, open_consumer, to_record

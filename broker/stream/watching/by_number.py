@@ -5,8 +5,8 @@ Numbers are kept as keyed hashes, so a number finds a child and no child gives i
 
 from functools import cache
 
-from broker.core.identifiers import AgencyId
-from broker.core.matching import NATIONAL
+from broker.core.intake.matching import NATIONAL
+from broker.core.model.identifiers import AgencyId
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.said import issued_by
 from broker.stream.identify.state import GRANTED

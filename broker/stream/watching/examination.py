@@ -11,7 +11,7 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from broker.audit.local_file import is_damaged
-from broker.core.identifiers import Digest
+from broker.core.model.identifiers import Digest
 from broker.errors import BrokerError, DataLossError, StopError
 from broker.lag.evaluation import Status
 from broker.lag.report import Report

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from broker.core.ports import Record
+from broker.core.model.ports import Record
 from broker.errors import DataLossError
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_consumer, partition_of, to_record

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from broker.core.balance import Balance, Fault, unaccounted
+from broker.core.account.balance import Balance, Fault, unaccounted
 from broker.lag.report import Report
 from broker.lag.tally import Tally
 

@@ -15,8 +15,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from broker.audit.books import Books
-from broker.core.balance import OUTCOMES, Balance, End
-from broker.core.ports import ORIGIN, OUTCOME, WAITS, Position, Record
+from broker.core.account.balance import OUTCOMES, Balance, End
+from broker.core.model.ports import ORIGIN, OUTCOME, WAITS, Position, Record
 from broker.settings import Settings
 from broker.stream.clients import open_admin
 from broker.stream.engine.chunk import OFFSET, PARTITION, TOPIC

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker import codec
-from broker.core.identifiers import AgencyId
-from broker.core.judgements import FINDING_TYPE
-from broker.core.policy import HUB
-from broker.core.ports import ANSWERS, ORIGIN, Outgoing, Record
-from broker.core.registers import Registers
+from broker.core.model.identifiers import AgencyId
+from broker.core.model.policy import HUB
+from broker.core.model.ports import ANSWERS, ORIGIN, Outgoing, Record
+from broker.core.model.registers import Registers
+from broker.core.waiting.judgements import FINDING_TYPE
 from broker.errors import InputError, NotFoundError
 from broker.kafkaaccess import Kafka
 from broker.sealing.reviews import open_event

@@ -2,7 +2,7 @@
 
 from broker import codec
 from broker.codec import Message
-from broker.core.ports import CAUSE, Record
+from broker.core.model.ports import CAUSE, Record
 from broker.errors import RejectError
 
 

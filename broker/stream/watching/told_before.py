@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker import codec
-from broker.core.identifiers import ChildRef
-from broker.core.registers import Recipient
+from broker.core.model.identifiers import ChildRef
+from broker.core.model.registers import Recipient
 from broker.kafkaaccess import Kafka
 from broker.sealing.secrets import Secrets
 from broker.stream.topics import DISCLOSURES, disclosures_topic

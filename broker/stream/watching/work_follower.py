@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from broker.codec import Message, decode
-from broker.core.ports import Position, Record
+from broker.core.model.ports import Position, Record
 from broker.errors import RejectError
 from broker.lag.open_work import Alert, OpenWork
 from broker.lag.tally import Tally

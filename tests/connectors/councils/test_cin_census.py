@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from broker.core.event import SubjectRole
+from broker.core.model.event import SubjectRole
 from broker.errors import DeliveryError
 from connectors.councils.cin_census import CinCensus
 from connectors.councils.cin_codes import CODES

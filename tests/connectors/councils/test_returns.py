@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.event import Action, Event
+from broker.core.model.event import Action, Event
 from broker.errors import DeliveryError
 from connectors.councils.cin_census import CinCensus
 from tests.connectors.contract import MemoryInHand

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.delivery import Delivery, Finding
-from broker.core.event import Action, Event, Sector
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Delivery, Finding
+from broker.core.model.event import Action, Event, Sector
+from broker.core.model.registers import Agency
 from connectors.councils.cin_census import CinCensus
 from tests.connectors.contract import RECEIVED, Case, MemoryInHand
 from tests.connectors.councils.cin_files import a_child, a_plan, a_return, an_episode, group
@@ -332,9 +332,9 @@ def test_what_stands_after_any_series_is_what_the_last_return_says(snapshots: li
 
 GROWTH = """
 import resource, sys
-from broker.core.delivery import Delivery, Piece
-from broker.core.event import Sector
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Delivery, Piece
+from broker.core.model.event import Sector
+from broker.core.model.registers import Agency
 from connectors.councils.cin_census import CinCensus
 
 class Nothing:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.delivery import Finding
-from broker.core.event import Action, Event
+from broker.core.intake.delivery import Finding
+from broker.core.model.event import Action, Event
 from broker.errors import DeliveryError
 from connectors.councils.sui_extract import SuiExtract
 from tests.connectors import contract

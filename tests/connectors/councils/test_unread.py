@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Action
+from broker.core.model.event import Action
 from tests.connectors.councils.cin_files import a_child, a_plan, an_episode, group
 from tests.connectors.councils.test_snapshots import CALM, news, read_all, series
 

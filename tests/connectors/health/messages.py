@@ -1,9 +1,9 @@
 """Builders of hospital messages, and what the connector makes of them."""
 
-from broker.core.delivery import Delivery, Finding, piece_from_bytes
-from broker.core.event import Event, Sector
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Delivery, Finding, piece_from_bytes
+from broker.core.model.event import Event, Sector
+from broker.core.model.identifiers import AgencyId, Millis
+from broker.core.model.registers import Agency
 from connectors.health.hl7v2_adt import Hl7Adt
 from tests.connectors.contract import MemoryInHand
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from tests.connectors.contract import MemoryInHand
 from tests.connectors.health.messages import NHS, message, pid, read, types, visit
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Action
+from broker.core.model.event import Action
 from tests.connectors.contract import MemoryInHand
 from tests.connectors.health.messages import message, pid, read, visit
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Action, Event
+from broker.core.model.event import Action, Event
 from tests.connectors.contract import MemoryInHand
 from tests.connectors.police.test_encompass_notice import NOTICE, SECOND, read
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.event import Event
-from broker.core.harmless import acts
-from broker.core.words import Words
+from broker.core.account.harmless import acts
+from broker.core.account.words import Words
+from broker.core.model.event import Event
 from connectors.police.encompass_form import LABELS, read_value
 from connectors.police.encompass_notice import EncompassNotice
 from tests.connectors.police.test_encompass_notice import CASE, NOTICE, read

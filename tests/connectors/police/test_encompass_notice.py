@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.delivery import Finding
-from broker.core.event import Action, Event, ToldFamily
-from broker.core.publishing import InForce, refusals_of
+from broker.core.intake.delivery import Finding
+from broker.core.intake.publishing import InForce, refusals_of
+from broker.core.model.event import Action, Event, ToldFamily
 from broker.errors import CutOffError, DeliveryError
 from connectors.police.encompass_notice import EncompassNotice
 from tests.connectors import contract

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from broker.core.delivery import Delivery, Finding, piece_from_bytes
-from broker.core.event import Action, Event, Sector
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Delivery, Finding, piece_from_bytes
+from broker.core.model.event import Action, Event, Sector
+from broker.core.model.identifiers import AgencyId, Millis
+from broker.core.model.registers import Agency
 from broker.errors import DeliveryError
 from connectors.schools.school_census import SchoolCensus
 from tests.connectors import contract

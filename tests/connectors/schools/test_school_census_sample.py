@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.delivery import Finding
-from broker.core.event import Event
+from broker.core.intake.delivery import Finding
+from broker.core.model.event import Event
 from tests.connectors.schools.test_school_census import kinds, read, rules
 
 

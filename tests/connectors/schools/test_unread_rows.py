@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Action, Event
+from broker.core.model.event import Action, Event
 from tests.connectors.contract import MemoryInHand
 from tests.connectors.schools.test_school_census import (
     ADA,

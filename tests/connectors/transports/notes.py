@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from broker.core.delivery import Connector, Delivery, Finding, Memory
-from broker.core.event import Event, Header, Sector, Source
-from broker.core.identifiers import AgencyId, Digest, Millis, event_id
-from broker.core.registers import Agency
+from broker.core.intake.delivery import Connector, Delivery, Finding, Memory
+from broker.core.model.event import Event, Header, Sector, Source
+from broker.core.model.identifiers import AgencyId, Digest, Millis, event_id
+from broker.core.model.registers import Agency
 from broker.errors import DeliveryError, SendFailedError
 from connectors.transports.directory import Check, Directory, Job
 from connectors.transports.memory import SqliteMemory

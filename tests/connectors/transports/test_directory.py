@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.delivery import Delivery, Finding, Memory
-from broker.core.event import Event
+from broker.core.intake.delivery import Delivery, Finding, Memory
+from broker.core.model.event import Event
 from broker.errors import SendFailedError, StopError
 from connectors.transports import directory
 from connectors.transports.memory import SqliteMemory

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.event import Action, Event
+from broker.core.model.event import Action, Event
 from connectors.registry import CONNECTORS
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.delivery import Delivery, Finding, Memory
-from broker.core.event import Event
+from broker.core.intake.delivery import Delivery, Finding, Memory
+from broker.core.model.event import Event
 from connectors.councils.cin_census import CinCensus
 from connectors.transports import settling
 from connectors.transports.settling import Patience, being_written

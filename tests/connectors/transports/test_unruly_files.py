@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from broker.core.delivery import Connector, Delivery, Finding, Memory
-from broker.core.event import Event
+from broker.core.intake.delivery import Connector, Delivery, Finding, Memory
+from broker.core.model.event import Event
 from broker.errors import StopError, TimeError, TooLargeError
 from connectors.councils.cin_census import CinCensus
 from connectors.health.hl7v2_adt import Hl7Adt

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.core.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Stage, Table, Task
+from broker.core.model.ports import CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Stage, Table, Task
 from broker.errors import RejectError
 from broker.stream.engine.chunk import DEAD_LETTERS
 from tests.stream.explorer import Chain

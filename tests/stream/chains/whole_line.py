@@ -17,12 +17,12 @@ from typing import Any
 
 from broker import codec
 from broker.audit.books import Books
-from broker.core.clocks import clock_id, question_clock_id
-from broker.core.event import Action, Category, Event, Sector
-from broker.core.identifiers import AgencyId, Digest, EventId, digest, event_id
-from broker.core.policy import Condition, Policy, Question
-from broker.core.ports import CAUSE, Outgoing, Position, Record, Stage
-from broker.core.registers import Agency, Area, Registers
+from broker.core.model.event import Action, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId, Digest, EventId, digest, event_id
+from broker.core.model.policy import Condition, Policy, Question
+from broker.core.model.ports import CAUSE, Outgoing, Position, Record, Stage
+from broker.core.model.registers import Agency, Area, Registers
+from broker.core.waiting.clocks import clock_id, question_clock_id
 from broker.stream.decide.stage import Decide
 from broker.stream.deliver import Deliver
 from broker.stream.identify.stage import Identify

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Action, Body, Category, Event, Sector
-from broker.core.identifiers import AgencyId, EventId
-from broker.core.policy import Condition, Effect, Policy, Question, Rule
+from broker.core.model.event import Action, Body, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId, EventId
+from broker.core.model.policy import Condition, Effect, Policy, Question, Rule
 from tests.stream.lines import (
     CHILD,
     GP,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Body, Category, Event, Sector
-from broker.core.identifiers import AgencyId, RecipientId
-from broker.core.policy import Condition, Question
-from broker.core.registers import Agency, Area, Registers
+from broker.core.model.event import Body, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId, RecipientId
+from broker.core.model.policy import Condition, Question
+from broker.core.model.registers import Agency, Area, Registers
 from broker.errors import NotPermittedError
 from tests.stream.lines import (
     CHILD,

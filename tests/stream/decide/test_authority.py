@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Body, Category, Event, Sector
-from broker.core.identifiers import AgencyId
-from broker.core.policy import Condition, Effect, Question
+from broker.core.model.event import Body, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId
+from broker.core.model.policy import Condition, Effect, Question
 from tests.stream.lines import NOTICE, SCHOOL, ALine, a_policy, a_rule, an_event, at_practice, on_roll
 
 OAK = {"producer": AgencyId("urn:100001"), "sector": Sector.SCHOOLS}

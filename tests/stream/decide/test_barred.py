@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Category, Control, Event
-from broker.core.identifiers import EventId, RecipientId
-from broker.core.policy import Condition, Effect, Question
+from broker.core.model.event import Category, Control, Event
+from broker.core.model.identifiers import EventId, RecipientId
+from broker.core.model.policy import Condition, Effect, Question
 from broker.sealing.reviews import open_event
 from tests.stream.england import (
     DSL,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from broker.core.identifiers import RecipientId, RoleName
-from broker.core.policy import ClockKind, Policy, Role
-from broker.core.registers import Area
-from broker.core.tell import heading
+from broker.core.account.tell import heading
+from broker.core.model.identifiers import RecipientId, RoleName
+from broker.core.model.policy import ClockKind, Policy, Role
+from broker.core.model.registers import Area
 from tests.stream import england
 from tests.stream.lines import (
     HUB,

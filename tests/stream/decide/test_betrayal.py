@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Body, Category
-from broker.core.identifiers import RoleName
-from broker.core.policy import Condition, Cut, Effect, Policy, Question, Rule
+from broker.core.model.event import Body, Category
+from broker.core.model.identifiers import RoleName
+from broker.core.model.policy import Condition, Cut, Effect, Policy, Question, Rule
 from tests.stream.lines import GP, HUB, SCHOOL, ALine, a_policy, a_protection, a_rule, an_event, an_update, at_practice, on_roll
 
 KINDS = ("safe_address", "restricted_record", "identity_changed")

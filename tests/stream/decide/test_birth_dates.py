@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from tests.stream.england import (
     DSL,
     FORCE,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Action, Body, Category, Event, Sector
-from broker.core.identifiers import AgencyId, Millis
-from broker.core.policy import Condition, Question
+from broker.core.model.event import Action, Body, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId, Millis
+from broker.core.model.policy import Condition, Question
 from broker.errors import UnknownDisclosureError
 from tests.stream.lines import (
     CHILD,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from broker.core.event import Control, Event
-from broker.core.identifiers import EventId, RecipientId
+from broker.core.model.event import Control, Event
+from broker.core.model.identifiers import EventId, RecipientId
 from tests.stream.england import (
     AWAY,
     CONCERN,

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core import ledger
-from broker.core.event import Body, Category, Event, Sector
-from broker.core.identifiers import AgencyId, EventId
-from broker.core.policy import Condition, Question
-from broker.core.recall import CHANGED
+from broker.core.line.recall import CHANGED
+from broker.core.model import ledger
+from broker.core.model.event import Body, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId, EventId
+from broker.core.model.policy import Condition, Question
 from broker.errors import NotPermittedError, SignatureError, StaleVersionError, UnknownDisclosureError
 from tests.stream.lines import (
     CHILD,

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from broker import codec
-from broker.core.identifiers import RecipientId
-from broker.core.ports import OUTCOME, Effects, Outgoing
-from broker.core.registers import Area
+from broker.core.model.identifiers import RecipientId
+from broker.core.model.ports import OUTCOME, Effects, Outgoing
+from broker.core.model.registers import Area
 from broker.errors import NothingInForceError, NotPermittedError, RetryError, UnknownDisclosureError, UnreadableRecordError
 from broker.stream.engine.chunk import DeadLetterLimits, run_chunk
 from broker.stream.topics import AUDIT, CLOCKS, DISCLOSURES, FACTS, disclosures_topic

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from broker.core.dates import instant_of
-from broker.core.event import Action, Control, Event
-from broker.core.facts import Exclusion
-from broker.core.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName
-from broker.core.policy import Condition, Question
-from broker.core.registers import Registers
+from broker.core.model.dates import instant_of
+from broker.core.model.event import Action, Control, Event
+from broker.core.model.facts import Exclusion
+from broker.core.model.identifiers import AgencyId, KeyId, Millis, RecipientId, RoleName
+from broker.core.model.policy import Condition, Question
+from broker.core.model.registers import Registers
 from broker.errors import NotPermittedError
 from tests.stream.england import (
     AWAY,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Action, Body, Control, Event, Sector
-from broker.core.facts import Exclusion
-from broker.core.identifiers import AgencyId, RecipientId
-from broker.core.registers import Registers
+from broker.core.model.event import Action, Body, Control, Event, Sector
+from broker.core.model.facts import Exclusion
+from broker.core.model.identifiers import AgencyId, RecipientId
+from broker.core.model.registers import Registers
 from tests.stream import england as claims
 from tests.stream.decide.test_shown import seen
 from tests.stream.lines import (

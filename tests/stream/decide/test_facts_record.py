@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.core.clocks import Clock
-from broker.core.event import Category
-from broker.core.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
-from broker.core.identifiers import ChildRef, EventId
-from broker.core.verdict import Request
+from broker.core.model.event import Category
+from broker.core.model.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
+from broker.core.model.identifiers import ChildRef, EventId
+from broker.core.model.verdict import Request
+from broker.core.waiting.clocks import Clock
 from broker.errors import StopError
 from broker.stream.decide.facts_record import (
     VERSION,

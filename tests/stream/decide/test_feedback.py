@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Category
-from broker.core.feedback import note_may_go
-from broker.core.tell import tell
+from broker.core.account.tell import tell
+from broker.core.line.feedback import note_may_go
+from broker.core.model.event import Category
 from broker.policyfile import load_policy
 from tests.stream.england import CONCERN, DSL, FORCE, HOME, HUB, NOTICE, OTHER_SCHOOL, SCHOOL, TRUST, a_child, says
 from tests.stream.lines import NOW, ALine

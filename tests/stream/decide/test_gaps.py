@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.clocks import due_for
-from broker.core.event import Body, Category, Event, Identity
-from broker.core.identifiers import Millis, RecipientId, RoleName
-from broker.core.policy import Cut, Effect
-from broker.core.questions import GAP_STAYS
+from broker.core.model.event import Body, Category, Event, Identity
+from broker.core.model.identifiers import Millis, RecipientId, RoleName
+from broker.core.model.policy import Cut, Effect
+from broker.core.waiting.clocks import due_for
+from broker.core.waiting.questions import GAP_STAYS
 from broker.sealing.reviews import open_event
 from tests.stream.lines import (
     CHILD,

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Category, Event
-from broker.core.explain import explain_entry
-from broker.core.facts import Facts
-from broker.core.identifiers import ChildRef, RoleName
-from broker.core.policy import HOLDER, SHAREABLE, Basis, ClockKind, Condition, Effect, Policy
-from broker.core.policy import Question as Asks
-from broker.core.question import ASK, Question
-from broker.core.questions import put_to_another
-from broker.core.rules import Rules
+from broker.core.account.explain import explain_entry
+from broker.core.model.event import Category, Event
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import ChildRef, RoleName
+from broker.core.model.policy import HOLDER, SHAREABLE, Basis, ClockKind, Condition, Effect, Policy
+from broker.core.model.policy import Question as Asks
+from broker.core.model.question import ASK, Question
+from broker.core.model.rules import Rules
+from broker.core.waiting.questions import put_to_another
 from broker.stream.decide.replay import differences, replay
 from broker.stream.decide.shelf import shelf_from_bytes
 from tests.stream.lines import (

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from broker.core import ledger
-from broker.core.event import Body, Event, Sector
-from broker.core.identifiers import AgencyId
+from broker.core.model import ledger
+from broker.core.model.event import Body, Event, Sector
+from broker.core.model.identifiers import AgencyId
 from tests.stream.lines import CHILD, SCHOOL, ALine, a_protection, a_retraction, an_event, an_update, on_roll, some_registers
 
 LATER = Body(concern={"grade": "low"}, location={"postcode": "ZZ1 1ZZ"})

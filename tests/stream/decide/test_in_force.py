@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.decide import decide
-from broker.core.disclose import granted_view
-from broker.core.event import Body, Category, Event, Sector
-from broker.core.identifiers import AgencyId
-from broker.core.policy import Condition, Cut, Effect, Policy, Question, RoleName
-from broker.core.verdict import Outcome
+from broker.core.deciding.decide import decide
+from broker.core.deciding.disclose import granted_view
+from broker.core.model.event import Body, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId
+from broker.core.model.policy import Condition, Cut, Effect, Policy, Question, RoleName
+from broker.core.model.verdict import Outcome
 from broker.errors import StaleVersionError
 from tests.stream.lines import (
     CHILD,

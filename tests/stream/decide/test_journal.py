@@ -5,9 +5,9 @@ from statistics import mean
 
 from hypothesis import given
 
-from broker.core.facts import Facts
-from broker.core.identifiers import ChildRef, Millis
-from broker.core.ports import Effects, Outgoing, Record
+from broker.core.model.facts import Facts
+from broker.core.model.identifiers import ChildRef, Millis
+from broker.core.model.ports import Effects, Outgoing, Record
 from broker.stream.decide.facts_record import facts_to_bytes
 from broker.stream.decide.journal import Journal
 from broker.stream.engine.table import StateTable

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.dates import instant_of, months_later
-from broker.core.event import Control, Event
-from broker.core.identifiers import KeyId, RecipientId
+from broker.core.model.dates import instant_of, months_later
+from broker.core.model.event import Control, Event
+from broker.core.model.identifiers import KeyId, RecipientId
 from broker.errors import NotPermittedError
 from broker.stream.decide.facts_record import request_from_bytes
 from broker.stream.decide.replay import findings_read

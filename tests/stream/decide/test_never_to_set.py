@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Control
+from broker.core.model.event import Control
 from tests.stream.england import (
     DSL,
     FORCE,

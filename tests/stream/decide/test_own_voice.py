@@ -2,8 +2,8 @@
 
 import pytest
 
-from broker.core.event import Body, Event, Sector
-from broker.core.identifiers import AgencyId, EventId
+from broker.core.model.event import Body, Event, Sector
+from broker.core.model.identifiers import AgencyId, EventId
 from tests.stream.lines import (
     GP,
     HUB,

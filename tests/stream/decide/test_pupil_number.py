@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.core.policy import SHAREABLE
+from broker.core.model.policy import SHAREABLE
 from broker.policyfile import load_policy
 from tests.stream.lines import HUB, SCHOOL, ALine, a_policy, a_rule, an_event, an_update, on_roll
 

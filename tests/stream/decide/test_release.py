@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.clocks import due_for
-from broker.core.event import Body, Category, Event
-from broker.core.identifiers import Millis
-from broker.core.policy import Condition, Effect, Policy, Question
+from broker.core.model.event import Body, Category, Event
+from broker.core.model.identifiers import Millis
+from broker.core.model.policy import Condition, Effect, Policy, Question
+from broker.core.waiting.clocks import due_for
 from broker.stream.decide.shelf import RELEASE_STAYS
 from tests.stream.lines import (
     CHILD,

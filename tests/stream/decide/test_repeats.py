@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from broker import codec
-from broker.core.event import Body
-from broker.core.identifiers import Millis
-from broker.core.ports import Outgoing
+from broker.core.model.event import Body
+from broker.core.model.identifiers import Millis
+from broker.core.model.ports import Outgoing
 from broker.errors import ChangedContentError
 from broker.stream.engine.chunk import REASON, DeadLetterLimits, run_chunk
 from tests.stream.lines import CHILD, HUB, NOW, SCHOOL, ALine, a_retraction, an_event, an_update, at_practice, on_roll

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Body, Event
+from broker.core.model.event import Body, Event
 from tests.connectors.contract import MemoryInHand
 from tests.connectors.health.messages import message, pid, read
 from tests.stream.decide.test_betrayal import a_protecting_policy

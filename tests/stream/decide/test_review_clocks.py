@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.clocks import due_for
-from broker.core.event import Body, Category, Event, Sector
-from broker.core.identifiers import AgencyId, Millis, RecipientId, RoleName
-from broker.core.policy import ClockKind, Condition, Effect, Policy, Question, Role
-from broker.core.ports import ACCEPTED, Record
-from broker.core.registers import Area
+from broker.core.model.event import Body, Category, Event, Sector
+from broker.core.model.identifiers import AgencyId, Millis, RecipientId, RoleName
+from broker.core.model.policy import ClockKind, Condition, Effect, Policy, Question, Role
+from broker.core.model.ports import ACCEPTED, Record
+from broker.core.model.registers import Area
+from broker.core.waiting.clocks import due_for
 from tests.stream.lines import (
     CHILD,
     GP,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from broker import codec
-from broker.core.event import Action, Event
+from broker.core.model.event import Action, Event
 from tests.stream.england import (
     DSL,
     FORCE,

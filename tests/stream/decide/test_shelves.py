@@ -3,8 +3,8 @@
 import pytest
 
 from broker import codec
-from broker.core.event import Body, Event
-from broker.core.identifiers import ChildRef
+from broker.core.model.event import Body, Event
+from broker.core.model.identifiers import ChildRef
 from broker.errors import TooLargeError, UnreadableRecordError
 from broker.stream.decide import stage
 from broker.stream.decide.shelf import shelf_to_bytes

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from connectors.police.encompass_notice import EncompassNotice
 from tests.stream.england import (
     DSL,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Body, Category, Event
-from broker.core.policy import Condition, Cut, Effect, Question, Rule
+from broker.core.model.event import Body, Category, Event
+from broker.core.model.policy import Condition, Cut, Effect, Question, Rule
 from broker.sealing.reviews import open_event
 from tests.stream.lines import (
     GP,

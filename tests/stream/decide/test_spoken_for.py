@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.event import Sector
-from broker.core.identifiers import AgencyId
-from broker.core.registers import Agency
+from broker.core.model.event import Sector
+from broker.core.model.identifiers import AgencyId
+from broker.core.model.registers import Agency
 from tests.connectors.schools.test_school_census import ADA, CYD, LEAVERS, ROLL, export, read, table
 from tests.stream.england import DSL, FORCE, HOME, NOTICE, OTHER_SCHOOL, SCHOOL, england, extract_row, says, tie, told
 from tests.stream.lines import ALine

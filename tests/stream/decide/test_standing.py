@@ -2,8 +2,8 @@
 
 import pytest
 
-from broker.core.event import Action, Control, Event
-from broker.core.identifiers import RecipientId
+from broker.core.model.event import Action, Control, Event
+from broker.core.model.identifiers import RecipientId
 from tests.stream.england import (
     AWAY,
     CONCERN,

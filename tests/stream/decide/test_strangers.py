@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.event import Control, Event
+from broker.core.model.event import Control, Event
 from tests.stream.england import (
     AT_AWAY,
     AWAY,

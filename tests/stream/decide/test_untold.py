@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.event import Action, Event
-from broker.core.identifiers import EventId, Millis
+from broker.core.model.event import Action, Event
+from broker.core.model.identifiers import EventId, Millis
 from tests.stream.england import (
     FORCE,
     HOME,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.ports import ORIGIN, Effects, Outgoing, Record
+from broker.core.model.ports import ORIGIN, Effects, Outgoing, Record
 from broker.errors import OURS, DeadLetterLimitError, SendFailedError, SignatureError, UnforeseenError
 from broker.stream.engine.chunk import (
     ATTEMPT,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from broker.core import corrections
-from broker.core.corrections import Corrected
-from broker.core.ports import Effects, Record, Task
+from broker.core.line import corrections
+from broker.core.line.corrections import Corrected
+from broker.core.model.ports import Effects, Record, Task
 from broker.errors import RejectError
 from broker.stream import deliver
 from broker.stream.decide import stage, work

@@ -2,7 +2,7 @@
 
 import random
 
-from broker.core.ports import STATE_VERSION, WAITS, Effects, Outgoing, Record
+from broker.core.model.ports import STATE_VERSION, WAITS, Effects, Outgoing, Record
 from broker.stream.engine.table import StateTable
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from broker import codec
-from broker.core.ports import CAUSE, ORIGIN, Outgoing, Record
+from broker.core.model.ports import CAUSE, ORIGIN, Outgoing, Record
 from broker.errors import InputError
 from broker.stream.topics import CANDIDATES, REVIEWS, SUBJECTS
 from broker.stream.watching.review_reader import Answer, Review, _Reviews, answer_to

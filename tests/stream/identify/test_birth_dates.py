@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from tests.stream.identify_runner import Runner
 from tests.stream.people import NHS, SCHOOL, an_event, attended, in_care_system, notified, registered
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from broker.core.event import Event
-from broker.core.identifiers import RecipientId
+from broker.core.model.event import Event
+from broker.core.model.identifiers import RecipientId
 from broker.sealing.signatures import new_key
 from tests.stream.england import AWAY, PRACTICE, says, tie
 from tests.stream.identify.test_excluded_from_reviews import registers

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Action, Event
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.ports import Outgoing
-from broker.core.registers import Recipient, SigningKey
+from broker.core.model.event import Action, Event
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.ports import Outgoing
+from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.topics import CANDIDATES
 from tests.stream.identify_runner import HUB, FixedRegisters, Runner

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Event
-from broker.core.ports import Record
+from broker.core.model.event import Event
+from broker.core.model.ports import Record
 from broker.stream.topics import IDENTITIES
 from broker.stream.watching import review_reader
 from tests.stream.identify.test_identify_clocks import with_signer

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from tests.stream.identify.test_identify_clocks import with_signer
 from tests.stream.identify_runner import HUB, Runner
 from tests.stream.people import COUNCIL, NHS, an_event, attended, in_care_system, notified, registered

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.registers import Recipient, SigningKey
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.reviews import open_event
 from broker.sealing.signatures import Signer, new_key
 from tests.stream.identify_runner import HUB, SECRETS, FixedRegisters, Runner

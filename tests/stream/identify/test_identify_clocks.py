@@ -8,10 +8,10 @@ from zlib import crc32
 import pytest
 
 from broker import codec
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.ports import ACCEPTED, ORIGIN, Outgoing, Record
-from broker.core.registers import Recipient, SigningKey
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.ports import ACCEPTED, ORIGIN, Outgoing, Record
+from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.reviews import review_id
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.topics import REVIEWS, SUBJECTS

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.core.event import Action, Event
+from broker.core.model.event import Action, Event
 from tests.stream.identify_runner import Runner
 from tests.stream.people import NHS, POLICE, SCHOOL, TRUST, an_event, notified, registered
 

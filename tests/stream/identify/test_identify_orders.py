@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker import codec
-from broker.core.event import Event
-from broker.core.ports import Effects
+from broker.core.model.event import Event
+from broker.core.model.ports import Effects
 from broker.stream.topics import CANDIDATES, IDENTIFIERS, IDENTITIES, SUBJECTS
 from tests.stream.identify_runner import STATES, Runner
 from tests.stream.people import NHS, UPN, attended, enrolled, in_care_system, merged, notified, registered

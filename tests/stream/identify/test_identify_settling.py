@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from broker.codec import decode_event, encode_event
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, KeyId, RecipientId, RoleName
-from broker.core.matching import ExactMatcher
-from broker.core.ports import Effects, Outgoing, Position
-from broker.core.registers import Recipient, SigningKey
+from broker.core.intake.matching import ExactMatcher
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, KeyId, RecipientId, RoleName
+from broker.core.model.ports import Effects, Outgoing, Position
+from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer
 from broker.stream.identify import children, room, stage, store
 from broker.stream.identify.children import Line

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from broker.stream.identify.state import Child, child_from_bytes, child_to_bytes
 from tests.stream.identify_runner import Runner
 from tests.stream.people import NHS, SCHOOL, TRUST, an_event, notified, registered

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from tests.stream.identify_runner import Runner
 from tests.stream.people import COUNCIL, TRUST, an_event, in_care_system, notified, registered
 

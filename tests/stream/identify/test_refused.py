@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Action, Event
-from broker.core.identifiers import event_id
+from broker.core.model.event import Action, Event
+from broker.core.model.identifiers import event_id
 from broker.stream.topics import CANDIDATES, SUBJECTS
 from tests.stream.england import AWAY, FORCE, HOME, NOTICE, SCHOOL, england, says, tie, told
 from tests.stream.identify_runner import Runner

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.event import Event
+from broker.core.model.event import Event
 from broker.stream.identify import room, stage
 from broker.stream.topics import IDENTIFIERS
 from tests.stream.identify_runner import Runner

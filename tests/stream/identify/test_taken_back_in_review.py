@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.event import Action, Event
-from broker.core.ports import ORIGIN
+from broker.core.model.event import Action, Event
+from broker.core.model.ports import ORIGIN
 from broker.stream.identify import room
 from broker.stream.topics import SUBJECTS
 from tests.stream.identify.test_identify_clocks import with_signer

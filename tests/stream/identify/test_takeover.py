@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.registers import Recipient, SigningKey
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.identify import room
 from tests.stream.england import AWAY, CONCERN, HOME, HUB, SAFE, england, says, tie, told

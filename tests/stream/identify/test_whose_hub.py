@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.event import Event
-from broker.core.identifiers import AgencyId, RecipientId, RoleName
-from broker.core.registers import Recipient, SigningKey
+from broker.core.model.event import Event
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
+from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
 from tests.stream.identify_runner import FixedRegisters, Runner
 from tests.stream.people import COUNCIL, NHS, OTHER_COUNCIL, POLICE, an_event, attended, merged, notified, registered

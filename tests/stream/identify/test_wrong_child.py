@@ -5,8 +5,8 @@ import random
 import pytest
 
 from broker import codec
-from broker.core.event import Action, Event
-from broker.core.ports import CAUSE, ORIGIN, Outgoing, Position
+from broker.core.model.event import Action, Event
+from broker.core.model.ports import CAUSE, ORIGIN, Outgoing, Position
 from broker.stream.identify.trail import bare
 from broker.stream.intake import candidate_key, trail_of
 from broker.stream.topics import CANDIDATES, SUBJECTS

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.ports import Record
-from broker.core.registers import ADMINISTRATOR
+from broker.core.model.ports import Record
+from broker.core.model.registers import ADMINISTRATOR
 from broker.errors import KeysError, ReleaseRefusedError, RetryError
 from broker.policyfile import policy_from_content
 from broker.registerfile import load_content, registers_from_content

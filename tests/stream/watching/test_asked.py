@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.ports import CAUSE, Headers, Record
+from broker.core.model.ports import CAUSE, Headers, Record
 from broker.stream.watching.asked import Review, _take, is_shown_to
 
 STAGE: Headers = ((CAUSE, b"candidates.v1/0@1+0"),)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.identifiers import AgencyId
+from broker.core.model.identifiers import AgencyId
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.state import ASKED, GRANTED, REFUSED, Child, Link
 from broker.stream.watching.by_number import refs_with

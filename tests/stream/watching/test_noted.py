@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.balance import Balance, Fault
+from broker.core.account.balance import Balance, Fault
 from broker.lag.tally import Tally
 from broker.stream.watching.noted import FILE, Noted, read_noted, write_noted
 

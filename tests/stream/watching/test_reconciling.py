@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.audit.books import Books
-from broker.core.balance import Balance
-from broker.core.event import Event
-from broker.core.ports import Record
+from broker.core.account.balance import Balance
+from broker.core.model.event import Event
+from broker.core.model.ports import Record
 from broker.stream.topics import AUDIT, CANDIDATES, IDENTITIES, REVIEWS, SUBJECTS
 from broker.stream.watching.reconcile_reader import note
 from tests.stream.identify_runner import Runner, record_of

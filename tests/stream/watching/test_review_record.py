@@ -3,7 +3,7 @@
 import pytest
 
 from broker.codec import encode
-from broker.core.ports import CAUSE, Record
+from broker.core.model.ports import CAUSE, Record
 from broker.stream.topics import REVIEWS
 from broker.stream.watching.review_record import review_in
 

@@ -1,0 +1,1 @@
+"""Tests of `broker/core/agencies`: what agencies are to a child."""

@@ -1,0 +1,1 @@
+"""Tests of `broker/core/deciding`: deciding one event."""

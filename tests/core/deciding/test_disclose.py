@@ -1,0 +1,211 @@
+"""A view selects what was granted and never derives; what betrays a place or a person is absent, not masked."""
+
+from dataclasses import replace
+
+import pytest
+
+from broker.core.deciding.disclose import SHORT_FORM, granted_view, view_digest, without
+from broker.core.model.event import Action, Category, Event, SubjectRole
+from broker.core.model.facts import Protection
+from broker.core.model.identifiers import EventId, Millis
+from broker.core.model.policy import Cut
+from broker.core.model.verdict import Decision, Outcome
+from tests.core.values import a_child, an_event
+
+BODY = {
+    "identity": {
+        "identifiers": [{"scheme": "upn", "value": "A1"}, {"scheme": "nhs_number", "value": "9", "issuer": "ods:1"}],
+        "names": [{"given": "Ada", "family": "Byron", "kind": "usual"}, {"given": "Old", "family": "Name", "kind": "former"}],
+        "sex": None,
+    },
+    "contact": {"telephones": ["01"], "emails": []},
+    "location": {"postcode": "ZZ1 1ZZ", "location_ref": "ref"},
+    "concern": {"reference": "r", "grade": "high", "next_step": "visit", "decision": "assess", "sessions": 0},
+    "narrative": {"text": "words", "checked": False},
+    "clinical": {"setting": "ward", "findings": "bruise", "reason_band": "injury"},
+    "third_party": {
+        "people": [{"role": "referrer", "given": "Lay"}, {"role": "mother", "given": "Eve", "organisation": "urn:1"}],
+        "functional_impact": "tired",
+    },
+    "wish": {"words": "stay"},
+    "monitoring": {"ethnicity": "X"},
+}
+
+
+def a_decision(*granted: str, short: tuple[str, ...] = (), cuts: tuple[Cut, ...] = ()) -> Decision:
+    return Decision(
+        recipient="dsl",
+        role="dsl",
+        roles=("dsl",),
+        outcome=Outcome.DISCLOSE,
+        kind="ALERT",
+        granted=tuple(Category(one) for one in granted),
+        withheld=(),
+        asked=(),
+        asked_of=None,
+        reasons=(),
+        lawful_basis="PUBLIC_TASK",
+        gateway=None,
+        obligations=(),
+        clock=None,
+        short=tuple(Category(one) for one in short),
+        cuts=cuts,
+    )
+
+
+def an_event_with_everything(**header) -> Event:
+    return an_event(body=BODY, contact_point="desk", **header)
+
+
+def view(*granted: str, facts=None, **said):
+    return granted_view(an_event_with_everything(), a_decision(*granted, **said), facts or a_child())
+
+
+def test_only_granted_categories_are_there_and_nothing_empty():
+    shown = view("existence", "identity", "contact")
+
+    assert set(shown) == {"occurred_at", "producer", "contact_point", "identity", "contact"}
+    assert shown["contact"] == {"telephones": ["01"]}
+    assert "sex" not in shown["identity"]
+
+
+def test_a_zero_is_a_value_and_stays():
+    assert view("existence", "concern")["concern"]["sessions"] == 0
+
+
+def test_without_existence_there_is_no_view():
+    assert view("identity") == {}
+
+
+def test_what_the_publisher_left_unsaid_is_absent():
+    assert not {"subject_role", "assertion", "told_family"} & set(view("existence", "identity"))
+
+
+def test_a_short_form_keeps_the_publishers_own_shorter_fields():
+    assert view("existence", "clinical", short=("clinical",))["clinical"] == {"setting": "ward", "reason_band": "injury"}
+    assert view("existence", "location", short=("location",))["location"] == {"location_ref": "ref"}
+    assert set(view("existence", "identity", short=("identity",))["identity"]) == {"names"}
+    assert Category.EXISTENCE not in SHORT_FORM
+
+
+def test_a_cut_place_takes_who_says_it_and_every_local_number():
+    shown = view("existence", "identity", "concern", "third_party", cuts=(Cut.PLACE,))
+
+    assert not {"producer", "contact_point"} & set(shown)
+    assert shown["identity"]["identifiers"] == [{"scheme": "nhs_number", "value": "9", "issuer": None}]
+    assert "reference" not in shown["concern"]
+    assert shown["third_party"]["people"] == [{"role": "referrer"}, {"role": "mother"}]
+
+
+def test_cut_whereabouts_leaves_of_a_place_where_it_happened():
+    where = {"place": "the yard", "location_ref": "ref", "postcode": "ZZ1 1ZZ", "address": ["1"], "organisation": "urn:1"}
+    event = replace(an_event_with_everything(), body={**BODY, "location": where})
+    decision = a_decision("existence", "location", cuts=(Cut.WHEREABOUTS,))
+
+    assert granted_view(event, decision, a_child())["location"] == {"place": "the yard", "location_ref": "ref"}
+    assert "location" not in granted_view(replace(event, body={"location": {"postcode": "ZZ1 1ZZ"}}), decision, a_child())
+
+
+def test_cut_free_text_goes_unless_it_was_checked():
+    shown = view("existence", "narrative", "wish", "clinical", "concern", cuts=(Cut.FREE_TEXT,))
+    checked = replace(an_event_with_everything(), body={**BODY, "narrative": {"text": "words", "checked": True}})
+
+    assert not {"narrative", "wish"} & set(shown)
+    assert shown["clinical"] == {"setting": "ward", "reason_band": "injury"}
+    assert not {"next_step", "decision"} & set(shown["concern"])
+    decision = a_decision("existence", "narrative", cuts=(Cut.FREE_TEXT,))
+    assert granted_view(checked, decision, a_child())["narrative"]["text"] == "words"
+
+
+def test_a_lay_referrer_is_absent_and_not_masked():
+    shown = view("existence", "third_party", cuts=(Cut.REFERRER,))
+
+    assert [one["role"] for one in shown["third_party"]["people"]] == ["mother"]
+
+
+def test_a_former_name_and_number_are_absent():
+    shown = view("existence", "identity", cuts=(Cut.FORMER_IDENTITY,))
+
+    assert [one["given"] for one in shown["identity"]["names"]] == ["Ada"]
+
+
+def test_the_last_guard_keeps_places_even_where_a_rule_would_not():
+    """R10, I8: a policy by mistake cannot let a protected child's place out."""
+    safe = Protection(kind="safe_address", since=Millis(0), by="x", event_id=EventId("p"))
+    shown = view("existence", "identity", "location", "contact", facts=a_child(protections=(safe,)))
+
+    assert not {"location", "contact"} & set(shown)
+
+
+def test_monitoring_is_in_no_view_even_if_a_decision_said_so():
+    assert "monitoring" not in view("existence", "monitoring")
+
+
+def test_equal_views_have_equal_digests_and_unequal_ones_do_not():
+    assert view_digest({"a": 1, "b": 2}) == view_digest({"b": 2, "a": 1})
+    assert view_digest({"a": 1}) != view_digest({"a": 2})
+
+
+def test_the_event_itself_is_never_changed():
+    event = an_event_with_everything(action=Action.NEW)
+    before = repr(event)
+
+    granted_view(event, a_decision("existence", "identity", "third_party", cuts=tuple(Cut)), a_child())
+    assert repr(event) == before
+
+
+@pytest.mark.parametrize("cut", Cut)
+def test_what_a_cut_leaves_of_a_view_is_the_view_made_under_it(cut):
+    everything = tuple(one for one in Category if one is not Category.MONITORING)
+    assert without(view(*everything), (cut,)) == view(*everything, cuts=(cut,))
+
+
+def test_how_long_it_may_be_relied_on_goes_with_everything_that_goes():
+    """R20: every share has its expiry, where the publisher says one."""
+    event = an_event_with_everything(expires_at=Millis(1_900_000_000_000))
+
+    assert granted_view(event, a_decision("existence"), a_child())["expires_at"] == 1_900_000_000_000
+    assert "expires_at" not in granted_view(an_event_with_everything(), a_decision("existence"), a_child())
+
+
+BETRAYING = [
+    "ask at Rose House",
+    "moved to ZZ9 9ZZ",
+    "12 Fern Row",
+    "at Oak Refuge",
+    "ZZ99ZZ",
+    "Eskmouth, Fern Row",
+    "see: ward 3",
+]
+
+
+@pytest.mark.parametrize("words", BETRAYING)
+def test_words_in_a_coded_field_go_with_the_place_for_anybody_can_type_one_there(words: str) -> None:
+    """I8: a field is coded by what stands in it, not by its name."""
+    concern = {"grade": words, "reason": words, "codes": [{"scheme": "s", "code": words}, {"scheme": "s", "code": "1A"}]}
+    people = [{"role": "father", "relation": words, "contact_level": words}]
+    event = an_event(body={"concern": concern, "third_party": {"people": people}, "clinical": {"reason_band": words}})
+    granted = ("existence", "concern", "third_party", "clinical")
+
+    seen = granted_view(event, a_decision(*granted, cuts=(Cut.PLACE,)), a_child())
+
+    assert seen["concern"] == {"codes": [{"scheme": "s", "code": "1A"}]}
+    assert seen["third_party"] == {"people": [{"role": "father"}]}
+    assert "clinical" not in seen
+    assert granted_view(event, a_decision(*granted), a_child())["concern"]["grade"] == words, "only a protection cuts it"
+
+
+@pytest.mark.parametrize(
+    "words", ["high", "not known", "lives with", "step-father", "Medium risk", "PP", "no_apparent_risk", "NEG"]
+)
+def test_a_code_and_plain_words_that_name_no_place_stay(words: str) -> None:
+    event = an_event(body={"concern": {"grade": words}})
+
+    assert granted_view(event, a_decision("existence", "concern", cuts=(Cut.PLACE,)), a_child())["concern"]["grade"] == words
+
+
+def test_that_there_is_something_says_neither_when_it_was_nor_the_childs_part() -> None:
+    event = an_event_with_everything(occurred_at="2026-09-18T23:10+01:00", subject_role=SubjectRole.SUSPECT)
+
+    assert set(granted_view(event, a_decision("existence"), a_child())) <= {"producer", "contact_point", "told_family"}
+    assert granted_view(event, a_decision("existence", "identity"), a_child())["occurred_at"] == "2026-09-18T23:10+01:00"

@@ -1,0 +1,1 @@
+"""Tests of `broker/core/intake`: what comes in."""

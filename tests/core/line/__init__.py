@@ -1,0 +1,1 @@
+"""Tests of `broker/core/line`: a child's line."""

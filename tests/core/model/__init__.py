@@ -1,0 +1,1 @@
+"""Tests of `broker/core/model`: the values."""

@@ -1,0 +1,1 @@
+"""Tests of `broker/core/waiting`: clocks, bells and questions."""
