@@ -1,9 +1,12 @@
 """What every test may ask for: the public sample files, where they are."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # A clone's tests are the same whenever and wherever they run; `make test-deep` looks further each time.
@@ -24,3 +27,13 @@ def samples() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the public sample files are not here: set BROKER_SAMPLES to their folder (looked in {folder})")
     return folder
+
+
+@pytest.fixture
+def log_put_back() -> Iterator[None]:
+    """Put logging back after a test that sets it up: the next test in this process may log, and the stream is closed then."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = before

@@ -10,14 +10,10 @@ from broker.log import ALLOWED, Entry, configure_log, log
 
 
 @pytest.fixture
-def written() -> "io.StringIO":
+def written(log_put_back: None) -> io.StringIO:
     stream = io.StringIO()
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
     configure_log(stream)
-    yield stream
-    structlog.reset_defaults()
-    root.handlers[:], root.level = before
+    return stream
 
 
 def test_an_entry_carries_its_name_and_its_keys(written: io.StringIO) -> None:

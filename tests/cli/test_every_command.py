@@ -57,7 +57,7 @@ def typed(*words: str, settings: Path | None = None) -> subprocess.CompletedProc
 
 
 @pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ended]:
+def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_put_back: None) -> Iterator[Ended]:
     """Run the whole program in this process: status, output and errors."""
 
     def run(words: list[str]) -> tuple[object, str, str]:
