@@ -5,6 +5,7 @@ is renamed or removed), and generated values written with one version and read w
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from broker.core.model.event import Category
 from broker.errors import RejectError
 
 Json = Any  # a schema, as the standard library reads its JSON
-_VARIANTS = 6  # generated values per pair of versions: between them they take every branch of our unions and enums
+_VARIANTS = 32  # generated values per pair of versions: between them they take every branch of our unions and enums
 _PLAIN: Mapping[str, tuple[Any, ...]] = {
     "string": ("", "plain", "Łucja Zoë"),
     "long": (0, -1, 1_790_000_000_000),
@@ -94,14 +95,16 @@ def stripped(schema: Json) -> Json:
 
 def examples(schema: Json, count: int = _VARIANTS) -> list[Any]:
     """Generate values of a schema, the same every time."""
-    return [_value(schema, variant, dict(_types(schema))) for variant in range(count)]
+    known, turns = dict(_types(schema)), Counter[str]()
+    return [_value(schema, "", known, turns) for _ in range(count)]
 
 
 def _unfit(schema: Json) -> str:
     """Say why something is no Avro schema at all; empty when it is one."""
     try:
         parse(json.dumps(schema))
-        read_with(schema, schema, examples(schema, 1)[0])
+        for value in examples(schema, 2):
+            read_with(schema, schema, value)
     except AvroException as error:
         return f"is not a schema: {str(error).splitlines()[0]}"
     except (RejectError, LookupError, TypeError) as error:
@@ -190,20 +193,22 @@ def _types(schema: Json) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _types(schema["type"])
 
 
-def _value(schema: Json, variant: int, known: Mapping[str, dict[str, Any]]) -> Any:
+def _value(schema: Json, path: str, known: Mapping[str, dict[str, Any]], turns: Counter[str]) -> Any:
+    """Return the next value of what stands at a path: each place takes its own branches in turn, whatever stands around it."""
+    turn, turns[path] = turns[path], turns[path] + 1
     if isinstance(schema, list):
-        return _value(schema[variant % len(schema)], variant, known)
+        return _value(one := schema[turn % len(schema)], f"{path}|{schema.index(one)}", known, turns)
     if isinstance(schema, str):
         if schema in _PLAIN:
-            return _PLAIN[schema][variant % len(_PLAIN[schema])]
-        return _value(known[schema.rpartition(".")[2]], variant, known)
+            return _PLAIN[schema][turn % len(_PLAIN[schema])]
+        return _value(known[schema.rpartition(".")[2]], f"{path}:", known, turns)
     kind = schema["type"]
     if kind == "record":
-        return {field["name"]: _value(field["type"], variant + at, known) for at, field in enumerate(schema["fields"])}
+        return {field["name"]: _value(field["type"], f"{path}.{field['name']}", known, turns) for field in schema["fields"]}
     if kind == "enum":
-        return schema["symbols"][variant % len(schema["symbols"])]
+        return schema["symbols"][turn % len(schema["symbols"])]
     if kind == "array":
-        return [_value(schema["items"], variant + at, known) for at in range(variant % 3)]
+        return [_value(schema["items"], f"{path}[]", known, turns) for _ in range(turn % 3)]
     if kind == "map":
-        return {f"name{at}": _value(schema["values"], variant + at, known) for at in range(variant % 3)}
-    return _value(kind, variant, known)
+        return {f"name{at}": _value(schema["values"], f"{path}{{}}", known, turns) for at in range(turn % 3)}
+    return _value(kind, f"{path}:", known, turns)

@@ -1,7 +1,7 @@
 """Which changes of a schema may be released."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -94,6 +94,34 @@ def test_generated_values_take_every_branch() -> None:
     assert {value["kind"] for value in values} == {"A", "B"}
     assert {len(value["notes"]) for value in values} == {0, 1, 2}
     assert values == examples(BASE)
+
+
+def untaken(schema: Any, values: list[Any], path: str, known: dict[str, Any]) -> Iterator[str]:
+    """Yield each branch of a union and each symbol below a place that none of its values takes."""
+    if isinstance(schema, str):
+        schema = known.setdefault(schema.rpartition(".")[2], schema)
+    if isinstance(schema, str):
+        return
+    if isinstance(schema, list):
+        of_null = [value for value in values if value is None]
+        others = [value for value in values if value is not None]
+        yield from (f"{path}|{branch}" for branch in schema if not (of_null if branch == "null" else others))
+        yield from untaken(next(one for one in schema if one != "null"), others, path, known)
+        return
+    if "name" in schema:
+        known[schema["name"]] = schema
+    yield from (f"{path}={symbol}" for symbol in schema.get("symbols", ()) if symbol not in values)
+    for field in schema.get("fields", ()):
+        yield from untaken(field["type"], [value[field["name"]] for value in values], f"{path}.{field['name']}", known)
+    if "items" in schema:
+        yield from untaken(schema["items"], [one for value in values for one in value], f"{path}[]", known)
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_generated_messages_take_every_branch_and_symbol_at_every_place(name: str) -> None:
+    schema = schemas.whole(name)
+
+    assert not list(untaken(schema, examples(schema), name, {}))
 
 
 @pytest.mark.parametrize("name", schemas.NAMES)
