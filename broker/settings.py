@@ -16,7 +16,6 @@ from broker.kafkaaccess import FILES, KNOWN_FILE, KafkaAccess, KafkaPlace, Kafka
 
 VARIABLE = "BROKER_SETTINGS"
 DEFAULT_FILE = Path("broker.toml")
-MASTER_FILE = "broker.keys"
 
 _ACCESS = "kafka_access"
 _EXAMPLES = {
@@ -55,11 +54,6 @@ class Settings(BaseModel):
     def kafka(self) -> KafkaPlace:
         """Return where Kafka is, how one gets in, and where is kept which one it is."""
         return KafkaPlace(self.address, self.kafka_access, self.data / KNOWN_FILE)
-
-    @property
-    def master_key(self) -> Path:
-        """Return the file of the broker's master secret."""
-        return self.keys / MASTER_FILE
 
 
 def load_settings(path: Path | None = None) -> Settings:

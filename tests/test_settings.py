@@ -17,7 +17,6 @@ def test_paths_are_taken_from_the_settings_files_folder(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "broker.toml")
 
     assert settings.keys == tmp_path / "keys"
-    assert settings.master_key == tmp_path / "keys" / "broker.keys"
     assert (settings.partitions, settings.group, settings.metrics_port) == (8, "safeguarding-broker", None)
 
 

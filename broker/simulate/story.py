@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from broker.errors import InputError
 from broker.simulate.days import is_deadline
 
-EVERYONE_ELSE = "everyone else"
 Feed = Literal["cin-census", "school-census", "hl7v2-adt", "encompass-notice", "canonical"]
 _NATIVE: Mapping[str, Feed] = {
     "police.encompass.notified": "encompass-notice",
@@ -64,7 +63,6 @@ class Member(_Part):
     on_roll: bool = True
     patient: bool = True  # whether the health register ever holds the child
     known: bool | None = None  # to the council; found from the steps when not said
-    practice_shift: int = 0
 
 
 class Hears(_Part):

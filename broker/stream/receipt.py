@@ -14,7 +14,6 @@ from broker.stream.clients import KafkaProducer, Writer
 from broker.stream.inbox import Inbox, Shown
 from broker.stream.topics import RECEIPTS
 
-STATES = ("DELIVERED", "READ", "ACTED", "OUTCOME")
 _PATIENCE_S = 10.0
 
 

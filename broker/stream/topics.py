@@ -90,9 +90,6 @@ def declared(partitions: int) -> tuple[Topic, ...]:
     )
 
 
-TOPICS = declared
-
-
 def disclosures_topic(recipient: RecipientId) -> str:
     """Return the topic of a recipient that has a Kafka principal of its own."""
     return topic_of(recipient)

@@ -53,7 +53,6 @@ ARRIVALS = {("A01", "E"): "health.ed.attended", ("A04", "E"): "health.ed.attende
 CHANGES = frozenset({"A08", "A31"})
 CANCELS = {"A11": "arrival", "A13": "departure"}  # A11 takes back A01 and A04, A13 takes back A03
 TRIGGERS = frozenset({"A01", "A03", "A04", "A28", "A40", *CHANGES, *CANCELS})
-NEEDS_CLASS = frozenset({"A01", "A04"})  # what follows from them depends on PV1-2
 
 
 class Hl7Adt:

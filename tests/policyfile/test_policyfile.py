@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.model.policy import EVERYBODY, Effect
+from broker.core.model.policy import Effect
 from broker.errors import PolicyError
 from broker.policyfile import POLICIES, load_policy, policy_content, policy_from_content
 from broker.policyfile.case_shapes import read_cases
@@ -380,5 +380,5 @@ def test_every_disclosure_names_its_law_and_every_protection_speaks_to_everybody
         if rule.effect is Effect.DISCLOSE:
             assert rule.review_by is not None
         if rule.protects:
-            assert rule.to == EVERYBODY
+            assert not rule.to, "it is of nobody in particular"
             assert rule.in_force_to is None

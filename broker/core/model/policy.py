@@ -14,7 +14,6 @@ from broker.core.model.identifiers import Digest, Millis, RoleName, RuleId
 # INVARIANT: monitoring data (ethnicity and the like, R29) can be neither shared by a rule nor tested by a condition.
 SHAREABLE: tuple[Category, ...] = tuple(category for category in Category if category is not Category.MONITORING)
 
-EVERYBODY: frozenset[RoleName] = frozenset()  # `to` of a withhold that speaks of every role
 HOLDER = RoleName("holder")  # whoever published the event: who is asked by default
 REFERRER = RoleName("referrer")  # whoever spoke first in the matter
 HUB = RoleName("hub")
@@ -85,6 +84,8 @@ class Condition:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule. `when` must hold whole; for a withhold any of `unless` lifts it, and it does not speak of roles in `spare`.
+
+    A withhold whose `to` is empty speaks of every role.
 
     `short` are categories that go in their shorter form only. `if_nobody`: who hears it when nobody fills the role.
     """
