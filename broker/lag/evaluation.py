@@ -68,13 +68,12 @@ def slide(window: Sequence[Reading], reading: Reading, size: int = WINDOW) -> tu
     return (*window, reading)[-size:]
 
 
-def judge(window: Sequence[Reading], *, alive: bool, begin: int = 0, allowed: int = 0) -> Judgement:
+def judge(window: Sequence[Reading], *, alive: bool, begin: int = 0) -> Judgement:
     """Judge a window of readings, oldest first, of which there is at least one.
 
     `alive`: somebody in the group reads this partition now. `begin`: the oldest offset that Kafka still holds.
-    `allowed`: a lag up to this is nothing to speak of.
     """
-    status, reason = _status(window, alive=alive, begin=begin, allowed=allowed)
+    status, reason = _status(window, alive=alive, begin=begin)
     return Judgement(status, reason, complete=len(window) >= WINDOW)
 
 
@@ -83,12 +82,12 @@ def worst(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=lambda status: status.rank, default=Status.OK)
 
 
-def _status(window: Sequence[Reading], *, alive: bool, begin: int, allowed: int) -> tuple[Status, str]:
+def _status(window: Sequence[Reading], *, alive: bool, begin: int) -> tuple[Status, str]:
     last = window[-1]
     if last.committed < begin:
         return Status.LOST, f"{begin - last.committed:,} records were deleted by retention before they were read"
-    if last.lag <= allowed:
-        return Status.OK, "nothing waits" if last.lag == 0 else "little waits"
+    if last.lag == 0:
+        return Status.OK, "nothing waits"
     if not alive:
         return Status.STOP, "no worker reads it"
     if any(reading.lag == 0 for reading in window):

@@ -108,8 +108,8 @@ class Area:
         """Return the practice of a household; `shift` gives another."""
         return self.practices[(household // 2 * 3 + shift) % len(self.practices)].id
 
-    def family(self, household: int, ages: list[int], first_child: int, *, twins: bool = False) -> tuple[Child, ...]:
-        """Make a family whose children have these ages; twins share their birth date."""
+    def family(self, household: int, ages: list[int], first_child: int) -> tuple[Child, ...]:
+        """Make a family whose children have these ages."""
         random = Random(f"{self.seed}/{household}")
         surname, building, road = names.family_name(random), str(random.randint(1, 180)), names.street(random)
         sexes = [random.choice("FM") for _ in ages]
@@ -133,7 +133,7 @@ class Area:
                 child,
                 number=first_child + at,
                 given=given,
-                birth_date=births[0] if twins else births[at],
+                birth_date=births[at],
                 sex=sexes[at],
                 school=self.school_for(household, ages[at]),
             )

@@ -115,9 +115,7 @@ async def _start_producer(kafka: Kafka, *, idempotent: bool) -> AIOKafkaProducer
 
 
 @asynccontextmanager
-async def open_consumer(
-    kafka: Kafka, *topics: str, group: str | None = None, from_start: bool = True, **options: Any
-) -> AsyncIterator[AIOKafkaConsumer]:
+async def open_consumer(kafka: Kafka, *topics: str, group: str | None = None, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
     """Open a consumer that commits nothing by itself; without topics the caller assigns partitions.
 
     Raises KafkaUnavailableError, or DataLossError as `check_known`.
@@ -129,7 +127,7 @@ async def open_consumer(
         group_id=group,
         **{
             "enable_auto_commit": False,
-            "auto_offset_reset": "earliest" if from_start else "latest",
+            "auto_offset_reset": "earliest",
             "check_crcs": True,
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
             "max_partition_fetch_bytes": MAX_RECORD_BYTES,

@@ -91,11 +91,6 @@ def test_shifting_all_offsets_changes_nothing(window: tuple[Reading, ...], shift
     assert judge(window, alive=True).status is judge(shifted, alive=True).status
 
 
-@given(readings)
-def test_an_allowed_lag_only_ever_improves_a_status(window: tuple[Reading, ...]) -> None:
-    assert judge(window, alive=True, allowed=10).status.rank <= judge(window, alive=True).status.rank
-
-
 @given(st.lists(st.integers(0, 9), max_size=40))
 def test_the_window_keeps_the_latest_readings(ats: list[int]) -> None:
     window: tuple[Reading, ...] = ()

@@ -214,7 +214,7 @@ class KafkaNode:
         wait_until(ready, _START_SECONDS, f"Apache Kafka did not come up in {_START_SECONDS} s: its log is {log}: {_OTHER_WAYS}")
 
 
-def choose(kafka: str | None, *, access: KafkaAccess | None = None, data: Path | None = None) -> Node:
+def choose(kafka: str | None, *, access: KafkaAccess | None = None) -> Node:
     """Choose a Kafka: the given `host:port`; `embedded`; else Apache Kafka where Java and Maven are; else the embedded one.
 
     `kafka` is what the environment variable KAFKA or the settings say, `access` how the given one lets us in. The node's
@@ -226,7 +226,7 @@ def choose(kafka: str | None, *, access: KafkaAccess | None = None, data: Path |
         return GivenNode(kafka, access)
     reason = why_no_apache_kafka()
     if reason is None:
-        return KafkaNode(data)
+        return KafkaNode()
     return EmbeddedNode(because=reason)
 
 
