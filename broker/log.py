@@ -110,6 +110,7 @@ def log(entry: Entry, **keys: Any) -> None:
         Entry.RELEASE_REFUSED,
         Entry.WORKER_RESTARTED,
         Entry.KAFKA_WAITED_FOR,
+        Entry.KAFKA_LIMITED,
         Entry.KEEPER_WAITED,
         Entry.STATE_REPAIRED,
     ):

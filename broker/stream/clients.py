@@ -93,6 +93,11 @@ async def open_producer(
         await _close_producer(producer)
 
 
+def is_idempotent(producer: AIOKafkaProducer) -> bool:
+    """Tell whether Kafka recognises a batch that this producer sends again."""
+    return producer._txn_manager is not None  # noqa: SLF001 - aiokafka has no public way to ask
+
+
 async def _start_producer(kafka: Kafka, *, idempotent: bool) -> AIOKafkaProducer:
     producer = AIOKafkaProducer(
         **client_options(kafka),

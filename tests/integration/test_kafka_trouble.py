@@ -172,10 +172,11 @@ async def test_the_embedded_broker_carries_the_same_line(tmp_path: Path) -> None
     try:
         async with a_run(address, tmp_path) as run:
             await run.feed(HUNDRED)
-            status, _ = await ended(run.start("--fault", "die"))
+            status, said = await ended(run.start("--fault", "die"))
             run.start()
 
             assert status == -9
+            assert said.count("event=kafka_limited") == 1, "it takes no idempotent producer"
             assert await run.until_committed(100)
             assert await run.lost(HUNDRED) == []
             identity = await read_identity(address)

@@ -84,6 +84,7 @@ async def test_a_record_at_which_a_stage_failed_is_read_again_and_nothing_is_los
     assert f"`in-{run.name}` partition" in said
     assert "the stage failed with KeyError" in said
     assert (said.count("record_tried_again"), said.count("partitions_taken")) == (1, 1), "its other lines were left alone"
+    assert "kafka_limited" not in said
 
 
 async def test_a_record_at_which_a_stage_fails_again_is_a_dead_letter_and_the_line_goes_on(run: Run) -> None:

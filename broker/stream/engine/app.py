@@ -30,7 +30,7 @@ from broker.errors import (
 from broker.kafkaaccess import Kafka
 from broker.log import Entry, log
 from broker.stream.client_options import faust_credentials
-from broker.stream.clients import Writer, check_known, kafka_errors, open_admin, open_producer
+from broker.stream.clients import Writer, check_known, is_idempotent, kafka_errors, open_admin, open_producer
 from broker.stream.engine.faults import Faults
 from broker.stream.engine.line import Hold, Line, Surroundings
 from broker.stream.engine.progress import Chunk
@@ -202,7 +202,10 @@ class _Round:
         kafka = self._settings.kafka
         # First: which topics there are to write to may only be known from the releases.
         hold = await stack.enter_async_context(self._extras.beside()) if self._extras.beside else None
-        writer = Writer(await stack.enter_async_context(open_producer(kafka, topics=self._extras.outputs())))
+        producer = await stack.enter_async_context(open_producer(kafka, topics=self._extras.outputs()))
+        if not is_idempotent(producer):
+            log(Entry.KAFKA_LIMITED)
+        writer = Writer(producer)
         follower = StateFollower(kafka, writer, _say_repaired)
         await stack.enter_async_context(self._watched(follower.run()))
         await stack.enter_async_context(self._watched(self._mind_kafka()))
