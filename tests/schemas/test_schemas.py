@@ -9,6 +9,7 @@ import pytest
 
 import schemas
 from broker.core.model import event as core
+from broker.core.model.policy import SHAREABLE
 
 CATEGORIES = {category.value for category in core.Category}
 MIRRORED = [
@@ -80,10 +81,11 @@ def test_the_header_comes_first_so_that_routing_reads_a_prefix() -> None:
     assert schemas.texts()["event"]["fields"][0]["name"] == "header"
 
 
-def test_a_disclosure_cannot_carry_monitoring_data_to_a_rule_nor_control_data_to_anybody() -> None:
+def test_a_disclosure_has_no_place_for_control_data_and_no_rule_may_share_monitoring_data() -> None:
     names = {field["name"] for field in schemas.texts()["disclosure"]["fields"]}
 
     assert "control" not in names
+    assert set(SHAREABLE) == set(core.Category) - {core.Category.MONITORING}
 
 
 def test_whole_schemas_stand_alone() -> None:
