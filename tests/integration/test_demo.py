@@ -2,42 +2,86 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.guarded import ROOT_USER, GuardedKafka
 from tests.integration.apache_kafka import need_apache_kafka
+from tests.patience import LONG
 
 SMALL = ["--children", "500", "--stories", "68"]
 
 
-def run_demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def start_demo(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Start it; all that it starts can be known by the folder around its own, since Kafka's data is there, too."""
     command = [sys.executable, "-m", "broker", "demo", "--folder", str(folder), *SMALL, *options]
-    environment = {name: value for name, value in os.environ.items() if name not in {"KAFKA", "KAFKA_ACCESS"}} | {
-        "COLUMNS": "160"
-    }
-    return subprocess.run(command, capture_output=True, text=True, timeout=170, env=environment, check=False)
+    (scratch := folder.parent / "scratch").mkdir(exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if name not in {"KAFKA", "KAFKA_ACCESS"}}
+    environment = kept | {"COLUMNS": "160", "TMPDIR": str(scratch)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def still_running(folder: Path) -> list[str]:
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if str(folder) in line and "pytest" not in line]
+def run_demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    running = start_demo(folder, *options)
+    out, err = running.communicate(timeout=170)
+    return subprocess.CompletedProcess(running.args, running.returncode, out, err)
+
+
+def started_by(demo: subprocess.Popen[str], folder: Path) -> list[str]:
+    """Return what runs besides the demo itself that has to do with it."""
+    found = subprocess.run(["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [
+        line for line in found.splitlines() if str(folder.parent) in line and int(line.split()[0]) not in (demo.pid, os.getpid())
+    ]
+
+
+def until_it_works(demo: subprocess.Popen[str], folder: Path) -> list[str]:
+    """Wait until both workers run, and return what does."""
+    end = time.monotonic() + LONG
+    while True:
+        seen = started_by(demo, folder)
+        if sum("broker run" in line for line in seen) == 2:
+            return seen
+        assert demo.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("kafka", [(), ("--kafka", "embedded")], ids=["apache", "embedded"])
 def test_everybody_who_must_hear_does_and_nobody_else_and_nothing_stays_running(tmp_path: Path, kafka: tuple[str, ...]) -> None:
     folder = tmp_path / "demo-area"
+    demo = start_demo(folder, *kafka)
 
-    done = run_demo(folder, *kafka)
+    seen = until_it_works(demo, folder)
+    out, err = demo.communicate(timeout=170)
 
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-    assert re.search(r"missing 0 +forbidden 0 +duplicated 0 +late 0", done.stdout)
-    assert "DOES NOT BALANCE" not in done.stdout
-    assert not still_running(folder)
+    assert demo.returncode == 0, out[-3000:] + err[-2000:]
+    assert re.search(r"missing 0 +forbidden 0 +duplicated 0 +late 0", out)
+    assert "DOES NOT BALANCE" not in out
+    assert kafka or any("kafka.Kafka" in line for line in seen), "it is among what is looked for"
+    assert not started_by(demo, folder)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("kafka", [(), ("--kafka", "embedded")], ids=["apache", "embedded"])
+def test_ctrl_c_in_the_middle_leaves_nothing_running(tmp_path: Path, kafka: tuple[str, ...]) -> None:
+    folder = tmp_path / "demo-area"
+    demo = start_demo(folder, *kafka)
+    until_it_works(demo, folder)
+
+    demo.send_signal(signal.SIGINT)
+    out, err = demo.communicate(timeout=LONG)
+
+    assert demo.returncode == 130, out[-3000:] + err[-2000:]
+    assert "Traceback" not in out + err
+    assert not started_by(demo, folder)
+    assert not list((tmp_path / "scratch").glob("safeguarding-kafka-*"))
 
 
 @pytest.mark.kafka
