@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.cli import COMMANDS
 from connectors.registry import CONNECTORS
 
 ROOT = Path(__file__).parent.parent
@@ -105,6 +106,16 @@ def test_clients_are_made_where_it_is_seen_to_that_it_is_the_kafka_that_the_plac
         "broker/stream/engine/transport.py",
         "broker/stream/node/kafka_probe.py",
     }
+
+
+def test_commands_start_without_faust_which_takes_longer_to_load_than_most_of_them_to_run() -> None:
+    """But for a worker, and the doctor that looks at how it works."""
+    modules = sorted({module for module, _ in COMMANDS.values()} - {"run", "doctor"})
+    code = f"import sys\nimport broker.cli.{', broker.cli.'.join(modules)}\nprint('faust' in sys.modules)"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert said == "False\n"
 
 
 def _inwards(name: str) -> bool:
