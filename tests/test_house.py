@@ -107,6 +107,19 @@ def test_every_invariant_names_tests_that_name_it() -> None:
     assert not silent
 
 
+def test_every_file_that_the_documents_name_is_there() -> None:
+    """A decision names a file by the end of its path: who moves one puts its name right."""
+    there = tuple(f"/{path.relative_to(ROOT)}" for path in committed())
+    named = {
+        (document.name, name)
+        for document in (*ROOT.glob("*.md"), ROOT / "broker" / "policies" / "README.md")
+        for name in re.findall(r"`([\w./-]+\.(?:py|toml|avsc))`", document.read_text(encoding="utf-8"))
+    }
+
+    assert named
+    assert not {(document, name) for document, name in named if not any(one.endswith(f"/{name}") for one in there)}
+
+
 def test_nothing_adds_to_what_others_share_across_an_await() -> None:
     """`self.count += await more()` reads the sum before it waits: what others add meanwhile is lost."""
     found = [
