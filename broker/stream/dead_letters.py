@@ -108,7 +108,7 @@ def back(letter: DeadLetter) -> Outgoing:
     """Return the record as it came, counted as one attempt more.
 
     Between stages it travels on a lane of its own: its old position lies behind what its key has seen since, and would be
-    taken for a repeat. What is older than the child's line by its own sequence is still refused there.
+    taken for a repeat. What a later version of the same record has taken the place of is still refused there.
     """
     attempt = letter.attempt + 1
     kept = [header for header in letter.record.headers if header[0] not in _BROKERS_OWN]
