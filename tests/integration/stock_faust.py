@@ -44,7 +44,9 @@ def add_agent(app: Any, run: str, kind: str, once: Once) -> None:
     async def copy(event: Any) -> None:
         if event.value == FAULT_AT and kind in ("default", "crashing", "noack", "take") and once():
             raise AgentError
-        await out.send(key=event.key, value=event.value if isinstance(event.value, bytes) else b"%d" % event.value)
+        value = event.value if isinstance(event.value, bytes) else b"%d" % event.value
+        too_large = event.value == FAULT_AT and kind == "oversize" and once()
+        await out.send(key=event.key, value=value + b" " * (2_000_000 if too_large else 0))
 
     typed = {"value_type": int, "value_serializer": "json"} if kind == "decode" else RAW
     source = app.topic(f"in-{run}", key_type=bytes, key_serializer="raw", **typed)

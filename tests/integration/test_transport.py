@@ -67,9 +67,9 @@ async def is_lost(kafka: str, data: Path, lives: Callable[[Run], Awaitable[list[
     return False
 
 
-@pytest.mark.parametrize("kind", ["default", "crashing", "noack", "take", "refuse"])
+@pytest.mark.parametrize("kind", ["default", "crashing", "noack", "take", "refuse", "oversize"])
 async def test_stock_faust_loses_what_its_agent_failed_on_or_kafka_refused(kafka: str, tmp_path: Path, kind: str) -> None:
-    """TECH 1.2: by default, with a crashing supervisor, with manual acknowledgement, with batches, and with refused sends."""
+    """TECH 1.2: by default, with a crashing supervisor, acknowledging by hand, with batches, refused sends, and one too large."""
     assert await is_lost(kafka, tmp_path, lambda run: two_lives_of_stock_faust(run, kind)), "is the protection still needed?"
 
 
