@@ -9,6 +9,8 @@ from broker.errors import TooLargeError
 MAX_EVENT_BYTES = 256 * 1024  # what is made of one is larger
 MAX_HEAD_BYTES = 16 * 1024  # of what is not the body: it is kept with the child, and much of it is in each later audit entry
 
+MOST_NUMBERS = 100  # of one child, in one event: each is looked for among all children of its day, and asked of its owner
+
 
 def check_whole(size: int) -> None:
     """Check how many bytes an event has; raises TooLargeError."""
@@ -22,3 +24,10 @@ def check_head(event: Event, size: int) -> None:
     if head > MAX_HEAD_BYTES:
         said = f"event has {head} bytes besides its body, more than the {MAX_HEAD_BYTES} that the broker takes"
         raise TooLargeError(f"{said}: shorten what `header` and `control` say")
+
+
+def check_numbers(event: Event) -> None:
+    """Check how many numbers an event gives its child, or ends; raises TooLargeError."""
+    said = (event.body.get("identity", {}).get("identifiers") or (), (event.control or {}).get("identifiers") or ())
+    if max(map(len, said)) > MOST_NUMBERS:
+        raise TooLargeError(f"event says more than {MOST_NUMBERS} identifiers of one child: say those that tell who it is")

@@ -30,7 +30,7 @@ from broker.errors import EventIdError, ImpossibleTimeError, NotPermittedError, 
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by
 from broker.stream.cloudevents import check_headers
-from broker.stream.event_size import check_head, check_whole
+from broker.stream.event_size import check_head, check_numbers, check_whole
 from broker.stream.identify.said import MERGE, changed_by
 from broker.stream.identify.trail import BY_ITSELF, bare
 from broker.stream.topics import CANDIDATES, EVENTS
@@ -78,6 +78,7 @@ class _IntakeTask:
         value = _whole(record)
         event = codec.decode_event(value)
         check_head(event, len(value))
+        check_numbers(event)
         _check_ids(event)
         _check_calendar(event)
         check_headers(record, event.header)

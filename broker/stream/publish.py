@@ -89,6 +89,7 @@ def check_size(event: Event) -> bytes:
     value = encode_event(event)
     event_size.check_whole(len(value))
     event_size.check_head(event, len(value))
+    event_size.check_numbers(event)
     return value
 
 

@@ -30,3 +30,14 @@ def test_what_is_small_as_a_whole_is_not_measured_again(monkeypatch: pytest.Monk
     monkeypatch.setattr("broker.stream.event_size.encode_event", lambda _: pytest.fail("encoded again"))
 
     check_head(event, size)
+
+
+def test_of_one_child_no_more_numbers_are_taken_than_tell_who_it_is() -> None:
+    """Each is looked for among all children of its day: sixteen thousand in one event would keep its partition for seconds."""
+    numbers = [{"scheme": "mrn", "value": str(one), "issuer": "ods:A1"} for one in range(101)]
+    few, many = (an_event(body=Body(identity={"identifiers": some})) for some in (numbers[:100], numbers))
+
+    assert check_size(few) == encode_event(few)
+    for event in (many, an_event(control={"kind": "merge", "identifiers": numbers})):
+        with pytest.raises(TooLargeError, match="more than 100 identifiers"):
+            check_size(event)

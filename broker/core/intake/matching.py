@@ -35,6 +35,7 @@ PLACEHOLDERS = frozenset(
     }
 )
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ð": "d"})
+_LONGEST_NAME, _LONGEST_PLACE = 100, 64  # signs; one sign may become eighteen when it is normalised
 NATIONAL = {"nhs_number": "nhs_number", "upn": "upn", "former_upn": "upn"}  # scheme -> the scheme it counts as
 
 
@@ -171,11 +172,12 @@ def unverified_nhs_numbers(event: Event) -> frozenset[str]:
 
 
 def names_of(event: Event) -> frozenset[tuple[str, str]]:
-    """Return the full names that may decide: family and given name, normalised; placeholders name nobody."""
+    """Return the full names that may decide: family and given name, normalised; placeholders and what is no name name nobody."""
     found = set()
     for name in event.body.get("identity", {}).get("names") or ():
         family, given = normal_name(name.get("family") or ""), normal_name(name.get("given") or "")
-        if family and given and not is_placeholder(name.get("given") or ""):
+        fits = 0 < min(len(family), len(given)) <= max(len(family), len(given)) <= _LONGEST_NAME
+        if fits and not is_placeholder(name.get("given") or ""):
             found.add((family, given))
     return frozenset(found)
 
@@ -185,7 +187,7 @@ def places_of(event: Event) -> frozenset[str]:
     location, control = event.body.get("location", {}), event.control or {}
     postcode = normal_postcode(location.get("postcode"))
     named = (location.get("organisation"), control.get("organisation"), str(event.header.producer))
-    schools = {one for one in named if one and one.startswith("urn:")}
+    schools = {one for one in named if one and one.startswith("urn:") and len(one) <= _LONGEST_PLACE}
     return frozenset(schools | ({f"postcode:{postcode}"} if postcode else set()))
 
 

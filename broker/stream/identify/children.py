@@ -19,7 +19,7 @@ from broker.stream.identify.asking import asked_about, excluded_for, sure_of
 from broker.stream.identify.joining import ends_unknown, may_hold, may_join
 from broker.stream.identify.knowing import answered, joined, learned, noted
 from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
-from broker.stream.identify.room import check_share, has_room
+from broker.stream.identify.room import check_beyond, check_share, has_room
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Waiting
@@ -228,7 +228,7 @@ class Line:
         ):
             return Ask(AMBIGUOUS, (ref, *losers))
         new = {i: kind for i, kind in new.items() if not any(i in self.children[loser].links for loser in losers)}
-        if new := said.claims(new):
+        if new := said.claims(new, child.links):
             self._ask(ref, new)
         if new or child.forming or any(link.state == ASKED for link in links.values()):
             return Wait()
@@ -340,7 +340,8 @@ class Line:
     def _learn(self, ref: str, said: Said) -> None:
         """Take over for a child what a person confirmed; an identifier that is another's stays the other's."""
         holders, child = self.children.holders(said.identifiers), self.children.get(ref, Child())
-        new = {i: k for i, k in said.claims(said.description_identifiers).items() if i not in holders and i not in child.links}
+        wanted = {i: k for i, k in said.description_identifiers.items() if i not in holders and i not in child.links}
+        new = said.claims(wanted, child.links)
         if new or ref in self.children:
             links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
             self.children[ref] = replace(child, links=links)
@@ -377,6 +378,7 @@ class Line:
         if one.name in roster.waiting or not own or has_room(one, roster.waiting.values()):
             roster.keep(one, said)
         else:
+            check_beyond(one.producer, roster.beyond)
             roster.set_queues(beyond={**roster.beyond, one.name: one.producer})
 
     def _beyond(self, brought: Waiting | None) -> Waiting | None:

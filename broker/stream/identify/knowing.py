@@ -39,6 +39,7 @@ def joined(child: Child, ending: Child) -> Child:
 
 
 def _with(kept: tuple[tuple[_Item, str], ...], new: Sequence[_Item], by: str, most: int) -> tuple[tuple[_Item, str], ...]:
+    new = new[-most:]
     its_own = [item for item, whose in kept if whose == by and item not in new]
     gone = set(its_own[: max(0, len(its_own) + len(new) - most)])
     left = [one for one in kept if one[1] != by or (one[0] not in new and one[0] not in gone)]

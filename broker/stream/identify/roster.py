@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, M
 from dataclasses import dataclass, field
 
 from broker.core.intake.matching import Description
+from broker.stream.identify.room import weight_of
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import (
     ASKED,
@@ -168,6 +169,7 @@ class Roster:
     unwritten: set[int] = field(default_factory=set)  # of these, those that came
     queues_changed: bool = False
     children_changed: bool = False  # since `begin`
+    _weights: dict[str, int] = field(default_factory=dict)  # of the children that changed since they were written
     _marked: set[str] = field(default_factory=set)
     _words: Words | None = None
     _said: dict[str, Said] = field(default_factory=dict)
@@ -176,6 +178,11 @@ class Roster:
     def __post_init__(self) -> None:
         self.children = Children(self.lines, self._child_changed)
         self.may_move = set(self.waiting)  # nobody knows what changed before
+
+    @property
+    def weight(self) -> int:
+        """How many bytes the children that changed since they were written have at most."""
+        return sum(self._weights.values())
 
     def begin(self) -> None:
         """Begin with a record; `take_back` returns to here."""
@@ -248,6 +255,7 @@ class Roster:
         if self.queues_changed:
             parts[QUEUES] = json.dumps([self.beyond, self.closed], separators=(",", ":")).encode()
         self.changed, self.unwritten, self.queues_changed = {}, set(), False
+        self._weights.clear()
         return parts, events
 
     def newly_marked(self) -> set[str]:
@@ -283,8 +291,15 @@ class Roster:
             self.waiting = dict(sorted(self.waiting.items(), key=lambda item: self.numbers[item[0]]))
 
     def _child_changed(self, ref: str, before: Child | None, after: Child) -> None:
-        self._undo.append(lambda: self.children.restore(ref, before))
+        was = self._weights.get(ref, 0)
+
+        def back() -> None:
+            self._weights[ref] = was
+            self.children.restore(ref, before)
+
+        self._undo.append(back)
         self.children_changed = True
+        self._weights[ref] = weight_of(after)
         if not self.waiting:
             return
         words = {_means(ref), *words_of(after), *(words_of(before) if before is not None else ())}

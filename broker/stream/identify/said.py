@@ -1,7 +1,8 @@
 """What one event says of who its child is, in the terms in which `identify` thinks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from broker.core.agencies.authority import SET_BY
 from broker.core.intake.matching import Description, Key, keys_among, keys_of, names_of, places_of, unverified_nhs_numbers
@@ -11,6 +12,7 @@ from broker.core.model.identifiers import EventId
 from broker.core.model.protections import PROTECTS
 from broker.core.model.versions import superseded_by, takes_back
 from broker.sealing.secrets import Secrets
+from broker.stream.identify.room import MOST_LINKS
 from broker.stream.identify.state import Exclusion, Guard
 
 MERGE = "identity.merged"
@@ -21,6 +23,7 @@ _TELLS = frozenset(
 )
 
 _MOST_WORDS = 8
+_MOST_EXCLUDED = 64  # by one agency of one child; who says more excludes nobody else here, and on the child's line all of them
 _NOBODY = Description({}, frozenset(), frozenset())
 
 
@@ -53,12 +56,13 @@ class Said:
         """Tell whether what it says here counts only as long as it stands on its child's line, where a person may refuse it."""
         return bool(self.excludes) or (self.guard is not None and not self.lifts)
 
-    def claims(self, identifiers: Mapping[str, str]) -> dict[str, str]:
-        """Return those of some identifiers that may become a child's by this event's word.
+    def claims(self, identifiers: Mapping[str, str], known: Collection[str] = ()) -> dict[str, str]:
+        """Return those of some identifiers that may become a child's by this event's word, beside those that are `known`.
 
         Local numbers are small: whoever says another agency's number may meet its child by it, and never takes it first.
         """
-        return {i: kind for i, kind in identifiers.items() if "/" not in kind or issued_by(self.by, kind)}
+        own = ((i, kind) for i, kind in identifiers.items() if "/" not in kind or issued_by(self.by, kind))
+        return dict(islice(own, max(0, MOST_LINKS - len(known))))
 
     def guards_after(self, guards: frozenset[Guard], hubs: tuple[str, ...]) -> frozenset[Guard]:
         """Return a child's guards after this event, which came with `hubs`."""
@@ -66,6 +70,8 @@ class Said:
             return guards
         if self.lifts:
             return frozenset(one for one in guards if one[:2] != self.guard[:2])
+        if sum(one[:2] == self.guard[:2] for one in guards) >= _MOST_WORDS:
+            return guards
         first = not any(one.hubs and one.hubs != hubs for one in guards)  # who protects what another does lets itself in nowhere
         return guards | {self.guard._replace(hubs=hubs if first else ())}
 
@@ -85,7 +91,8 @@ class Said:
             left = frozenset(one for one in before if one.by != by or (event_id != one.event_id and root not in one[2:4]))
         said = [one._replace(root=root or one.root, doubted=doubted) for one in self.excludes]
         new = [one for one in said if sum((one.recipient, one.by) == (held.recipient, held.by) for held in left) < _MOST_WORDS]
-        return left.union(new)
+        room = _MOST_EXCLUDED - sum(one.by == self.by for one in left)
+        return left.union(new[: max(0, room)])
 
 
 def said_by(event: Event, secrets: Secrets) -> Said:

@@ -22,6 +22,7 @@ from broker.sealing.signatures import signed_by
 from broker.stream.identify import owner as identify_owner
 from broker.stream.identify import trail
 from broker.stream.identify.children import Line
+from broker.stream.identify.room import check_weight
 from broker.stream.identify.roster import Roster, read_roster
 from broker.stream.identify.said import Said, said_by
 from broker.stream.identify.state import Holding, Waiting, holding_from_bytes, holding_to_bytes
@@ -137,8 +138,11 @@ class _IdentifyTask:
         if _was_applied(held.kept.lanes, given.came):
             return
         held.roster.begin()
+        weight = held.roster.weight
         try:
             self._carry_out(Line(self.stage.matcher, given.turn, held.roster), given)
+            if given.message["kind"] == "EVENT":
+                check_weight(weight, held.roster.weight)
         except RejectError:
             held.roster.take_back()
             raise
