@@ -81,7 +81,8 @@ def _counted(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:
         after, tells = replace(trail, answers=tuple(dict.fromkeys((*trail.answers, new)))), ((at, new) for at in trail.counts)
     else:
         at = said["counts_at"], said["child_ref"]
-        after, tells = replace(trail, counts=(*trail.counts, at)), ((at, new) for new in trail.answers)
+        after = replace(trail, counts=tuple(dict.fromkeys((*trail.counts, at))))  # a publisher may send its event again and again
+        tells = ((at, new) for new in trail.answers)
     for (key, ref), (by, name, stands) in tells:
         turn.answered(key, {"event_id": name, "child_ref": ref, "answer_to": by, "stands": stands})
     return after
