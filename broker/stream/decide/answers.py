@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from broker import codec
 from broker.core.agencies.claims import EXCLUSION
 from broker.core.model.event import Event
+from broker.core.model.facts import Protection
 from broker.core.model.ports import CAUSE, Outgoing, Position
 from broker.core.model.protections import PROTECTS
 from broker.core.model.versions import takes_back
@@ -18,7 +19,8 @@ from broker.stream.topics import CANDIDATES
 def answers(draft: Draft) -> Iterator[Outgoing]:
     """Yield a word to who keeps the trail of each event that ended here: its record's own, or one that was held.
 
-    What was held and stands now is told too, and whom an event excludes where that counted at once. What went with a merge
+    What was held and stands now is told too, whom an event excludes where that counted at once, and of a protection that was
+    lifted and stands again, as whoever lifted it took that back. What went with a merge
     waits elsewhere now, and ended nowhere.
     """
     if draft.facts.merged_into is not None:
@@ -30,18 +32,26 @@ def answers(draft: Draft) -> Iterator[Outgoing]:
         own, names = [draft.taken[0]], {draft.taken[0].header.event_id: draft.taken[1]}
     over = {one.header.event_id: one for one in (*own, *held) if one.header.event_id not in waiting}
     told = [one for one in over.values() if one in held or (_protects(one) and not _stands(one, draft)) or _excludes(one, draft)]
-    for number, event in enumerate(told, len(draft.outputs)):
-        place = Position(f"{draft.record.topic}/{draft.record.partition}", draft.record.offset, number)
+    words: list[tuple[str, str, str, bool]] = []
+    for event in told:
         by, name = event.header.producer, names.get(event.header.event_id, event.header.event_id)
-        went = {"event_id": name, "child_ref": "", "answer_to": by, "stands": _stands(event, draft)}
         whole = name.rpartition("/")[0] if event.header.event_type == EXCLUSION else name
-        key = draft.secrets.trail_key(by, whole).encode()
+        words.append((by, whole, name, _stands(event, draft)))
+    words += [(one.by, one.event_id, one.event_id, True) for one in draft.facts.protections if _stands_again(one, draft)]
+    for number, (who, whole, said, stands) in enumerate(words, len(draft.outputs)):
+        place = Position(f"{draft.record.topic}/{draft.record.partition}", draft.record.offset, number)
+        went = {"event_id": said, "child_ref": "", "answer_to": who, "stands": stands}
+        key = draft.secrets.trail_key(who, whole).encode()
         yield Outgoing(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}), ((CAUSE, bytes(place)),))
 
 
 def _stands(event: Event, draft: Draft) -> bool:
     """Tell whether an event left what it says in the facts."""
     return _excludes(event, draft) or any(one.event_id == event.header.event_id for one in draft.facts.protections)
+
+
+def _stands_again(one: Protection, draft: Draft) -> bool:
+    return one.until is None and one.event_id in draft.lifted
 
 
 def _excludes(event: Event, draft: Draft) -> bool:

@@ -11,7 +11,7 @@ from broker.core.line import taking
 from broker.core.line.notices import with_dues
 from broker.core.model.event import Event
 from broker.core.model.facts import Facts
-from broker.core.model.identifiers import DisclosureId, Millis
+from broker.core.model.identifiers import DisclosureId, EventId, Millis
 from broker.core.model.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, Record
 from broker.core.model.question import HOLD, Question
 from broker.core.model.rules import Rules
@@ -46,11 +46,13 @@ class Draft:
     decided: Decided | None = None
     taken: tuple[Event, str] | None = None  # the event that this record brings, and its id as its agency gave it
     left: list[Waiting] = field(default_factory=list)  # held, and taken off
+    lifted: frozenset[EventId] = frozenset()  # what had protected the child as this record found it
     _ended: set[DisclosureId] = field(default_factory=set)
     _asked: tuple[Waiting, ...] = ()
 
     def __post_init__(self) -> None:
         self._asked = self.shelf
+        self.lifted = frozenset(one.event_id for one in self.facts.protections if one.until is not None)
         self.shelve(self.shelf)
 
     def stopped(self, clocks: Iterable[Clock]) -> frozenset[str]:

@@ -316,6 +316,7 @@ class Line:
                 joined(child, ending),
                 links=links,
                 guards=child.guards | ending.guards,
+                lifted=child.lifted | ending.lifted,
                 holds=child.holds | ending.holds,
                 exclusions=child.exclusions | ending.exclusions,
                 hubs=tuple(dict.fromkeys((*child.hubs, *ending.hubs))),

@@ -9,6 +9,7 @@ from broker.stream.identify.said import Said
 from broker.stream.identify.state import Child, Waiting
 
 _MOST_NAMES, _MOST_PLACES = 4, 8  # of each agency: whoever says many uses up its own alone
+_MOST_LIFTED = 64
 _AGENCIES = 8  # so many times as much is kept of all together
 
 _Item = TypeVar("_Item", tuple[str, str], str)
@@ -16,9 +17,11 @@ _Item = TypeVar("_Item", tuple[str, str], str)
 
 def noted(child: Child, one: Waiting, said: Said) -> Child:
     """Return a child as it is known after an event that is about it."""
+    guards = said.guards_after(child.guards, one.hubs)
     return replace(
         learned(child, said) if said.teaches else child,
-        guards=said.guards_after(child.guards, one.hubs),
+        guards=guards,
+        lifted=frozenset(sorted(child.lifted | (child.guards - guards))[:_MOST_LIFTED]),
         exclusions=said.exclusions_after(child.exclusions, doubted=is_strange(one, child)),
         hubs=said.hubs_after(child.hubs, one.hubs),
     )
@@ -55,6 +58,8 @@ def answered(child: Child, by: str, event_id: str, *, stands: bool) -> Child:
     named = event_id.partition("/")[0]
     its = frozenset(one for one in child.exclusions if (one.by, one.event_id) == (by, named))
     if stands:
-        return replace(child, exclusions=child.exclusions - its | {one._replace(doubted=False) for one in its})
+        again = frozenset(one for one in child.lifted if (one.by, one.event_id) == (by, event_id))
+        sure = child.exclusions - its | {one._replace(doubted=False) for one in its}
+        return replace(child, guards=child.guards | again, lifted=child.lifted - again, exclusions=sure)
     guards = frozenset(one for one in child.guards if (one.by, one.event_id) != (by, event_id))
     return replace(child, guards=guards, exclusions=child.exclusions - its)

@@ -58,15 +58,16 @@ class Child:
     """A child known under this birth date. `forming` until every identifier is granted: nothing is told of it before.
 
     `names_by` and `places_by` say of each name and place which agency said it; the last stands last.
-    `guards` are protections, under which nothing is joined without a person (R16), `holds` protecting events in review,
-    `exclusions` whom its events exclude (R11), `hubs` those of where it was registered or protected, or is a council's, the
-    first one first.
+    `guards` are protections, under which nothing is joined without a person (R16), `lifted` those that were, `holds` protecting
+    events in review, `exclusions` whom its events exclude (R11), `hubs` those of where it was registered or protected, or is a
+    council's, the first one first.
     """
 
     links: Mapping[str, Link] = field(default_factory=dict)
     names_by: tuple[tuple[Name, str], ...] = ()
     places_by: tuple[tuple[str, str], ...] = ()
     guards: frozenset[Guard] = frozenset()
+    lifted: frozenset[Guard] = frozenset()  # whoever lifted one may take that back
     holds: frozenset[str] = frozenset()
     exclusions: frozenset[Exclusion] = frozenset()
     hubs: tuple[str, ...] = ()
@@ -191,6 +192,7 @@ def _child(child: Child) -> dict[str, Any]:
         "names": child.names_by,
         "places": child.places_by,
         "guards": sorted(child.guards),
+        "lifted": sorted(child.lifted),
         "holds": sorted(child.holds),
         "exclusions": sorted(child.exclusions),
         "hubs": list(child.hubs),
@@ -213,6 +215,7 @@ def _child_from(found: Mapping[str, Any]) -> Child:
         names_by=tuple(_name_from(one) for one in found.get("names", ())),
         places_by=tuple((one, "") if isinstance(one, str) else tuple(one) for one in found.get("places", ())),
         guards=frozenset(_guard_from(one) for one in found.get("guards", ())),
+        lifted=frozenset(_guard_from(one) for one in found.get("lifted", ())),
         holds=frozenset(found.get("holds", ())),
         exclusions=frozenset(Exclusion(*one) for one in found.get("exclusions", ())),
         hubs=tuple(found.get("hubs", ())),

@@ -130,3 +130,22 @@ def test_one_that_has_the_id_of_anothers_event_guards_on_as_it_stands_there_unde
     both = a_child().take(numbered(alert), numbered(says(HOME, "control.protection", UNLINKS, event_id="the same")), NOTIFIED)
 
     assert both.asked() == [("AMBIGUOUS", NOTICE)]
+
+
+def test_one_that_was_lifted_guards_again_once_its_lifting_is_taken_back() -> None:
+    lifted = numbered(says(HOME, "control.protection", {**UNLINKS, "state": "lifted"}, event_id="lifted"))
+    back = numbered(says(HOME, "control.retraction", None, supersedes="lifted", action=Action.RETRACT))
+    both = a_child().take(OWN, lifted).take(back).take(NOTIFIED)
+
+    assert both.asked() == [("AMBIGUOUS", NOTICE)]
+
+
+def test_one_that_is_sent_again_and_again_is_answered_each_time_and_no_more_than_that() -> None:
+    """Else a thousand times one event are a million records, and its trail is more than a topic takes."""
+    named = numbered(says(FORCE, NOTICE, excluded=("dsl.school",)))
+    both = a_child().take(*[named] * 20)
+    before = len(both.identify.written)
+    both.take(named)
+
+    words = [one for one in both.identify.written[before:] if one.topic == CANDIDATES]
+    assert 0 < len(words) < 10
