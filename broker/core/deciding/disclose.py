@@ -212,7 +212,8 @@ def _kept(category: Category, group: _Group, cuts: Collection[Cut], *, short: bo
     for cut, cutter in _CUTTERS.items():
         if cut in cuts:
             group = cutter(category, group)
-    return {name: value for name, value in group.items() if value is not None and value != []}
+    kept = {name: value for name, value in group.items() if value is not None and value != []}
+    return {"text": "", **kept} if kept and category is Category.INTELLIGENCE else kept  # a message of it has a text
 
 
 def _without_place(category: Category, group: _Group) -> _Group:
@@ -222,10 +223,11 @@ def _without_place(category: Category, group: _Group) -> _Group:
         kept["codes"] = [one for one in kept["codes"] if all(_names_no_place(name, value) for name, value in one.items())]
     if "identifiers" in kept:  # local numbers, and who issued them, name a school, a hospital or a council
         kept["identifiers"] = [{**one, "issuer": None} for one in kept["identifiers"] if one["scheme"] == "nhs_number"]
-    if "people" in kept:
+    if "people" in kept:  # of whom no more than a role in words is said that may name a place, nothing is
         kept["people"] = [
             {name: value for name, value in one.items() if name in _PLACELESS_PERSON and _names_no_place(name, value)}
             for one in kept["people"]
+            if _names_no_place("role", one["role"])
         ]
     return kept
 

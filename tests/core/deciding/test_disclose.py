@@ -1,9 +1,11 @@
 """A view selects what was granted and never derives; what betrays a place or a person is absent, not masked."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
+from broker import codec
 from broker.core.deciding.disclose import SHORT_FORM, granted_view, view_digest, without
 from broker.core.model.event import Action, Category, Event, SubjectRole
 from broker.core.model.facts import Protection
@@ -158,6 +160,34 @@ def test_the_event_itself_is_never_changed():
 def test_what_a_cut_leaves_of_a_view_is_the_view_made_under_it(cut):
     everything = tuple(one for one in Category if one is not Category.MONITORING)
     assert without(view(*everything), (cut,)) == view(*everything, cuts=(cut,))
+
+
+WORDED = {
+    **BODY,
+    "concern": {"codes": [{"scheme": "at Rose House", "code": "at Rose House"}], "grade": "at Rose House"},
+    "intelligence": {"text": "seen at Rose House", "handling_code": "P", "originator": "police:1"},
+    "third_party": {"people": [{"role": "mum's new partner", "relation": "at Rose House"}, {"role": "parent"}]},
+    "clinical": {"setting": "at Rose House", "findings": "at Rose House"},
+}
+
+
+@pytest.mark.parametrize("number", range(len(Cut) + 1))
+def test_whatever_is_cut_a_message_can_be_made_of_what_is_left(number: int) -> None:
+    """An alert about a protected child that named a person's role in words was a dead letter: nobody heard it at all."""
+    event, everything = an_event(body=WORDED), tuple(one for one in Category if one is not Category.MONITORING)
+    given = dict.fromkeys(("disclosure_id", "recipient", "role", "child", "event_type", "lawful_basis"), "x")
+    for cuts in combinations(Cut, number):
+        for short in ((), everything):
+            seen = granted_view(event, a_decision(*everything, short=short, cuts=cuts), a_child())
+            codec.encode(
+                "disclosure", {**seen, **given, "kind": "ALERT", "issued_at": 0, "because": [], "rules": [], "token": b""}
+            )
+            assert (Cut.FREE_TEXT in cuts) <= ("Rose" not in seen["intelligence"]["text"])
+
+
+def test_of_a_person_whose_role_may_name_a_place_nothing_is_said() -> None:
+    seen = granted_view(an_event(body=WORDED), a_decision("existence", "third_party", cuts=(Cut.PLACE,)), a_child())
+    assert seen["third_party"] == {"people": [{"role": "parent"}]}
 
 
 def test_how_long_it_may_be_relied_on_goes_with_everything_that_goes():

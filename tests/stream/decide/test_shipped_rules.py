@@ -7,6 +7,7 @@ from broker.core.model.event import Event
 from connectors.police.encompass_notice import EncompassNotice
 from tests.stream.england import (
     DSL,
+    DUTY,
     FORCE,
     HOME,
     HUB,
@@ -132,3 +133,13 @@ def test_a_looked_after_childs_new_school_hears_at_once_and_neither_school_reads
     assert SCHOOL not in repr([one for one in line.disclosures(OTHER_DSL) if one["event_type"] == SCHOOL_CHANGED])
     assert OTHER_SCHOOL in repr(line.disclosures("virtual_school.home"))
     assert OTHER_DSL in told(line, NOTICE), "from then on it hears what a school hears"
+
+
+def test_an_injury_of_a_protected_child_is_told_whatever_words_a_persons_role_is_said_in() -> None:
+    injury = says(TRUST, "health.injury.suspected")
+    people: Any = [{"role": "mum's new partner"}, {"role": "parent"}]
+    line = a_child(SAFE, replace(injury, body={**injury.body, "third_party": {"people": people}}))
+
+    assert told(line, injury.header.event_type) == {HUB, DUTY, "police_desk.home", "paediatrician.home"}
+    assert [one["role"] for one in line.disclosures("police_desk.home")[-1]["third_party"]["people"]] == ["parent"]
+    assert [one["role"] for one in line.disclosures(HUB)[-1]["third_party"]["people"]] == ["mum's new partner", "parent"]
