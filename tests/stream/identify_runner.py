@@ -162,8 +162,12 @@ class Runner:
         return [one for one in last.values() if one["state"] == state]
 
     def outcomes(self) -> list[str]:
-        """Return how records ended by audit entry."""
-        return [codec.decode("audit_entry", one.value or b"")["outcome"] for one in self.audit]
+        """Return how records ended by audit entry; a person's answer ends none."""
+        return [one["outcome"] for one in self.audits() if one["subject"] == "event"]
+
+    def audits(self) -> list[dict[str, Any]]:
+        """Return the audit entries."""
+        return [codec.decode("audit_entry", one.value or b"") for one in self.audit]
 
 
 def record_of(outgoing: Outgoing, partition: int, offset: int, began: int = 1_000_000) -> Record:

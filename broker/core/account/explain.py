@@ -20,6 +20,8 @@ _OUTCOMES = {
     "DUPLICATE": "a duplicate of what was already taken; nothing was done again",
     "IN_REVIEW": "held: a person has to decide first",
 }
+_REJECTED = "it goes no further: a person said that it is about nobody who is known"
+_ANSWERED = "a person has answered what was asked"
 _SUBJECTS = {
     "event": "Event",
     "clock": "Clock that fell due",
@@ -77,7 +79,7 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
     said_by = f", said by {words.name(entry['producer'])}" if entry["producer"] else ""
     what = _CHANGE if entry["subject"] == "event" and entry["concerns"] else _SUBJECTS.get(entry["subject"], entry["subject"])
     yield f"{what}: {words.event(entry['event_type'])}{said_by}"
-    yield f"  {instant_in_words(entry['at'])}: " + _OUTCOMES[entry["outcome"]].format(
+    yield f"  {instant_in_words(entry['at'])}: " + _outcome(entry).format(
         told=outcomes.count("DISCLOSE"), asked=outcomes.count("ASK"), not_told=outcomes.count("WITHHOLD")
     )
     yield f"  event {entry['event_id']} ({entry['event_type']}), audit entry {entry['entry_id']}"
@@ -87,6 +89,13 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
         yield f"  a person decided: {words.name(entry['decided_by'])}, with the key {entry['decided_with']}"
         yield f"  the reason given: {entry['decided_because']}"
     yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
+
+
+def _outcome(entry: Entry) -> str:
+    """Say how a record ended; what ended in review before it was on any child's line, a person has rejected."""
+    if not entry["child_ref"] and entry["outcome"] == "IN_REVIEW":
+        return _REJECTED
+    return _ANSWERED if not entry["child_ref"] and entry["subject"] == "resolution" else _OUTCOMES[entry["outcome"]]
 
 
 def _findings(found: Sequence[Finding], words: Words) -> Iterator[str]:

@@ -27,6 +27,10 @@ _WHY = {
     CONFLICT: "an identifier in this record is held by a child under another birth date",
     HOLD: "an earlier record that may protect this child waits for a person",
 }
+_ANSWERED = {
+    "LINK": "a person said which child it is about",
+    "REJECT": "a person said that it is about none of the children that it might be",
+}
 _ENDED = {
     RESOLVED: "a person has decided",
     WITHDRAWN: "nobody has to say any more whom this record is about",
@@ -154,6 +158,8 @@ class Turn:
         }
         self._write(REVIEWS, review, codec.encode("review", message), one)
         self._clock_of(review, one, is_open=state == OPEN)
+        if resolution is not None:
+            self._record_answer(review, one, resolution)
 
     def _clock_of(self, review: str, one: Waiting, *, is_open: bool) -> None:
         """Start the clock of a question, or stop it, on a line of its own: it warns and escalates as on any child's line (I11).
@@ -180,22 +186,31 @@ class Turn:
 
     def record_end(self, one: Waiting, outcome: str, why: str = "") -> None:
         """Write the audit entry of an event that goes no further: a duplicate, taken back, or rejected by a person in review."""
+        about = {"outcome": outcome, "subject": "event", "event_id": one.event_id, "others": why}
+        self._record(one, about, ((ORIGIN, one.origin),))
+
+    def _record_answer(self, review: str, one: Waiting, answer: dict[str, Any]) -> None:
+        """Write the audit entry of a person's answer: who said whom an event is about, and why. It ends no accepted record."""
+        key = answer["by"]
+        decider = {"decided_by": key.rpartition("/")[0] or key, "decided_with": key, "decided_because": answer["reason"]}
+        about = {"outcome": "APPLIED", "subject": "resolution", "event_id": review, "concerns": [one.event_id]}
+        self._record(one, {**about, **decider, "others": _ANSWERED[answer["decision"]]}, ())
+
+    def _record(self, one: Waiting, about: dict[str, Any], origin: Headers) -> None:
+        outcome = about["outcome"]
         message = {
             "entry_id": digest(f"{self.cause.lane}@{self.cause.offset}+{self._count}/{outcome}".encode())[:32],
             "at": self.at,
             "child_ref": "",
-            "outcome": outcome,
-            "subject": "event",
-            "event_id": one.event_id,
             "event_type": one.event_type,
             "producer": one.producer,
             "policy_digest": "",
             "registers_digest": "",
-            "others": why,
             "request": b"",
             "facts_version": 0,
+            **about,
         }
-        headers = ((ORIGIN, one.origin), (CAUSE, self._next()), (OUTCOME, outcome.lower().encode()))
+        headers = (*origin, (CAUSE, self._next()), (OUTCOME, outcome.lower().encode()))
         self.audit.append(Outgoing(AUDIT, one.event_id.encode(), codec.encode("audit_entry", message), headers))
 
     def _write(self, topic: str, key: str, value: bytes, of: Waiting | None = None, more: Headers = ()) -> None:

@@ -1,5 +1,7 @@
 """A person's answer to a review goes to the line where it waits, signed, and is no record of the event in review."""
 
+from pathlib import Path
+
 import pytest
 
 from broker import codec
@@ -7,9 +9,11 @@ from broker.core.model.ports import CAUSE, ORIGIN, Outgoing, Record
 from broker.errors import InputError
 from broker.stream.topics import CANDIDATES, REVIEWS, SUBJECTS
 from broker.stream.watching.review_reader import Answer, Review, _Reviews, answer_to
+from tests.stream.identify.test_identify_clocks import with_signer
+from tests.stream.identify_runner import HUB as ASKED
 from tests.stream.identify_runner import Runner
 from tests.stream.lines import CHILD, HUB, SCHOOL, SECRETS, ALine, a_signer, an_event, on_roll
-from tests.stream.people import notified
+from tests.stream.people import UPN, enrolled, notified
 
 
 def a_gap() -> tuple[ALine, Review]:
@@ -66,3 +70,25 @@ def test_a_review_that_no_stage_wrote_is_not_believed() -> None:
     reviews.take(Record(REVIEWS, 0, 1, 2, gap.id.encode(), forged, ()))
 
     assert reviews.found[gap.id].is_open
+
+
+@pytest.mark.parametrize(("decision", "says"), [("LINK", "which child"), ("REJECT", "none of the children")])
+def test_who_said_whom_an_event_is_about_and_why_is_in_the_audit_log(tmp_path: Path, decision: str, says: str) -> None:
+    """A data protection officer finds it by the event; it is the end of no accepted record, so the books do not count it."""
+    runner = Runner()
+    hub = with_signer(runner, tmp_path, ASKED)
+    runner.publish(
+        enrolled(event_id="a", upn=UPN[0], given="Alfie", family="Marsh"), notified(event_id="b", given="Alfi", family="Marsh")
+    )
+    runner.run()
+    [review] = runner.reviews()
+
+    runner.resolve(hub, review, decision, review["candidates"][0] if decision == "LINK" else None)
+    runner.run()
+
+    [(entry, outgoing)] = [one for one in zip(runner.audits(), runner.audit, strict=True) if one[0]["subject"] == "resolution"]
+    assert (entry["event_id"], entry["concerns"], entry["producer"]) == (review["review_id"], ["b"], review["producer"])
+    assert (entry["decided_by"], entry["decided_with"]) == (ASKED, hub.key_id)
+    assert entry["decided_because"] == "seen in the case system"
+    assert says in entry["others"]
+    assert ORIGIN not in dict(outgoing.headers)
