@@ -74,10 +74,12 @@ def group() -> None:
 def list_reviews(settings: Settings, *, recipient: str | None, every: bool, as_json: bool) -> None:
     """List open reviews, the oldest first. No personal data is shown.
 
-    Example: broker reviews list --for hub
+    Example: broker reviews list --for north-hub
     """
     found, words = asyncio.run(_read(settings, in_words=not as_json))
     wanted = [one for one in found.values() if (every or one.is_open) and recipient in {None, one.message["for_recipient"]}]
+    if recipient and not wanted:
+        _check_known(settings, recipient)
     if as_json:
         for one in wanted:
             click.echo(json.dumps(_told(one)))
@@ -93,6 +95,13 @@ def list_reviews(settings: Settings, *, recipient: str | None, every: bool, as_j
         page.line()
     page.line(f"{count(len(wanted), 'review')}; next, for any of them:")
     page.command(f"broker reviews show {wanted[0].id}", indent=2)
+
+
+def _check_known(settings: Settings, desk: str) -> None:
+    """Check that there is a desk of this name before it is said that nothing waits for it; raises NotFoundError."""
+    book = asyncio.run(released(settings.kafka))
+    if book.latest("registers") and desk not in book.newest().recipients:
+        raise NotFoundError(f"desk `{desk}`: not in the registers: see `broker registers show` for how it is spelt")
 
 
 @group.command("show")
