@@ -58,6 +58,15 @@ _STILL_OPEN = (
 _CUT = "what else the source said is shown to nobody before it is known which child it is about"
 
 
+def _said(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("say why, in a few words: it stands in the audit log")
+    return value
+
+
+_reason = click.option("--reason", required=True, callback=_said, help="Why, in a few words without personal data.")
+
+
 @click.group("reviews")
 def group() -> None:
     """List and resolve what a person has to decide.
@@ -166,7 +175,7 @@ def _print_seen(page: Page, seen: "_Seen", words: Words) -> None:
     help="The child it is about by its NHS number, UPN, or your own agency's number; asked for where you give none.",
 )
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
-@click.option("--reason", required=True, help="Why, in a few words without personal data.")
+@_reason
 @json_option
 @with_broker_settings
 def link(settings: Settings, *, review: str, child: str | None, number: str | None, as_json: bool, **said: Any) -> None:
@@ -187,7 +196,7 @@ def link(settings: Settings, *, review: str, child: str | None, number: str | No
 @group.command("reject")
 @click.argument("review")
 @click.option("--as", "holder", help="Who decides; the desk that was asked unless you say so. Its key must be in `keys`.")
-@click.option("--reason", required=True, help="Why, in a few words without personal data.")
+@_reason
 @json_option
 @with_broker_settings
 def reject(settings: Settings, *, review: str, holder: str | None, reason: str, as_json: bool) -> None:

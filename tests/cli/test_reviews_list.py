@@ -51,3 +51,12 @@ def test_of_a_desk_that_is_misspelt_nobody_is_told_that_nothing_waits(settings: 
     assert known.exit_code == 0
     assert isinstance(misspelt.exception, NotFoundError)
     assert f"desk `{HUB[:-1]}`: not in the registers" in str(misspelt.exception)
+
+
+@pytest.mark.parametrize("answer", ["link", "reject"])
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_blank_is_no_reason(settings: str, answer: str, reason: str) -> None:
+    result = CliRunner().invoke(cli, ["reviews", answer, "r-1", "--reason", reason, "--settings", settings])
+
+    assert result.exit_code == 2
+    assert "say why" in result.output
