@@ -19,6 +19,7 @@ from broker.stream.topics import DEAD_LETTERS, EVENTS
 from broker.stream.watching.log_reader import read_whole
 
 REDRIVEN = "sb_redriven"  # header of the mark that a dead letter was put back
+_CARRY_AN_EVENT = frozenset({"candidate", "subject_record"})  # what travels between stages
 _BROKERS_OWN = frozenset({ORIGIN, ACCEPTED, CAUSE, ATTEMPT})
 
 
@@ -47,9 +48,10 @@ class DeadLetter:
         if value is None:
             return told
         try:
-            told["schema"] = codec.schema_name(value)
-            if told["schema"] == "event":
-                header = codec.decode_header(value)
+            told["schema"] = name = codec.schema_name(value)
+            event = value if name == "event" else codec.decode(name, value)["event"] if name in _CARRY_AN_EVENT else None
+            if event is not None:
+                header = codec.decode_header(event)
                 said = {"event_type": header.event_type, "producer": header.producer}
                 told |= {name: value if is_plain(value) else "not shown: no plain name" for name, value in said.items()}
                 told["event_id"] = header.event_id if is_event_id(header.event_id) else "not shown: no UUID"

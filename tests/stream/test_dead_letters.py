@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from broker.codec import encode_event
-from broker.core.model.identifiers import AgencyId
+from broker.codec import encode, encode_event
+from broker.core.model.identifiers import AgencyId, EventId
 from broker.core.model.ports import UNREADABLE, Outgoing, Record
 from broker.stream.dead_letters import read_dead_letter, redrive
 from broker.stream.engine.chunk import MALFORMED, dead_letter
@@ -27,6 +27,25 @@ def test_an_event_is_named_by_type_publisher_and_id() -> None:
     told = a_letter(event_id=SOME_ID)
 
     assert (told["schema"], told["event_type"], told["event_id"]) == ("event", "school.pupil.registered", SOME_ID)
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "more"),
+    [("candidates.v1", "candidate", {}), ("subjects.v1", "subject_record", {"child_ref": "c-1"})],
+)
+def test_an_event_between_stages_is_named_too_so_that_its_publisher_can_be_asked(
+    topic: str, name: str, more: dict[str, str]
+) -> None:
+    event = enrolled()
+    event = dataclasses.replace(event, header=dataclasses.replace(event.header, event_id=EventId(SOME_ID)))
+    value = encode(name, {"kind": "EVENT", "event": encode_event(event), **more})
+    written = dead_letter(Record(topic, 3, 7, 0, b"key", value), "content_differs")
+
+    told = read_dead_letter(Record(written.topic, 0, 1, 0, written.key, written.value, written.headers)).about()
+
+    assert told["schema"] == name
+    assert (told["event_type"], told["producer"], told["event_id"]) == (event.header.event_type, event.header.producer, SOME_ID)
+    assert "Alfie" not in str(told)
 
 
 @pytest.mark.parametrize("name", ["Alfie-Marsh-2015-03-02", "Alfie Marsh", "\x1b[2J", SOME_ID.upper()])
