@@ -166,9 +166,24 @@ def test_the_ten_minute_tours_run_as_they_stand(place: Path) -> None:
     assert "Osian Yarshaw" in said, "the school was told of the notice"
     assert "the note stays with the broker" in said, "no shipped rule gives a referrer more than the outcome"
     assert {one.name for one in place.iterdir()} == {"broker", ".venv", "demo-area", "first-terminal.txt"}
+    what_the_demo_says_to_try_next_works(place)
     one_more_worker_serves_what_the_readme_says(place)
     again, _ = shell(f"{SETTINGS}{ANOTHER_KEY}", place).communicate(timeout=30)
     assert "is there already" in again, "the demo has made that key, and none is ever overwritten"
+
+
+def what_the_demo_says_to_try_next_works(place: Path) -> None:
+    log = (place / "first-terminal.txt").read_text(errors="replace")
+    commands = re.findall(r"^    ((?:export|broker) .+?) *$", log.partition("running until Ctrl-C")[2], flags=re.MULTILINE)
+    # Who follows live goes on for ever.
+    ended = [f"timeout 15 {one} || [ $? = 124 ]" if one.startswith("broker subscribe") else one for one in commands]
+
+    tried = shell("\n".join((". .venv/bin/activate", *ended)), place)
+    said, _ = tried.communicate(timeout=120)
+
+    assert {"subscribe", "explain", "lag", "reconcile"} <= {one.split()[1] for one in commands}
+    assert tried.returncode == 0, said[-4000:]
+    assert "Traceback" not in said
 
 
 def one_more_worker_serves_what_the_readme_says(place: Path) -> None:
