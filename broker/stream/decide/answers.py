@@ -6,7 +6,6 @@ No agency sets by its mere word for good what a person, or the line itself, did 
 from collections.abc import Iterator
 
 from broker import codec
-from broker.core.agencies.claims import EXCLUSION
 from broker.core.model.event import Event
 from broker.core.model.facts import Protection
 from broker.core.model.ports import CAUSE, Outgoing, Position
@@ -35,7 +34,7 @@ def answers(draft: Draft) -> Iterator[Outgoing]:
     words: list[tuple[str, str, str, bool]] = []
     for event in told:
         by, name = event.header.producer, names.get(event.header.event_id, event.header.event_id)
-        whole = name.rpartition("/")[0] if event.header.event_type == EXCLUSION else name
+        whole = name.partition("/")[0]  # `X/excluded` is only whom event X excludes
         words.append((by, whole, name, _stands(event, draft)))
     words += [(one.by, one.event_id, one.event_id, True) for one in draft.facts.protections if _stands_again(one, draft)]
     for number, (who, whole, said, stands) in enumerate(words, len(draft.outputs)):

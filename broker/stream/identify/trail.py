@@ -107,6 +107,8 @@ def arrives(trail: Trail, one: Waiting, event: Event, key: str, turn: Turn) -> T
     said = codec.encode_event(bare(event))
     if where is not None:
         turn.forward(where, one)
+        for at, ref in trail.counts:  # what it changes counts there, whatever the line makes of it
+            turn.learn(at, ref, one)
         found = _known(trail, one.event_id)
         return changes(_set(trail, replace(found, places=_with(found.places, where))), said, turn)
     if takes_back(event) and any(spot.waits for spot in _spots(trail)):

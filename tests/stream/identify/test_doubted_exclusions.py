@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from broker.core.model.event import Event
-from broker.core.model.identifiers import RecipientId
+import pytest
+
+from broker.core.model.event import Action, Event
+from broker.core.model.identifiers import EventId, RecipientId, event_id
 from broker.sealing.signatures import new_key
 from tests.stream.england import AWAY, PRACTICE, says, tie
 from tests.stream.identify.test_excluded_from_reviews import registers
 from tests.stream.identify.test_refused import Both, a_child, numbered
+from tests.stream.identify.test_wrong_child import take_in
 from tests.stream.identify_runner import Runner
 from tests.stream.people import NHS, OTHER_COUNCIL, TRUST, an_event, attended, registered
 
@@ -79,6 +82,28 @@ def test_it_is_in_doubt_until_a_person_has_said_whether_it_counts() -> None:
     assert counted(far_alert()) == [("dsl.school", True)]
     assert counted(far_alert().answer("REJECT")) == []
     assert counted(far_alert().answer("LINK")) == [("dsl.school", False)]
+
+
+def far_exclusion() -> Both:
+    both = a_child(Runner(partitions=1, hubs=("hub.home",)))
+    both.identify.hubs = ("hub.away",)
+    return both.take(numbered(says(AWAY, "control.exclusion", excluded=(RecipientId("dsl.school"),), event_id="far")))
+
+
+def test_so_it_is_where_an_event_says_nothing_else() -> None:
+    assert counted(far_exclusion()) == [("dsl.school", True)]
+    assert counted(far_exclusion().answer("REJECT")) == []
+    assert counted(far_exclusion().answer("LINK")) == [("dsl.school", False)]
+
+
+@pytest.mark.parametrize("by", ["control.retraction", "control.exclusion"])
+def test_what_takes_it_back_need_not_say_again_whose_it_was(by: str) -> None:
+    both, name = far_exclusion().answer("LINK"), EventId(event_id("tests", "far", "1"))
+    over = says(AWAY, by, supersedes=name, action=Action.RETRACT, event_id="over")
+    over.body.clear()
+    take_in(both.identify, over)
+
+    assert counted(both.take()) == []
 
 
 def test_it_is_sure_at_once_where_the_childs_line_knows_its_publisher() -> None:
