@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from broker import codec
 from broker.core.model.event import Action, Body, Event
+from broker.core.model.identifiers import EventId
 from broker.core.model.versions import superseded_by, takes_back
 from broker.stream.identify.state import Waiting
 from broker.stream.identify.turn import WITHDRAWN, Turn
@@ -69,9 +70,22 @@ def went(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:
         after = replace(trail, waits=_with(trail.waits, at)) if at else replace(trail, places=_with(trail.places, ref))
         return _told(after, turn)
     one = _known(trail, said["event_id"])
+    if not at:
+        _taken_back_meanwhile(trail, one.event_id, ref, turn)
     return _told(
         _set(trail, replace(one, waits=_with(one.waits, at)) if at else replace(one, places=_with(one.places, ref))), turn
     )
+
+
+def _taken_back_meanwhile(trail: Trail, event_id: str, ref: str, turn: Turn) -> None:
+    """Tell a line of a version which came to it after what had taken it back: it had waited for an identifier's owner."""
+    names = [one.event_id for one in trail.later]
+    later = trail.later[names.index(event_id) + 1 :] if event_id in names else ()
+    over = next((one for one in later if one.event and _ends(one) and ref in (*one.places, *one.told)), None)
+    if over is not None:
+        header = codec.decode_header(over.event)
+        ends = replace(header, event_id=EventId(f"{header.event_id}/{event_id}"), supersedes=EventId(event_id))
+        turn.moved(ref, codec.encode_event(Event(ends, Body())), "")
 
 
 def _counted(trail: Trail, said: Mapping[str, Any], turn: Turn) -> Trail:

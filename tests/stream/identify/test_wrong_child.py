@@ -224,3 +224,25 @@ def test_an_event_that_comes_after_it_moved_is_told_to_nobody() -> None:
     line.take(an_event("e1"))
 
     assert line.disclosures() == []
+
+
+@pytest.mark.parametrize("child", [NOBODY, ALFIE])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_version_that_waits_for_its_number_comes_to_no_line_as_if_it_had_not_been_taken_back(
+    seed: int, child: dict[str, str | None]
+) -> None:
+    """The agency said all in order; the retraction had nothing to wait for, came first, and the version stood for ever."""
+    runner = Runner(chance=random.Random(seed))
+    take_in(runner, registered(event_id="alfie", **ALFIE))
+    runner.run()
+    (line,) = runner.lines()
+    second = attended(event_id="second", action=Action.UPDATE, supersedes="first", local="M9", **ALFIE)
+    take_in(runner, attended(event_id="first", **ALFIE), second, back(**child))
+    runner.run()
+
+    sent = [codec.decode("subject_record", one.value or b"") for one in runner.written if one.topic == SUBJECTS]
+    heads = [(one["moved_to"], codec.decode_header(one["event"])) for one in sent if one["kind"] == "EVENT"]
+    at = [head.event_id for _, head in heads].index("second")
+    over = [head.supersedes for to, head in heads[at:] if head.action is Action.RETRACT and to in {None, ""}]
+    assert {"first", "second"} & set(over), "a line is told again, behind what it was told too early"
+    assert line in runner.lines()
