@@ -94,7 +94,7 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
 
 def _gap_notice(event: Event, gap: Gap) -> Notice:
     """Tell the hub that nobody could be told in a role, and by when somebody has to be; its review says whom it is about."""
-    review = review_id(GAP, event.header.event_id, gap.role)
+    review = review_id(GAP, event.header.producer, event.header.event_id, gap.role)
     return Notice(
         event_id=event.header.event_id,
         event_type=event.header.event_type,

@@ -34,11 +34,11 @@ class Question:
     due_at: Millis | None = None
     bells: Mapping[str, Millis] = field(default_factory=dict)
 
-    def review_id(self, record_id: str) -> str:
+    def review_id(self, producer: str, record_id: str) -> str:
         """Derive the id of its review; what is asked of a recipient beside what was asked before is another."""
-        return review_id(self.kind, record_id, f"{self.about}\x1f{','.join(self.asks)}" if self.asks else self.about)
+        return review_id(self.kind, producer, record_id, f"{self.about}\x1f{','.join(self.asks)}" if self.asks else self.about)
 
 
-def review_id(kind: str, record_id: str, about: str) -> str:
-    """Derive a review's id from what is in question."""
-    return "r-" + digest(f"{kind}\x1f{record_id}\x1f{about}".encode())[:32]
+def review_id(kind: str, producer: str, record_id: str, about: str) -> str:
+    """Derive a review's id from what is in question; the id of an event alone may be that of another agency's (I10)."""
+    return "r-" + digest(f"{kind}\x1f{producer}\x1f{record_id}\x1f{about}".encode())[:32]

@@ -118,9 +118,9 @@ class Enforcer:
         headers = (*_CE, ("ce_id", made.encode()), *_AVRO)
         return Outgoing(_topic(notice.recipient, registers), pseudonym.encode(), codec.encode("disclosure", message), headers)
 
-    def review(self, question: Question, facts: Facts, cause: Cause) -> Outgoing:
-        """Make the review of a question; what its reader may see of the event goes with it, sealed."""
-        made = question.review_id(cause.record_id)
+    def review(self, question: Question, facts: Facts, cause: Cause, known: str = "") -> Outgoing:
+        """Make the review of a question, `known` by its id already; what its reader may see of the event goes with it, sealed."""
+        made = known or question.review_id(cause.producer, cause.record_id)
         sealed = seal_event(self.secrets, made, codec.encode_event(question.shown)) if question.shown else None
         message = {
             "review_id": made,
@@ -221,7 +221,7 @@ def headers_of(cause: Cause) -> Headers:
 def shelved(question: Question, cause: Cause, at: Millis) -> Waiting:
     """Return an event as it waits for the answer to a question."""
     return Waiting(
-        review_id=question.review_id(cause.record_id),
+        review_id=question.review_id(cause.producer, cause.record_id),
         kind=question.kind,
         about=question.about,
         for_recipient=question.for_recipient,
@@ -272,7 +272,7 @@ def _clock(notice: Notice, made: DisclosureId, at: Millis, stage: str) -> Clock:
 
 def _review_clock(question: Question, cause: Cause, at: Millis, stage: str) -> Clock:
     """Make a clock of a question: closing its review is what stops it, and no receipt does."""
-    made, name = question.review_id(cause.record_id), question.clock or ""
+    made, name = question.review_id(cause.producer, cause.record_id), question.clock or ""
     return Clock(
         clock_id=question_clock_id(made, name, stage),
         name=name,

@@ -110,7 +110,7 @@ def _readdress(draft: Draft, before: Facts, rules: Rules) -> None:
         question = put_to_another(one.question(), event, draft.facts, rules)
         again = replace(one, for_recipient=question.for_recipient)
         draft.shelve([again if other is one else other for other in draft.shelf])
-        draft.outputs.append(Enforcer(draft.secrets).review(question, draft.facts, cause))
+        draft.outputs.append(Enforcer(draft.secrets).review(question, draft.facts, cause, one.review_id))
 
 
 def _tell_released(draft: Draft, before: Facts, rules: Rules) -> None:

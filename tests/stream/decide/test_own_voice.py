@@ -101,6 +101,15 @@ def test_an_id_used_for_another_child_hides_no_gap_from_a_hub() -> None:
     assert len(gaps) == len(set(gaps)) == 2
 
 
+def test_an_id_used_for_another_child_takes_no_question_away_from_a_hub() -> None:
+    """A review is found by its id alone: another's of the same id would stand in its place, and its event would wait for ever."""
+    held = an_event("e1", "control.finding", control={"kind": "detriment", "state": "made"})
+    line = ALine().take(held, child="c-other").take(an_event("e1", "control.finding", control=held.control, **STRANGER))
+
+    assert [one["kind"] for one in line.reviews()] == ["HOLD", "HOLD"]
+    assert len({one["review_id"] for one in line.reviews()}) == 2
+
+
 def test_who_spoke_by_mistake_hears_no_outcome() -> None:
     """The first referrer's event was about another child: what came of the matter is none of its business."""
     line = ALine().take(on_roll(), at_practice(), an_event("e1"), an_event("e2", **STRANGER), a_retraction("e1"))
