@@ -43,6 +43,10 @@ _LOOK = (
     "to find the child: all that you were told, each with the `p-…` of its child",
 )
 _REJECT = 'broker reviews reject {id} --reason "…"'
+_SEEN_TO = (
+    "you have seen to it; else it closes by itself when within 7 days a record says who fills the role, or a release of the "
+    "registers does and anything more comes about the child"
+)
 KINDS = {
     "UNIDENTIFIED": _Kind(
         "Which child is this? Nobody who is known matches",
@@ -79,7 +83,7 @@ KINDS = {
     ),
     "GAP": _Kind(
         "Nobody in a role was told: nobody fills it, or nobody there may hear",
-        ((_REJECT, "you have seen to it; else it closes by itself when a record says within 7 days who fills the role"),),
+        ((_REJECT, _SEEN_TO),),
     ),
 }
 _ALIKE = "Which child is this? Nobody matches fully; it may be somebody who is known"

@@ -47,6 +47,7 @@ class Draft:
     taken: tuple[Event, str] | None = None  # the event that this record brings, and its id as its agency gave it
     left: list[Waiting] = field(default_factory=list)  # held, and taken off
     lifted: frozenset[EventId] = frozenset()  # what had protected the child as this record found it
+    other_registers: bool = False  # than at the child's last record
     _ended: set[DisclosureId] = field(default_factory=set)
     _asked: tuple[Waiting, ...] = ()
 
@@ -72,6 +73,7 @@ class Draft:
         rules = self.rules()
         policy, registers = rules.policy.digest, rules.registers.digest
         if (self.facts.policy, self.facts.registers) != (policy, registers):
+            self.other_registers |= self.facts.registers not in {None, registers}
             self.facts = replace(self.facts, policy=policy, registers=registers)
         return rules
 

@@ -57,6 +57,12 @@ def after_merge(draft: Draft, before: Facts, here: Sequence[Waiting], loser: Fac
     _fill_gaps(draft, rules)
 
 
+def after_release(draft: Draft) -> None:
+    """Tell whoever the registers name by now for a gap; not while the line is held: people decide then."""
+    if draft.shelf and not draft.facts.holds:
+        _fill_gaps(draft, draft.rules())
+
+
 def take_off(draft: Draft, over: Sequence[Waiting], cause: Cause) -> None:
     """Take off what is over, and gaps that nobody filled in time."""
     late = [one for one in draft.shelf if one not in over and 0 < one.until <= draft.facts.at]
@@ -125,8 +131,8 @@ def _tell_released(draft: Draft, before: Facts, rules: Rules) -> None:
 
 
 def _fill_gaps(draft: Draft, rules: Rules) -> None:
-    """Try again to tell whom nobody could be told for: another organisation has come to the child."""
-    for one in [one for one in draft.shelf if one.kind == GAP]:
+    """Try again to tell whom nobody could be told for: another organisation has come to the child, or to the registers."""
+    for one in [one for one in draft.shelf if one.kind == GAP and not 0 < one.until <= draft.facts.at]:
         event, cause = draft.again("event", one)
         turn = fill_gap(draft.facts, event, one.about, rules)
         if turn is not None:

@@ -23,7 +23,7 @@ from broker.stream.decide.enforce import Cause, freed_review
 from broker.stream.decide.facts_record import facts_from_bytes, facts_to_bytes
 from broker.stream.decide.overtaken import events_of, overtaken_by
 from broker.stream.decide.shelf import Waiting, shelf_from_bytes, shelf_to_bytes
-from broker.stream.decide.waiting import after_event, after_merge, free, take_off
+from broker.stream.decide.waiting import after_event, after_merge, after_release, free, take_off
 from broker.stream.receipt import said_of
 
 Message = dict[str, Any]
@@ -51,6 +51,8 @@ class Work:
             "RESOLUTION": self._resolution,
         }
         kinds[self.message["kind"]]()
+        if draft.other_registers:
+            after_release(draft)
 
     def _event(self) -> None:
         draft, value = self.draft, self.message["event"]

@@ -7,7 +7,7 @@ import pytest
 
 from broker import codec
 from broker.core.model.event import Body, Category, Event, Identity
-from broker.core.model.identifiers import Millis, RecipientId, RoleName
+from broker.core.model.identifiers import Digest, Millis, RecipientId, RoleName
 from broker.core.model.policy import Cut, Effect
 from broker.core.waiting.clocks import due_for
 from broker.core.waiting.questions import GAP_STAYS
@@ -26,6 +26,7 @@ from tests.stream.lines import (
     again,
     an_event,
     an_update,
+    its_key,
     on_roll,
     some_registers,
 )
@@ -85,6 +86,44 @@ def test_the_hub_may_settle_a_gap_and_then_nobody_is_told_of_it() -> None:
     line.take(on_roll())
 
     assert [one["state"] for one in line.reviews()] == ["OPEN", "RESOLVED"]
+    assert line.disclosures(SCHOOL) == []
+
+
+def a_line_whose_desk_came_with_a_release() -> ALine:
+    """The registers know no desk of the child's school when the notice comes, and know it since."""
+    full = some_registers(keys=map(its_key, ("police:42", HUB, SCHOOL)))
+    without = replace(
+        full, digest=Digest("without"), recipients={name: one for name, one in full.recipients.items() if name != SCHOOL}
+    )
+    line = ALine(registers=without).take(on_roll(), an_event())
+    line.releases.all_registers[full.digest] = full
+    line.release("registers", full.digest)
+    return line
+
+
+@pytest.mark.parametrize(("next_record", "told"), [("an event", 2), ("a clock", 1), ("a receipt", 1)])
+def test_a_desk_that_a_release_of_the_registers_gives_hears_of_the_gap_with_the_next_record(next_record: str, told: int) -> None:
+    line = a_line_whose_desk_came_with_a_release()
+    assert line.disclosures(SCHOOL) == []
+
+    if next_record == "an event":
+        line.take(an_event("e2"))
+    elif next_record == "a clock":
+        line.ring(line.log[-1].timestamp + GAP_STAYS // 2)
+    else:
+        line.receipt(line.disclosures(HUB)[0], "DELIVERED")
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"] * told
+    assert [one["state"] for one in line.reviews() if one["kind"] == "GAP"] == ["OPEN", "WITHDRAWN"]
+    line.take(on_roll(name="and again"))
+    assert len(line.disclosures(SCHOOL)) == told
+
+
+def test_a_desk_that_a_release_gives_long_after_does_not_hear_of_it() -> None:
+    line = a_line_whose_desk_came_with_a_release()
+
+    line.ring(line.log[-1].timestamp + GAP_STAYS)
+
     assert line.disclosures(SCHOOL) == []
 
 
