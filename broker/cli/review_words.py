@@ -94,6 +94,18 @@ _FINDING = _Kind(
         (_REJECT, "it holds no more: what it kept back may go from now on"),
     ),
 )
+_MERGE_TYPE = "identity.merged"
+_MERGE = _Kind(
+    "Are two records of one child? The source says so; which child is it?",
+    (
+        _LOOK,
+        (
+            "broker reviews link {id}" + _CHILD,
+            "they are of this child, and what is known under the number that ends (`control`) is joined to it" + _MEANT,
+        ),
+        (_REJECT, "they are not, or it is nobody known: nothing is joined"),
+    ),
+)
 _BY_NOBODY = "by whom is shown once it is known which child it is about"
 _FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header
 _CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind"})
@@ -103,11 +115,14 @@ _STATES = {"OPEN": "open", "RESOLVED": "decided", "WITHDRAWN": "no longer needed
 
 def question(review: Mapping[str, Any]) -> str:
     """Return what a person is asked."""
-    return _ALIKE if review["kind"] == "UNIDENTIFIED" and review["candidates"] else _kind(review).asks
+    kind = _kind(review)
+    return _ALIKE if kind is KINDS["UNIDENTIFIED"] and review["candidates"] else kind.asks
 
 
 def _kind(review: Mapping[str, Any]) -> _Kind:
     """Return what a review asks. Nobody is ever told of a finding: a question about one is whether it holds."""
+    if review["kind"] in {"UNIDENTIFIED", "AMBIGUOUS"} and review["event_type"] == _MERGE_TYPE:
+        return _MERGE
     return _FINDING if (review["kind"], review["event_type"]) == ("ASK", FINDING_TYPE) else KINDS[review["kind"]]
 
 

@@ -352,6 +352,17 @@ def test_where_nobody_matches_fully_it_says_so_and_how_a_child_is_found(shown: S
     assert f"broker subscribe {HUB} --from beginning" in shown(alone)
 
 
+@pytest.mark.parametrize("kind", ["UNIDENTIFIED", "AMBIGUOUS"])
+def test_of_a_merge_it_says_that_an_answer_joins_two_records(kind: str, shown: Show) -> None:
+    asked = sealing(WHO, kind, None)
+    merge = Review({**asked.message, "event_type": "identity.merged"}, None, asked.sealed)
+
+    assert "Are two records of one child?" in shown(merge)
+    assert "is joined to it" in shown(merge)
+    assert "nothing is joined" in shown(merge)
+    assert "joined" not in shown(asked)
+
+
 def test_what_was_put_to_another_shows_nothing_of_what_the_first_might_see() -> None:
     found = _Reviews()
     for asked, sealed in ((POLICE_DESK, b"all of it"), (HUB, None)):
