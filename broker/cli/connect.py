@@ -101,6 +101,8 @@ def connect(*, settings_file: Path | None, name: str, as_json: bool, once: bool,
             return
         agency, inbox = _pair(given, "agency", "inbox")
         inbox_ = _Inbox(settings, name, agency, Path(inbox), accept=given["accept_disappearances"], as_json=as_json)
+        if not Path(inbox).exists():
+            click.echo(f"inbox {one_line(inbox)} is not there and is made: see that it is where the files are dropped", err=True)
         asyncio.run(_until_stopped(inbox_.work(once=True) if once else patiently(partial(inbox_.work, once=False))))
         if once and inbox_.rejected:
             raise click.exceptions.Exit(EXIT_REJECTED)

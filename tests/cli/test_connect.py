@@ -126,3 +126,18 @@ def test_once_says_that_kafka_is_away_instead_of_waiting(settings: Path, tmp_pat
     result = connect(settings, "cin-census", "--agency", "E10000030", "--inbox", str(tmp_path / "in"), "--once")
 
     assert "Kafka does not answer" in str(result.exception)
+
+
+def test_an_inbox_that_is_not_there_is_named_since_it_may_be_misspelt(settings: Path, tmp_path: Path) -> None:
+    """Made without a word, it has nothing to read for ever, and the command ends well each night."""
+    (tmp_path / "keys").mkdir()
+    new_key(tmp_path / "keys", "E10000030")
+    (tmp_path / "there").mkdir()
+
+    misspelt, there = (
+        connect(settings, "cin-census", "--agency", "E10000030", "--inbox", str(tmp_path / name), "--once")
+        for name in ("their", "there")
+    )
+
+    assert f"inbox {tmp_path / 'their'} is not there and is made" in misspelt.stderr
+    assert there.stderr == ""
