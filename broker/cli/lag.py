@@ -18,7 +18,7 @@ from broker.cli.options import json_option, with_broker_settings
 from broker.cli.patience import patiently
 from broker.cli.wording import words_at_hand
 from broker.core.account.harmless import one_line
-from broker.core.account.words import Words
+from broker.core.account.words import Words, instant_in_words
 from broker.lag.evaluation import Status
 from broker.lag.report import PartitionLag, Report
 from broker.lag.words import STATUS_WORDS, duration, headline, sentences, spark
@@ -94,6 +94,10 @@ async def _watch(settings: Settings, *, every: bool, as_json: bool) -> None:
                 report = with_noted(await watch.look(), read_noted(settings.data))
                 if as_json:
                     _print_json(report)
+                elif not live.console.is_terminal:  # nothing can be drawn over there: each look below the last
+                    click.echo(instant_in_words(report.at))
+                    _print_page(report, words, every=every)
+                    click.echo()
                 else:
                     live.update(page(report, words, every=every, width=live.console.width), refresh=True)
                 await asyncio.sleep(_WATCH_EVERY_S)

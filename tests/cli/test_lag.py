@@ -1,5 +1,7 @@
 """What `broker lag` prints: whole words where nobody sets a width, and the figures that matter where one is narrow."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from rich.console import Console
 from broker.cli import cli, lag
 from broker.cli.lag import exit_code, page
 from broker.core.account.words import Words
+from broker.lag.report import Report
 from broker.sealing.secrets import new_master
 from tests.lag.test_words import a_lag, a_report, an_undelivered
 
@@ -71,3 +74,35 @@ def test_a_look_that_is_broken_off_does_not_say_that_all_is_well(
     monkeypatch.setattr(lag, "_watch", broken_off)
 
     assert CliRunner().invoke(cli, ["lag", *options, "--settings", str(settings)]).exit_code == expected
+
+
+class _Looks:
+    """A watch that is broken off after two looks."""
+
+    def __init__(self) -> None:
+        self._left = [REPORT, REPORT]
+
+    async def look(self) -> Report:
+        if not self._left:
+            raise KeyboardInterrupt
+        return self._left.pop()
+
+
+def test_a_watch_into_a_file_writes_each_look_when_it_has_looked(monkeypatch: pytest.MonkeyPatch, settings: Path) -> None:
+    """A file is read later, and whoever watches by `tee` or over a log wants to see it now."""
+
+    @asynccontextmanager
+    async def watching(_: object) -> AsyncIterator[_Looks]:
+        yield _Looks()
+
+    async def at_hand(_: object) -> Words:
+        return Words()
+
+    monkeypatch.setattr(lag, "open_watch", watching)
+    monkeypatch.setattr(lag, "words_at_hand", at_hand)
+    monkeypatch.setattr(lag, "_WATCH_EVERY_S", 0)
+
+    done = CliRunner().invoke(cli, ["lag", "--watch", "--settings", str(settings)])
+
+    assert done.exit_code == 0
+    assert done.output.count("events.police.v1") == 2
