@@ -18,6 +18,8 @@ HEADINGS = {
     "ESCALATION": "NOT CONFIRMED IN TIME",
     "GAP": "NOBODY TOLD",
 }
+DANGER = "ALERT, DANGER NOW"  # what cannot wait must not look like everything else
+_EMERGENCY = "EMERGENCY"  # the rung of the policy's ladder for danger to life or limb
 WARNING = "NOT CONFIRMED YET"  # an escalation to whoever is about to be late
 # Groups of a disclosure in the order in which they are said; identity comes first, as who.
 _GROUPS = (
@@ -49,8 +51,12 @@ _NO_WORDS = Words()
 
 def heading(disclosure: Disclosure, words: Words = _NO_WORDS) -> str:
     """Return the first line: what kind of message, about what."""
-    warns = WARNING_RULE in disclosure["rules"]
-    return f"{WARNING if warns else HEADINGS[disclosure['kind']]}  {words.event(disclosure['event_type'])}"
+    kind = HEADINGS[disclosure["kind"]]
+    if WARNING_RULE in disclosure["rules"]:
+        kind = WARNING
+    elif disclosure["kind"] == "ALERT" and disclosure["lawful_basis"] == _EMERGENCY:
+        kind = DANGER
+    return f"{kind}  {words.event(disclosure['event_type'])}"
 
 
 def tell(disclosure: Disclosure, words: Words = _NO_WORDS) -> list[Line]:

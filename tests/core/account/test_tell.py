@@ -50,6 +50,15 @@ def test_codes_are_said_in_words_and_a_name_keeps_its_id() -> None:
     assert lines["basis"] == "the law names this notification"
 
 
+def test_danger_to_life_or_limb_does_not_look_like_every_other_alert() -> None:
+    alert = told(SCHOOL)
+    emergency = {**alert, "lawful_basis": "EMERGENCY"}
+
+    assert heading(emergency) == "ALERT, DANGER NOW  police.encompass.notified"
+    assert heading({**emergency, "kind": "RETRACTION"}) == "TAKEN BACK  police.encompass.notified"
+    assert heading(alert) == "ALERT  police.encompass.notified"
+
+
 def test_reasons_are_sentences_with_roles_in_words() -> None:
     (gap,) = [one for one in ALine().take(an_event()).disclosures(HUB) if one["kind"] == "GAP"]
     words = Words(roles={"dsl": "designated lead of the child's school"})
