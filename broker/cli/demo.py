@@ -3,6 +3,7 @@
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from signal import SIGTERM, signal
 from typing import Any
 
 import click
@@ -46,6 +47,7 @@ def demo(folder: Path, *, children: int, stories: int, seed: int, **how: Any) ->
     Example: broker demo --keep
     """
     quiet_clients()
+    signal(SIGTERM, _leave)
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
     area = Area(seed=seed, children=children, stories=stories, until=yesterday)
     kafka, access = how["kafka"] or None, _access(how["kafka"], how["access_file"])
@@ -55,6 +57,11 @@ def demo(folder: Path, *, children: int, stories: int, seed: int, **how: Any) ->
     if not options.keep:
         console.print(next_steps(folder, running=False), soft_wrap=True)
     sys.exit(0 if outcome.is_good else 1)
+
+
+def _leave(*_: object) -> None:
+    """End as at Ctrl-C: what was started ends, and Kafka's data goes with it."""
+    raise KeyboardInterrupt
 
 
 def _access(kafka: str | None, file: Path | None) -> KafkaAccess | None:

@@ -40,8 +40,9 @@ class Progress:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Hold Ctrl-C back while something is stopped, so that nothing stays running."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -66,16 +66,23 @@ def test_everybody_who_must_hear_does_and_nobody_else_and_nothing_stays_running(
     assert "DOES NOT BALANCE" not in out
     assert kafka or any("kafka.Kafka" in line for line in seen), "it is among what is looked for"
     assert not started_by(demo, folder)
+    shown = re.findall(r"^    (?:less|ls) (.+?) *$", out.partition("try next")[2], flags=re.MULTILINE)
+    assert len(shown) == 2
+    assert subprocess.run(["/bin/sh", "-c", f"ls -d {' '.join(shown)}"], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("kafka", [(), ("--kafka", "embedded")], ids=["apache", "embedded"])
-def test_ctrl_c_in_the_middle_leaves_nothing_running(tmp_path: Path, kafka: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("end", "kafka"),
+    [(signal.SIGINT, ()), (signal.SIGINT, ("--kafka", "embedded")), (signal.SIGTERM, ("--kafka", "embedded"))],
+    ids=["apache", "embedded", "terminated"],
+)
+def test_ctrl_c_in_the_middle_leaves_nothing_running(tmp_path: Path, end: signal.Signals, kafka: tuple[str, ...]) -> None:
     folder = tmp_path / "demo-area"
     demo = start_demo(folder, *kafka)
     until_it_works(demo, folder)
 
-    demo.send_signal(signal.SIGINT)
+    demo.send_signal(end)
     out, err = demo.communicate(timeout=LONG)
 
     assert demo.returncode == 130, out[-3000:] + err[-2000:]
