@@ -17,6 +17,7 @@ from rich.progress import Progress
 from broker.canonical import ACTS, LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
 from broker.cli.options import json_option, say_refused, with_settings
+from broker.cli.publish_form import form_option
 from broker.core.account.harmless import one_line
 from broker.core.intake.publishing import InForce
 from broker.core.model.event import Event
@@ -49,6 +50,7 @@ class _Found:
 @click.command("publish")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--agency", required=True, help="The agency that publishes; its private key must be in the folder `keys`.")
+@form_option
 @click.option("--dry-run", is_flag=True, help="Check every line and publish nothing.")
 @json_option
 @with_settings
@@ -60,7 +62,7 @@ def publish(settings: Settings, *, file: Path, agency: str, dry_run: bool, as_js
     Publishing a file again tells nobody twice. A later event corrects or takes back one of these by its id, which --json
     lists in the order of the lines. Exit status 3 when a line was not taken.
 
-    Example: broker publish concerns.jsonl --agency urn:100001
+    Example: broker publish concerns.jsonl --agency urn:100001; see before: broker publish --form
     """
     signer = load_signer(settings.keys, agency)
     found = _Found()
