@@ -243,6 +243,25 @@ async def test_a_worker_leaves_within_five_seconds_with_a_chunk_in_hand_that_doe
     assert await run.lost(HUNDRED[:10]) == []
 
 
+async def test_a_crash_while_a_worker_leaves_is_said_in_words_and_nothing_is_lost(run: Run) -> None:
+    """TECH 12: what is left of a crash must not be told by a loop that is closed."""
+    await run.feed(HUNDRED[:10])
+    worker = run.start("--fault", "crash-leaving")
+    assert await until(lambda: run.written("audit"))
+
+    worker.send_signal(signal.SIGTERM)
+    status, said = await ended(worker)
+
+    assert status == 0
+    assert "Traceback" not in said
+    assert "kind=KeyError" in said, "the crash happened, and is told"
+    assert "loop is closed" not in said
+    assert await run.committed() < 10, "what was in hand is not committed"
+    run.start()
+    assert await run.until_committed(10)
+    assert await run.lost(HUNDRED[:10]) == []
+
+
 async def test_a_worker_leaves_at_once_when_it_has_nothing_in_hand(run: Run) -> None:
     await run.feed(HUNDRED)
     worker = run.start()

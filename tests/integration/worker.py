@@ -156,6 +156,22 @@ def hang_in_hand(once: Once) -> None:
     clients.Writer.write = writing
 
 
+def crash_when_told_to_leave(once: Once) -> None:
+    """Have a chunk in hand that ends, as the worker leaves, with a fault of its own."""
+    write = clients.Writer.write
+
+    async def writing(self: Any, batch: Sequence[Outgoing]) -> None:
+        if not (batch[0].topic.startswith("out-") and once()):
+            await write(self, batch)
+            return
+        try:
+            await asyncio.sleep(NEVER_SECONDS)
+        finally:
+            raise KeyError(FAULT_AT)
+
+    clients.Writer.write = writing
+
+
 def pass_a_chunk_by(once: Once) -> None:
     """Drop a chunk between Kafka and the stage, as Faust does with what it skips."""
     put = app.Line.put
@@ -181,6 +197,7 @@ FAULTS: dict[str, Callable[[Once], None]] = {
     "pause": pause_before_state,
     "die": die_before_state,
     "hang": hang_in_hand,
+    "crash-leaving": crash_when_told_to_leave,
     "skip": pass_a_chunk_by,
     "highwater": highwater_raises,
 }
