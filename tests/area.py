@@ -155,6 +155,22 @@ def encompass(child: Child, matter: str, **header: object) -> Event:
     return _event(child, "police.encompass.notified", POLICE, Sector.POLICE, matter, body=body, **header)
 
 
+def notice_of(child: Child, matter: str) -> str:
+    """Return the same as a notice, in the text form in which forces send it."""
+    return f"""OPERATION ENCOMPASS NOTICE
+Police reference: ES/{matter}
+Incident: 2026-11-20 20:00
+Child first name: {child.name["given"]}
+Child surname: {child.name["family"]}
+Date of birth: {child.birth_date}
+Home postcode: {child.postcode}
+Child present: yes
+Family told: not yet
+Circumstances: Officers attended. Nobody was hurt.
+END OF NOTICE
+"""
+
+
 def attended(child: Child, visit: str, **header: object) -> Event:
     """The child was seen in an emergency department."""
     body: Body = {"clinical": {"setting": "ED", "reason_band": "injury", "attended_at": "2026-11-20T18:00:00Z"}}

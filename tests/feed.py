@@ -23,7 +23,7 @@ from broker.registerfile import load_content
 from broker.stream.clients import Writer, open_admin, open_consumer, open_producer
 from broker.stream.releases.follow import release
 from broker.stream.watching.places import places_where
-from tests.area import Area, Child, encompass, register_all
+from tests.area import Area, Child, encompass, notice_of, register_all
 
 
 @dataclass
@@ -120,12 +120,19 @@ class Feed:
             else:
                 return
 
+    def notices(self, count: int) -> bytes:
+        """Write the next alerts as the force's system does: in a file of notices."""
+        return "".join(notice_of(child, reference) for child, reference in (self._next_one() for _ in range(count))).encode()
+
     def _one(self) -> Outgoing:
+        return self._area.sign(encompass(*self._next_one()))
+
+    def _next_one(self) -> tuple[Child, str]:
         at, self._next = self._next, self._next + 1
         child = self._children[at % len(self._children)]
         reference = f"{self._run}-{at}"
         self._ledger.published(f"ES/{reference}", f"dsl-{child.school[4:]}", time.time())
-        return self._area.sign(encompass(child, reference))
+        return child, reference
 
 
 class Subscribers:

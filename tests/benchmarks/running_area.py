@@ -1,15 +1,25 @@
 """An area on a Kafka of its own with workers, for benchmarks of the whole line; no benchmark itself."""
 
 import asyncio
+import io
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
 
+from broker.core.intake.delivery import Delivery, Piece
+from broker.core.model.event import Event
+from broker.core.model.identifiers import Digest, Millis
+from broker.core.model.ports import Outgoing
+from broker.registerfile import load_registers
 from broker.stream.clients import Writer, open_producer
 from broker.stream.node.kafka_node import KafkaNode
-from tests.area import Area, Child, create_topics, on_roll
+from connectors.police.encompass_notice import EncompassNotice
+from connectors.transports.memory import SqliteMemory
+from tests.area import POLICE, Area, Child, create_topics, on_roll
 from tests.feed import Feed, Ledger, Subscribers, prepare
 from tests.worker import Worker
 
@@ -56,8 +66,36 @@ class RunningArea:
         """Publish alerts as fast as Kafka takes them and wait until every one is visible."""
         self._runs += 1
         ledger = Ledger(f"ES/{self._runs}-")
-        asyncio.run(self._alerts(Feed(self.area, children or self.children, ledger, run=str(self._runs)), ledger, count))
+        feed = Feed(self.area, children or self.children, ledger, run=str(self._runs))
+        asyncio.run(self._alerts(feed, ledger, feed.make(count)))
         return ledger
+
+    def native_alerts(self, count: int) -> float:
+        """Have the force's connector read a file of notices, publish what it says and wait until every alert is visible.
+
+        Returns the processor time that reading and signing took, in seconds.
+        """
+        self._runs += 1
+        ledger = Ledger(f"ES/{self._runs}-")
+        feed = Feed(self.area, self.children, ledger, run=str(self._runs))
+        content = feed.notices(count)
+        began = time.process_time()
+        records = self._read(content)
+        spent = time.process_time() - began
+        assert len(records) == count
+        asyncio.run(self._alerts(feed, ledger, records))
+        return spent
+
+    def _read(self, content: bytes) -> list[Outgoing]:
+        """Read a delivery as `broker connect` does: with what the agency told before, kept on disk."""
+        piece = Piece("notices.txt", len(content), Digest(sha256(content).hexdigest()), lambda: io.BytesIO(content))
+        force = load_registers(self.area.registers_file).agencies[POLICE]
+        memory = SqliteMemory(self.area.folder / "memory" / f"{self._runs}.sqlite")
+        with closing(memory):
+            memory.begin()
+            said = list(EncompassNotice().read(Delivery(force, Millis(time.time_ns() // 1_000_000), (piece,)), memory))
+            memory.commit()
+        return [self.area.sign(one) for one in said if isinstance(one, Event)]
 
     def steady(self, seconds: float, per_second: int) -> Ledger:
         """Publish alerts at a steady pace and wait until every one is visible."""
@@ -76,9 +114,9 @@ class RunningArea:
             for at in range(0, len(children), 2_000):
                 await writer.write([self.area.sign(on_roll(child)) for child in children[at : at + 2_000]])
 
-    async def _alerts(self, feed: Feed, ledger: Ledger, count: int) -> None:
+    async def _alerts(self, feed: Feed, ledger: Ledger, records: list[Outgoing]) -> None:
         async with Subscribers(self.area, ledger, from_now=True) as subscribers, open_producer(self.area.kafka) as producer:
-            await feed.send(Writer(producer), feed.make(count))
+            await feed.send(Writer(producer), records)
             await _all_seen(subscribers, ledger)
 
     async def _steady(self, feed: Feed, ledger: Ledger, seconds: float, per_second: int) -> None:
