@@ -21,6 +21,7 @@ from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.follow import Releases
 from broker.stream.topics import declared, recipient_topics
 from broker.stream.watching.keeper import Keeper
+from broker.stream.watching.master_key import check_master
 
 STAGES = ("intake", "identify", "decide", "deliver")
 
@@ -49,16 +50,17 @@ def run(settings: Settings, names: Sequence[str] = STAGES, *, keep: bool = True)
 
     With `keep` it keeps the audit index, and serves metrics and health when the settings name a port.
     """
-    book = make_book()
-    stages = make_stages(Secrets.load(settings.keys), book, names)
-    extras = Extras(beside=lambda: _releases(settings, book), outputs=lambda: _outputs(settings, book))
+    book, secrets = make_book(), Secrets.load(settings.keys)
+    stages = make_stages(secrets, book, names)
+    extras = Extras(beside=lambda: _releases(settings, secrets, book), outputs=lambda: _outputs(settings, book))
     with _keeping(settings) if keep else ExitStack():
         run_worker(stages, settings, extras)
 
 
 @asynccontextmanager
-async def _releases(settings: Settings, book: ReleaseBook) -> AsyncIterator[Hold | None]:
-    """Follow the releases while a worker runs; every chunk waits for those that it puts in force."""
+async def _releases(settings: Settings, secrets: Secrets, book: ReleaseBook) -> AsyncIterator[Hold | None]:
+    """Follow the releases while a worker runs; every chunk waits for those that it puts in force. Raises KeysError."""
+    await check_master(settings.kafka, secrets)
     async with AsyncExitStack() as stack:
         consumer = await stack.enter_async_context(open_consumer(settings.kafka))
         releases = Releases(settings.kafka, consumer, book, lambda why: log(Entry.RELEASE_REFUSED, reason=why))

@@ -11,6 +11,8 @@ import hmac
 import json
 import os
 import secrets as randomness
+from collections.abc import Collection
+from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -29,6 +31,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [one + other for one in _LETTERS for other in _LETTERS]  # base32 (RFC 4648) in lower case, ten bits at a time
 _PLACES = range(150, -1, -10)
 _compact = json.JSONEncoder(separators=(",", ":")).encode
+_FIRST_DAY, _LAST_DAY = date(1980, 1, 1).toordinal(), date(2080, 1, 1).toordinal()
 _PURPOSES = ("matching", "identifier", "trail", "child", "pseudonym", "disclosure", "token", "seal")
 
 
@@ -67,6 +70,11 @@ class Secrets:
     def matching_key(self, birth_date: str) -> str:
         """Return the key under which every record with this birth date (ISO 8601, a whole day) meets."""
         return "m-" + self._matching(birth_date)
+
+    def made(self, matching_keys: Collection[str]) -> int:
+        """Count how many of some matching keys are those of a birth date of these decades under this secret."""
+        days = (date.fromordinal(day).isoformat() for day in range(_FIRST_DAY, _LAST_DAY))
+        return sum("m-" + self._hash("matching", day) in matching_keys for day in days)
 
     def identifier_hash(self, scheme: str, value: str, issuer: str | None = None) -> str:
         """Return the key of an identifier's owner. `issuer` belongs to local schemes; spaces and case make no difference."""

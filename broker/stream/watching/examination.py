@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from broker.audit.local_file import is_damaged
 from broker.core.model.identifiers import Digest
-from broker.errors import BrokerError, DataLossError, StopError
+from broker.errors import BrokerError, DataLossError, KeysError, StopError
 from broker.lag.evaluation import Status
 from broker.lag.report import Report
 from broker.lag.words import clocks, sentences
@@ -30,6 +30,7 @@ from broker.stream.topic_admin import compare
 from broker.stream.topics import DEAD_LETTERS, FACTS, Topic, declared, recipient_topics
 from broker.stream.watching.audit_follower import INDEX_FILE
 from broker.stream.watching.log_reader import read_whole
+from broker.stream.watching.master_key import check_master
 from broker.stream.watching.noted import read_noted, with_noted
 from broker.stream.watching.reconcile_reader import BOOKS_FILE
 from broker.stream.watching.watch import open_watch
@@ -66,7 +67,8 @@ async def examine(settings: Settings, book: ReleaseBook) -> AsyncIterator[Findin
         if is_damaged(settings.data / file):
             words = f"`{settings.data / file}` is damaged"
             yield Finding("local file", State.DOUBTFUL, words, "delete it: it is made anew from the log when it is next used")
-    yield _keys(settings)
+    keys = _keys(settings)
+    yield keys
     kafka = await _kafka(settings)
     yield kafka
     if kafka.state is State.ILL:
@@ -75,6 +77,8 @@ async def examine(settings: Settings, book: ReleaseBook) -> AsyncIterator[Findin
     yield topics
     if topics.state is State.ILL:
         return
+    if keys.state is not State.ILL and (master := await _master(settings)):
+        yield master
     yield await _clock(settings)
     async for finding in _releases(settings, book):
         yield finding
@@ -111,6 +115,14 @@ def _keys(settings: Settings) -> Finding:
             "keys", State.DOUBTFUL, f"{names} can be read by others on this machine", f"chmod 600 {settings.keys}/*.keys"
         )
     return Finding("keys", State.WELL, f"the broker's own and {len(list(settings.keys.glob('*.keys'))) - 1} others")
+
+
+async def _master(settings: Settings) -> Finding | None:
+    try:
+        await check_master(settings.kafka, Secrets.load(settings.keys))
+    except KeysError as error:
+        return Finding("master key", State.ILL, str(error), "start no worker here before: it would know no child")
+    return None
 
 
 async def _kafka(settings: Settings) -> Finding:
