@@ -6,7 +6,7 @@ Only what is in the disclosure is said; what was not granted is not mentioned.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from broker.core.account.words import Words, born_in_words, scheme_in_words, time_in_words, until_in_words
+from broker.core.account.words import OUTCOMES, Words, born_in_words, scheme_in_words, time_in_words, until_in_words
 from broker.core.model.notice import WARNING_RULE
 
 HEADINGS = {
@@ -39,6 +39,7 @@ _LISTS = {  # fields that hold a code of a list by themselves
     "category_of_abuse": (_ABUSE,),
     "reason": ("cin-reason-for-closure", "dfe-exclusion-category"),
     "status": ("cin-status",),
+    "decision": (OUTCOMES,),
 }
 _TIMES = ("_on", "_at", "_by")
 

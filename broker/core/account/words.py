@@ -14,6 +14,7 @@ from broker.core.model.dates import instant_of, is_plausible
 from broker.core.model.policy import Policy
 from broker.core.model.registers import Registers
 
+OUTCOMES = "outcome"  # the scheme under which the policy's outcomes are listed
 _ZONE = ZoneInfo("Europe/London")
 _TOKEN = re.compile(r"[\w:.-]*\w")  # an id as it stands in a sentence, without the punctuation behind it
 _AGENCY = re.compile(r".*:.*|[A-Z]\d{8}")  # as `police:42`, and a council's code of the statistics office
@@ -128,18 +129,26 @@ class Words:
         return f"{said}, by {gateway}" if gateway else said
 
 
+def _clause(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
 def words_of(policy: Policy, registers: Registers | None = None, lists: CodeLists = MappingProxyType({})) -> Words:
     """Return the words of a policy, of registers and of published code lists."""
     names: dict[str, str] = {}
     if registers is not None:
         names.update({one.id: one.name for one in registers.agencies.values()})
         names.update({one.id: one.name for one in registers.recipients.values()})
+    outcomes = {name: _clause(says) for name, says in policy.outcomes.items()}
     return Words(
         events={name: one.says for name, one in policy.events.items()}
         | {f"clock.{name}": one.says for name, one in policy.clocks.items()},
         names=names,
         roles={str(name): one.title for name, one in policy.roles.items()},
-        lists=lists,
+        lists={
+            **lists,
+            OUTCOMES: CodeList(source="the policy", codes=outcomes),
+        },
         bases={name: one.title or one.says.rstrip(".") for name, one in policy.bases.items()},
     )
 

@@ -6,7 +6,8 @@ import pytest
 
 from broker import codec
 from broker.core.account.tell import code_in_words, heading, tell, value_in_words
-from broker.core.account.words import Words
+from broker.core.account.words import Words, words_of
+from broker.policyfile import load_policy
 from broker.policyfile.code_lists import load_code_lists
 from tests.stream.lines import GP, HUB, SCHOOL, ALine, a_retraction, an_event, at_practice, on_roll
 
@@ -48,6 +49,13 @@ def test_codes_are_said_in_words_and_a_name_keeps_its_id() -> None:
     assert lines["said by"] == "Eskshire Constabulary (police:42)"
     assert lines["your role"] == "designated safeguarding lead"
     assert lines["basis"] == "the law names this notification"
+
+
+def test_what_came_of_a_referral_is_said_in_the_words_of_the_policy() -> None:
+    words = words_of(load_policy(), lists=load_code_lists())
+
+    assert value_in_words("decision", "help_offered", words) == "help was offered to the child or the family (help_offered)"
+    assert value_in_words("decision", "of the council's own", words) == ""
 
 
 def test_danger_to_life_or_limb_does_not_look_like_every_other_alert() -> None:
