@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from broker.core.agencies.matters import is_open
 from broker.core.agencies.roles import canonical, hub_of, organisation_of
-from broker.core.agencies.standing import answers_for, guards, homes, is_at_home, is_near, is_tied, lasts
+from broker.core.agencies.standing import answers_for, guards, has_neighbours, homes, is_at_home, is_near, is_tied, lasts
 from broker.core.model.dates import whole_birth_date
 from broker.core.model.event import Action, Event, Header, Sector
 from broker.core.model.facts import Agreement, Facts
@@ -111,11 +111,15 @@ def _fits(organisation: str, relation: str, registers: Registers) -> bool:
 
 
 def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
-    """Work of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may."""
+    """Work of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may.
+
+    To have protected the child first is no more than a word of its own, too.
+    """
     begins = bool(kind.begins) or kind.connection in ("begins", "replaces")
     if not begins or event.header.sector is not Sector.COUNCILS or answers_for(event.header, facts, registers):
         return ""
-    if organisation_of(event.header.producer) in guards(facts):
+    itself = organisation_of(event.header.producer)
+    if itself in guards(facts) and has_neighbours(itself, facts, registers):  # there the child is by what others say
         return ""
     return "another council begins work with the child: its own council says whether it may hear of it"
 

@@ -63,6 +63,12 @@ def is_at_home(organisation: str, facts: Facts, registers: Registers) -> bool:
     return not _areas([organisation], registers).isdisjoint(homes(facts, registers))
 
 
+def has_neighbours(organisation: str, facts: Facts, registers: Registers) -> bool:
+    """Tell whether others of an organisation's area have to do with the child, by their own word and not by its."""
+    others = {one.organisation for one in _ties(facts) if one.organisation and _who_said(facts, one) != organisation}
+    return not _areas([organisation], registers).isdisjoint(_areas(others - {organisation}, registers))
+
+
 def guards(facts: Facts) -> frozenset[str]:
     """Return the organisations that may know what a protection hides: the child's council, and whoever set one that lasts.
 

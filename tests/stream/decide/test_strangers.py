@@ -10,6 +10,7 @@ from tests.stream.england import (
     DETRIMENT,
     DSL,
     DUTY,
+    FAR_SCHOOL,
     FORCE,
     HOME,
     HUB,
@@ -111,6 +112,7 @@ def test_whom_an_event_excludes_is_asked_without_seeing_it_where_nobody_else_is_
 
 CASE_AT_AWAY = says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}"))
 TEAM_AT_AWAY = "social_worker.away"
+FIRST_BY_AWAY = says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"})
 
 
 def with_a_case_at_away(*later: Event) -> ALine:
@@ -160,6 +162,22 @@ def test_no_other_council_takes_up_a_child_before_the_childs_own_said_that_it_ma
     assert questions(line)[0] == ("HOLD", HUB)
     assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
     assert HUB in told(line, "police.missing.reported")
+
+
+def test_nor_by_protecting_the_child_first() -> None:
+    """Two words of one council, and its team heard whatever was said of any child: a council that employs an abuser has a key."""
+    line = a_child(FIRST_BY_AWAY, CASE_AT_AWAY, says(FORCE, "police.missing.reported"))
+
+    assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
+    assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
+    assert HUB in told(line, "police.missing.reported")
+
+
+def test_a_council_that_protects_a_child_where_others_know_it_asks_nobody_where_it_was_before() -> None:
+    """Whom the child fled from may work there: to ask is to tell."""
+    enrolled = says(FAR_SCHOOL, "school.pupil.registered", tie("school", FAR_SCHOOL))
+
+    assert questions(a_child(enrolled, FIRST_BY_AWAY, CASE_AT_AWAY)) == []
 
 
 def test_no_second_school_takes_up_a_protected_child_before_its_hub_has_looked() -> None:
