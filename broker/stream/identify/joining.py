@@ -56,7 +56,7 @@ def _hubs_of(child: Child, publisher: str) -> tuple[str, ...]:
 
     It may have fled from where it was known before.
     """
-    protecting = {hub for guard in child.guards if guard.by != publisher for hub in guard.hubs}
+    protecting = {hub for guard in child.guards if guard.by != publisher and not guard.doubted for hub in guard.hubs}
     return tuple(hub for hub in child.hubs if hub in protecting) or child.hubs
 
 

@@ -17,13 +17,15 @@ _Item = TypeVar("_Item", tuple[str, str], str)
 
 def noted(child: Child, one: Waiting, said: Said) -> Child:
     """Return a child as it is known after an event that is about it."""
-    guards = said.guards_after(child.guards, one.hubs)
+    strange = is_strange(one, child)
+    doubted = strange and said.is_held_of_strangers
+    guards = said.guards_after(child.guards, one.hubs, doubted=doubted)
     return replace(
         learned(child, said) if said.teaches else child,
         guards=guards,
         lifted=frozenset(sorted(child.lifted | (child.guards - guards))[:_MOST_LIFTED]),
-        exclusions=said.exclusions_after(child.exclusions, doubted=is_strange(one, child)),
-        hubs=said.hubs_after(child.hubs, one.hubs),
+        exclusions=said.exclusions_after(child.exclusions, doubted=strange),
+        hubs=child.hubs if doubted else said.hubs_after(child.hubs, one.hubs),
     )
 
 
@@ -60,6 +62,9 @@ def answered(child: Child, by: str, event_id: str, *, stands: bool) -> Child:
     if stands:
         again = frozenset(one for one in child.lifted if (one.by, one.event_id) == (by, event_id))
         sure = child.exclusions - its | {one._replace(doubted=False) for one in its}
-        return replace(child, guards=child.guards | again, lifted=child.lifted - again, exclusions=sure)
+        new = frozenset(one for one in child.guards if (one.by, one.event_id, one.doubted) == (by, event_id, True))
+        guards = child.guards - new | again | {one._replace(doubted=False) for one in new}
+        hubs = tuple(dict.fromkeys((*child.hubs, *(hub for one in new for hub in one.hubs))))
+        return replace(child, guards=guards, lifted=child.lifted - again, exclusions=sure, hubs=hubs)
     guards = frozenset(one for one in child.guards if (one.by, one.event_id) != (by, event_id))
     return replace(child, guards=guards, exclusions=child.exclusions - its)

@@ -13,7 +13,7 @@ from broker.core.model.protections import PROTECTS
 from broker.core.model.versions import superseded_by, takes_back
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.room import MOST_LINKS
-from broker.stream.identify.state import Exclusion, Guard
+from broker.stream.identify.state import UNLINKED, Exclusion, Guard
 
 MERGE = "identity.merged"
 
@@ -56,6 +56,11 @@ class Said:
         """Tell whether what it says here counts only as long as it stands on its child's line, where a person may refuse it."""
         return bool(self.excludes) or (self.guard is not None and not self.lifts)
 
+    @property
+    def is_held_of_strangers(self) -> bool:
+        """Tell whether it protects so that the child's line asks first, where its agency is nothing to the child."""
+        return self.guard is not None and (self.guard.kind in UNLINKED or not self.acts_at_once)
+
     def claims(self, identifiers: Mapping[str, str], known: Collection[str] = ()) -> dict[str, str]:
         """Return those of some identifiers that may become a child's by this event's word, beside those that are `known`.
 
@@ -64,7 +69,7 @@ class Said:
         own = ((i, kind) for i, kind in identifiers.items() if "/" not in kind or issued_by(self.by, kind))
         return dict(islice(own, max(0, MOST_LINKS - len(known))))
 
-    def guards_after(self, guards: frozenset[Guard], hubs: tuple[str, ...]) -> frozenset[Guard]:
+    def guards_after(self, guards: frozenset[Guard], hubs: tuple[str, ...], *, doubted: bool) -> frozenset[Guard]:
         """Return a child's guards after this event, which came with `hubs`."""
         if self.guard is None:
             return guards
@@ -72,8 +77,10 @@ class Said:
             return frozenset(one for one in guards if one[:2] != self.guard[:2])
         if sum(one[:2] == self.guard[:2] for one in guards) >= _MOST_WORDS:
             return guards
-        first = not any(one.hubs and one.hubs != hubs for one in guards)  # who protects what another does lets itself in nowhere
-        return guards | {self.guard._replace(hubs=hubs if first else ())}
+        first = not any(
+            one.hubs and one.hubs != hubs and not one.doubted for one in guards
+        )  # who protects what another does lets itself in nowhere
+        return guards | {self.guard._replace(hubs=hubs if first else (), doubted=doubted)}
 
     def hubs_after(self, before: tuple[str, ...], hubs: tuple[str, ...]) -> tuple[str, ...]:
         """Return the hubs of where a child is known after this event, which came with `hubs`; none is ever forgotten."""

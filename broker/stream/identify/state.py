@@ -29,12 +29,16 @@ class Link:
 
 
 class Guard(NamedTuple):
-    """What protects a child: which kind, which agency and event set it, and the hubs of where that agency is."""
+    """What protects a child: which kind, which agency and event set it, and the hubs of where that agency is.
+
+    `doubted` where its agency is nothing to the child, and nobody has said that it counts: then its hubs are asked about nothing.
+    """
 
     kind: str
     by: str
     event_id: str = ""  # of one that was kept before this was known: only its lifting ends it
     hubs: tuple[str, ...] = ()
+    doubted: bool = False
 
 
 class Exclusion(NamedTuple):
@@ -235,8 +239,8 @@ def _guard_from(found: str | list[Any]) -> Guard:
     if isinstance(found, str):
         kind, _, by = found.partition("/")
         return Guard(kind, by)
-    kind, by, event_id, hubs = found
-    return Guard(kind, by, event_id, tuple(hubs))
+    kind, by, event_id, hubs, *rest = found
+    return Guard(kind, by, event_id, tuple(hubs), *rest)
 
 
 def _waiting(one: Waiting) -> list[Any]:

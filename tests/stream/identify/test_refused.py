@@ -79,6 +79,24 @@ def test_while_it_is_in_question_nothing_is_linked_by_a_name_without_a_person() 
     assert a_child().take(BOGUS, NOTIFIED).asked() == [("AMBIGUOUS", NOTICE)]
 
 
+def bogus_from_away() -> Both:
+    both = a_child(Runner(hubs=("hub.home",)))
+    both.identify.hubs = ("hub.away",)
+    both.take(BOGUS)
+    both.identify.hubs = ("hub.home",)
+    return both
+
+
+def test_and_the_hub_of_who_set_it_is_asked_nothing_of_the_child_by_that_word_alone() -> None:
+    """Whoever said that a child of another area is protected was shown every alert about it, and its own hub was not asked."""
+    assert [one["for_recipient"] for one in bogus_from_away().take(NOTIFIED).identify.reviews()] == ["hub.home"]
+
+    let_stand = bogus_from_away().answer("LINK").take(NOTIFIED)
+    assert [one["for_recipient"] for one in let_stand.identify.reviews()] == ["hub.away"], (
+        "it is known by now to protect the child"
+    )
+
+
 def test_a_protection_that_the_hub_refused_guards_nobody() -> None:
     both = a_child().take(BOGUS).answer("REJECT").take(NOTIFIED)
 
