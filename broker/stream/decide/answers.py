@@ -9,7 +9,7 @@ from broker import codec
 from broker.core.model.event import Event
 from broker.core.model.facts import Protection
 from broker.core.model.ports import CAUSE, Outgoing, Position
-from broker.core.model.protections import PROTECTS
+from broker.core.model.protections import FORGOTTEN, PROTECTS
 from broker.core.model.versions import takes_back
 from broker.stream.decide.draft import Draft
 from broker.stream.topics import CANDIDATES
@@ -30,7 +30,7 @@ def answers(draft: Draft) -> Iterator[Outgoing]:
     if draft.taken is not None and _says(draft.taken[0]):
         own, names = [draft.taken[0]], {draft.taken[0].header.event_id: draft.taken[1]}
     over = {one.header.event_id: one for one in (*own, *held) if one.header.event_id not in waiting}
-    told = [one for one in over.values() if one in held or (_protects(one) and not _stands(one, draft)) or _excludes(one, draft)]
+    told = [one for one in over.values() if one in held or _is_news(one, draft) or _excludes(one, draft)]
     words: list[tuple[str, str, str, bool]] = []
     for event in told:
         by, name = event.header.producer, names.get(event.header.event_id, event.header.event_id)
@@ -42,6 +42,11 @@ def answers(draft: Draft) -> Iterator[Outgoing]:
         went = {"event_id": said, "child_ref": "", "answer_to": who, "stands": stands}
         key = draft.secrets.trail_key(who, whole).encode()
         yield Outgoing(CANDIDATES, key, codec.encode("candidate", {"kind": "ANSWER", "went": went}), ((CAUSE, bytes(place)),))
+
+
+def _is_news(event: Event, draft: Draft) -> bool:
+    """Tell whether `identify` may hold otherwise of a protection: it counts there at once, but for what lets only a hub hear."""
+    return _protects(event) and (not _stands(event, draft) or (event.control or {}).get("kind") in FORGOTTEN)
 
 
 def _stands(event: Event, draft: Draft) -> bool:

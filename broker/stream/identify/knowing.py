@@ -17,14 +17,15 @@ _Item = TypeVar("_Item", tuple[str, str], str)
 
 def noted(child: Child, one: Waiting, said: Said) -> Child:
     """Return a child as it is known after an event that is about it."""
-    strange = is_strange(one, child)
-    doubted = strange and said.is_held_of_strangers
+    doubted = (
+        said.is_held_of_strangers and bool(child.hubs) and child.hubs[0] not in one.hubs
+    )  # a record of its own is its own word
     guards = said.guards_after(child.guards, one.hubs, doubted=doubted)
     return replace(
         learned(child, said) if said.teaches else child,
         guards=guards,
         lifted=frozenset(sorted(child.lifted | (child.guards - guards))[:_MOST_LIFTED]),
-        exclusions=said.exclusions_after(child.exclusions, doubted=strange),
+        exclusions=said.exclusions_after(child.exclusions, doubted=is_strange(one, child)),
         hubs=child.hubs if doubted else said.hubs_after(child.hubs, one.hubs),
     )
 

@@ -58,7 +58,7 @@ class Said:
 
     @property
     def is_held_of_strangers(self) -> bool:
-        """Tell whether it protects so that the child's line asks first, where its agency is nothing to the child."""
+        """Tell whether it protects so that the child's line asks first, where its agency is not of where the child is at home."""
         return self.guard is not None and (self.guard.kind in UNLINKED or not self.acts_at_once)
 
     def claims(self, identifiers: Mapping[str, str], known: Collection[str] = ()) -> dict[str, str]:

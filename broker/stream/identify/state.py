@@ -31,7 +31,7 @@ class Link:
 class Guard(NamedTuple):
     """What protects a child: which kind, which agency and event set it, and the hubs of where that agency is.
 
-    `doubted` where its agency is nothing to the child, and nobody has said that it counts: then its hubs are asked about nothing.
+    `doubted` where it is of another area and the line has not said that it counts: then its hubs are asked about nothing.
     """
 
     kind: str

@@ -79,17 +79,25 @@ def test_while_it_is_in_question_nothing_is_linked_by_a_name_without_a_person() 
     assert a_child().take(BOGUS, NOTIFIED).asked() == [("AMBIGUOUS", NOTICE)]
 
 
-def bogus_from_away() -> Both:
+def bogus_from_away(*before: Event) -> Both:
     both = a_child(Runner(hubs=("hub.home",)))
     both.identify.hubs = ("hub.away",)
-    both.take(BOGUS)
+    for one in (*before, BOGUS):
+        both.take(one)
     both.identify.hubs = ("hub.home",)
     return both
 
 
-def test_and_the_hub_of_who_set_it_is_asked_nothing_of_the_child_by_that_word_alone() -> None:
+def a_record_at_away() -> Event:
+    row = numbered(says(AWAY, "council.person.registered"))
+    row.body["identity"]["identifiers"].append({"scheme": "la_child_id", "value": "7", "issuer": AWAY})
+    return row
+
+
+@pytest.mark.parametrize("before", [(), (says(AWAY, "council.referral.received"),), (a_record_at_away(),)])
+def test_and_the_hub_of_who_set_it_is_asked_nothing_of_the_child_by_that_word_alone(before: tuple[Event, ...]) -> None:
     """Whoever said that a child of another area is protected was shown every alert about it, and its own hub was not asked."""
-    assert [one["for_recipient"] for one in bogus_from_away().take(NOTIFIED).identify.reviews()] == ["hub.home"]
+    assert [one["for_recipient"] for one in bogus_from_away(*before).take(NOTIFIED).identify.reviews()] == ["hub.home"]
 
     let_stand = bogus_from_away().answer("LINK").take(NOTIFIED)
     assert [one["for_recipient"] for one in let_stand.identify.reviews()] == ["hub.away"], (
