@@ -111,15 +111,12 @@ def _fits(organisation: str, relation: str, registers: Registers) -> bool:
 
 
 def _second_council(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
-    """Work of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may.
-
-    To have protected the child first is no more than a word of its own, too.
-    """
+    """Work of its own lets another council hear of a child and where it is (R10, R26): its own says whether it may."""
     begins = bool(kind.begins) or kind.connection in ("begins", "replaces")
     if not begins or event.header.sector is not Sector.COUNCILS or answers_for(event.header, facts, registers):
         return ""
     itself = organisation_of(event.header.producer)
-    if itself in guards(facts) and has_neighbours(itself, facts, registers):  # there the child is by what others say
+    if _protects_near(itself, facts, registers):
         return ""
     return "another council begins work with the child: its own council says whether it may hear of it"
 
@@ -164,13 +161,21 @@ def _taken_up(event: Event, facts: Facts, kind: EventKind, registers: Registers)
     named = canonical((event.control or {}).get("organisation") or "") or organisation_of(event.header.producer)
     begins = kind.connection in ("begins", "replaces") and (event.control or {}).get("state") != "ended"
     hidden = any(one.until is None for one in facts.protections)
-    if not begins or not hidden or is_near(named, facts, registers) or named in guards(facts):
+    if not begins or not hidden or is_near(named, facts, registers) or _protects_near(named, facts, registers):
         return ""
     has_one = any(one.relation == kind.relation and lasts(one, facts.at) for one in facts.connections)
     if not has_one and is_at_home(named, facts, registers):
         return ""
     which = "second" if has_one else "far"
     return f"a {which} {kind.relation} takes up a protected child: its own council says whether it may hear of the child"
+
+
+def _protects_near(organisation: str, facts: Facts, registers: Registers) -> bool:
+    """Tell whether an organisation protected the child first, and the child is where it is by what others say.
+
+    To have protected it is no more than a word of its own: whoever means to find a child later may say it long before.
+    """
+    return organisation in guards(facts) and has_neighbours(organisation, facts, registers)
 
 
 def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:

@@ -11,6 +11,7 @@ from tests.stream.england import (
     DSL,
     DUTY,
     FAR_SCHOOL,
+    FAR_TRUST,
     FORCE,
     HOME,
     HUB,
@@ -171,6 +172,22 @@ def test_nor_by_protecting_the_child_first() -> None:
     assert [one for one in questions(line) if one[0] == "HOLD"] == [("HOLD", HUB)]
     assert not {one["recipient"] for one in line.disclosures()} & set(AT_AWAY)
     assert HUB in told(line, "police.missing.reported")
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        says(FAR_TRUST, "health.gp.registered", tie("gp", FAR_TRUST)),
+        says(FAR_SCHOOL, "school.pupil.registered", tie("school", FAR_SCHOOL)),
+    ],
+)
+def test_nor_does_a_far_school_or_practice_that_protected_it_before_it_was_hidden(claim: Event) -> None:
+    """Whoever means to find a child later could say so long before: it was seated at the child's flight, and nobody was asked."""
+    before = says(claim.header.producer, "control.protection", {"kind": "safe_address", "state": "set"})
+    line = a_child(before, SAFE, claim, says(FORCE, NOTICE), says(HOME, "council.cp_plan.started"))
+
+    assert ("HOLD", HUB) in questions(line)
+    assert not [one for one in line.disclosures() if one["recipient"].endswith(".far")]
 
 
 def test_a_council_that_protects_a_child_where_others_know_it_asks_nobody_where_it_was_before() -> None:
