@@ -41,3 +41,10 @@ def test_of_one_child_no_more_numbers_are_taken_than_tell_who_it_is() -> None:
     for event in (many, an_event(control={"kind": "merge", "identifiers": numbers})):
         with pytest.raises(TooLargeError, match="more than 100 identifiers"):
             check_size(event)
+
+
+def test_an_event_excludes_no_more_than_can_have_a_conflict() -> None:
+    """A few events that named four hundred each kept a child's line busy for minutes, and then too large for any alert."""
+    check_size(an_event(excluded=tuple(f"r{one}" for one in range(50))))
+    with pytest.raises(TooLargeError, match="excludes more than 50"):
+        check_size(an_event(excluded=tuple(f"r{one}" for one in range(51))))

@@ -83,7 +83,8 @@ class Waiting:
 def doubts(waiting: Iterable[Waiting]) -> tuple[Exclusion, ...]:
     """Return whom something that waits for a person would exclude: until it is answered nothing new is asked of them (R11)."""
     held = ((one, decode_header(one.event)) for one in waiting if one.kind == HOLD)
-    return tuple(said for one, header in held for said in said_in(header, Millis(one.since)))
+    found = (said for one, header in held for said in said_in(header, Millis(one.since)))
+    return tuple({(said.recipient, said.by): said for said in found}.values())  # once, however often an agency says so
 
 
 def shelf_to_bytes(waiting: Sequence[Waiting], secrets: Secrets, child_ref: ChildRef) -> bytes:
