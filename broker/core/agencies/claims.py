@@ -175,7 +175,7 @@ def _protects_near(organisation: str, facts: Facts, registers: Registers) -> boo
 
     To have protected it is no more than a word of its own: whoever means to find a child later may say it long before.
     """
-    return organisation in guards(facts) and has_neighbours(organisation, facts, registers)
+    return organisation in guards(facts, registers) and has_neighbours(organisation, facts, registers)
 
 
 def _matter(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:

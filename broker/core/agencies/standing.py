@@ -69,14 +69,21 @@ def has_neighbours(organisation: str, facts: Facts, registers: Registers) -> boo
     return not _areas([organisation], registers).isdisjoint(_areas(others - {organisation}, registers))
 
 
-def guards(facts: Facts) -> frozenset[str]:
+def guards(facts: Facts, registers: Registers) -> frozenset[str]:
     """Return the organisations that may know what a protection hides: the child's council, and whoever set one that lasts.
 
-    Who protects a child that another protects already lets itself in nowhere by that.
+    Who protects a child that another protects already lets itself in nowhere by that. Nor does who protected it first, from
+    elsewhere than its home, where nobody else of that area has to do with the child: it may have said so long before the child
+    fled, and be where it fled from.
     """
     first = (one for one in facts.protections if one.until is None and not any(_stood(other, one) for other in facts.protections))
     setters = frozenset(organisation_of(one.by) for one in first)  # type: ignore[arg-type] # agency ids
-    return setters | {f"la:{facts.home_area}"} if facts.home_area else setters
+    if not facts.home_area:
+        return setters
+    near = frozenset(
+        one for one in setters if facts.home_area in _areas([one], registers) or has_neighbours(one, facts, registers)
+    )
+    return near | {f"la:{facts.home_area}"}
 
 
 def trusted(
@@ -86,7 +93,7 @@ def trusted(
 
     `home` is the area whose hub and duty team answer for the child.
     """
-    keep = guards(facts)
+    keep = guards(facts, registers)
     found = {}
     for role in roles:
         desks = area_desks(role, registers.areas.get(home or "")) or [
@@ -128,7 +135,7 @@ def _known_in(facts: Facts, registers: Registers) -> frozenset[str]:
     if facts.home_area is not None:
         return frozenset((facts.home_area,))
     known = _areas(_involved(facts), registers)
-    return known & _areas(guards(facts), registers) or known
+    return known & _areas(guards(facts, registers), registers) or known
 
 
 def _areas_but_for(organisation: str, facts: Facts, registers: Registers) -> frozenset[str]:
@@ -137,7 +144,7 @@ def _areas_but_for(organisation: str, facts: Facts, registers: Registers) -> fro
         return frozenset((facts.home_area,))
     others = {one.organisation for one in _ties(facts) if one.organisation and _who_said(facts, one) != organisation}
     known = _areas(others, registers)
-    return (known & _areas(guards(facts), registers) or known) | _areas(_first_to_register(facts), registers)
+    return (known & _areas(guards(facts, registers), registers) or known) | _areas(_first_to_register(facts), registers)
 
 
 def _areas(organisations: Iterable[str], registers: Registers) -> frozenset[str]:

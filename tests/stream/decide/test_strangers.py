@@ -141,11 +141,20 @@ def test_a_former_council_reads_nothing_that_betrays_where_a_protected_child_wen
 def test_the_childs_own_team_reads_whom_to_ask_and_so_does_the_council_that_first_protected_it() -> None:
     own_case = says(HOME, "council.case.opened", tie("social_care", f"la:{HOME}"))
     line = a_child(own_case, SAFE, says(SCHOOL, "school.suspension"))
-    refuge = with_a_case_at_away(says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}), SAFE)
-    refuge.take(says(SCHOOL, "school.suspension"))
+    at_the_refuge = says(FAR_SCHOOL, "school.pupil.registered", tie("school", FAR_SCHOOL))
+    refuge = with_a_case_at_away(at_the_refuge, FIRST_BY_AWAY, SAFE, says(SCHOOL, "school.suspension"))
 
     assert reads_school(line, TEAM)
     assert reads_school(refuge, TEAM_AT_AWAY)
+
+
+def test_a_former_council_that_protected_the_child_before_it_fled_reads_nothing_of_where_it_went() -> None:
+    """By one word said long before, with nobody else of its area in the child's life."""
+    line = with_a_case_at_away(FIRST_BY_AWAY, SAFE, says(SCHOOL, "school.suspension"), says(SCHOOL, CONCERN))
+
+    assert TEAM_AT_AWAY in told(line, "school.suspension"), "its case is open, so it hears what happened"
+    assert not reads_school(line, TEAM_AT_AWAY)
+    assert reads_school(line, HUB)
 
 
 def test_a_former_council_is_told_to_forget_what_it_holds_of_where_a_child_is_when_the_child_is_protected() -> None:
