@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from broker.cli.changes import changes
-from broker.cli.layout import Page
+from broker.cli.layout import Page, count
 from broker.cli.options import administrator_option, again_option, json_option, say_refused, with_settings
 from broker.core.account.words import category_in_words
 from broker.core.deciding.tables import label
@@ -31,7 +31,9 @@ _KINDS = (
 )  # fmt: skip
 
 _folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=POLICIES)
-_on = click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day whose law counts; today when not said.")
+_on = click.option(
+    "--on", "day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="The day whose law counts; today when not said."
+)
 
 
 @click.group("policy")
@@ -185,7 +187,7 @@ def _plain(faults: Iterable[Fault]) -> list[dict[str, str | int]]:
 def _summary(report: Report, *, shown: bool) -> str:
     notes = f", {len(report.notes)} not verified at their source" + ("" if shown or not report.notes else " (--notes lists them)")
     later = "" if report.whole else "; more may show once what cannot be read is mended"
-    verdict = f"unfit: {len(report.faults)} faults{later}" if report.faults else "fit to be released"
+    verdict = f"unfit: {count(len(report.faults), 'fault')}{later}" if report.faults else "fit to be released"
     return f"{report.rules} rules, {report.cases} cases{notes}: {verdict}"
 
 

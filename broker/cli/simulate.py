@@ -25,7 +25,9 @@ from broker.simulate.write import Written, write_area
     "--stories", type=click.IntRange(0, 20_000), default=300, show_default=True, help="How many households have a story."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same area, byte for byte.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day of its week.  [default: yesterday]")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="The last day of its week.  [default: yesterday]"
+)
 @json_option
 def simulate(out: Path, *, children: int, stories: int, seed: int, **how: Any) -> None:
     """Write a synthetic area: a week of native files for four sectors, its registers, and the truth of its stories.

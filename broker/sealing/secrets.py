@@ -25,6 +25,7 @@ from broker.core.model.identifiers import ChildRef, Digest, DisclosureId, EventI
 from broker.errors import KeysError, UnreadableRecordError, reason_in_words
 
 MASTER_FILE = "broker.keys"
+_REMEDY = "copy it from where a worker runs; for a new broker make it with `broker keys broker`"
 _MARK = "safeguarding-broker master key 1"
 _SIZE = 32
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -166,7 +167,7 @@ def read_secret(file: Path, remedy: str) -> str:
 
 
 def _read_master(file: Path) -> bytes:
-    mark, _, encoded = read_secret(file, "make one with `broker keys broker`").partition("\n")
+    mark, _, encoded = read_secret(file, _REMEDY).partition("\n")
     try:
         master = base64.b64decode(encoded.strip(), validate=True)
     except binascii.Error:

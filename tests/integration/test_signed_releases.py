@@ -87,6 +87,17 @@ def test_a_raw_client_adds_its_key_as_an_agencys_and_nothing_of_it_is_believed(k
     assert "it balances: nothing vanished" in balance.stdout
 
 
+def test_the_doctor_doubts_settings_of_an_area_that_the_registers_do_not_know(known: Area) -> None:
+    right = known.settings_file.read_text()
+    known.settings_file.write_text(right.replace('area = "E10000030"', 'area = "E10000999"'))
+    elsewhere = [json.loads(line) for line in broker(known, "doctor", "--json").stdout.splitlines()]
+    known.settings_file.write_text(right)
+    here = [json.loads(line) for line in broker(known, "doctor", "--json").stdout.splitlines()]
+
+    assert [one["state"] for one in elsewhere if one["what"] == "settings"] == ["well", "doubtful"]
+    assert [one["state"] for one in here if one["what"] == "settings"] == ["well"]
+
+
 def test_an_administrator_releases_after_that_as_before(known: Area) -> None:
     text = known.registers_file.read_text().replace('"tests-1"', '"tests-2"')
     (known.folder / "next.toml").write_text(text)

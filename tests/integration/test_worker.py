@@ -302,7 +302,7 @@ def test_the_doctor_names_a_wrong_count_a_missing_key_and_a_damaged_file_each_wi
 
     assert (done.returncode, done.stderr) == (4, "")
     assert "audit-index.sqlite` is damaged" in done.stdout
-    assert "none/broker.keys`: not there: make one with `broker keys broker`" in done.stdout
+    assert "none/broker.keys`: not there: copy it from where a worker runs" in done.stdout
     assert sum("the count is part of the keys' meaning" in line for line in lines) == 1, "said once, not once a topic"
     assert "  → mend `partitions` in the settings: no command may change a topic's count" in lines
 

@@ -102,7 +102,7 @@ def test_a_master_key_is_made_once_for_its_owner_alone_and_loaded_from_file_or_f
 @pytest.mark.parametrize(
     ("text", "mode", "word"),
     [
-        (None, 0, "not there: make one with `broker keys broker`"),
+        (None, 0, "not there: copy it from where a worker runs; for a new broker make it"),
         ("nonsense", 0o600, "not a broker's master key"),
         ("anything", 0o604, "everybody"),
     ],

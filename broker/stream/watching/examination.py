@@ -187,6 +187,9 @@ async def _releases(settings: Settings, book: ReleaseBook) -> AsyncIterator[Find
         words = f"{book.refusals[-1]}{others}"
         yield Finding("releases", State.DOUBTFUL, words, "see who can write there: broker topics access")
     if book.latest("registers") is not None:
+        if settings.area not in book.newest().areas:
+            words = f"`area` in the settings is `{settings.area}`, which no area of the registers in force is"
+            yield Finding("settings", State.DOUBTFUL, words, "put the area's code there as `broker registers show` lists it")
         topics = await _topics(settings, recipient_topics(book.newest()))
         yield Finding("recipients' topics", topics.state, topics.words, topics.remedy)
 
