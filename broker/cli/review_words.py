@@ -107,6 +107,7 @@ _MERGE = _Kind(
     ),
 )
 _BY_NOBODY = "by whom is shown once it is known which child it is about"
+_BY_A_GUARDED = "by whom the review itself says, to who was asked: the child is protected"
 _FOR_MACHINES = frozenset({"event_id", "event_type", "producer", "sector", "sequence", "source", "purpose"})  # of the header
 _CODES = frozenset({"action", "subject role", "assertion", "told family", "names kind"})
 _LATEST = 3  # of what was told of a child it may be
@@ -129,7 +130,11 @@ def _kind(review: Mapping[str, Any]) -> _Kind:
 def told(review: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str]]:
     """Yield the lines of a review, each with its label; nothing personal is among them."""
     yield "review", review["review_id"]
-    by = f"said by {words.name(review['producer'])}" if review["producer"] else _BY_NOBODY
+    by = (
+        f"said by {words.name(review['producer'])}"
+        if review["producer"]
+        else (_BY_A_GUARDED if review["child_ref"] else _BY_NOBODY)
+    )
     yield "about", f"{words.event(review['event_type'])}, {by}"
     yield "why", words.spelt_out(review["why"])
     yield "for", words.name(review["for_recipient"])

@@ -128,7 +128,7 @@ def show(settings: Settings, *, review: str, holder: str | None, as_json: bool) 
     found, words = asyncio.run(_read(settings, in_words=not as_json))
     one = _find(found, review)
     seen = _seen(settings, one, holder)
-    one = said_by(one, seen.event["header"]["producer"]) if seen.event and _asks_who(one) else one
+    one = said_by(one, seen.event["header"]["producer"]) if seen.event and (_asks_who(one) or one.message["guarded"]) else one
     if as_json:
         about = {"child": seen.child, "candidates_told": [_plain(child) for child in seen.may_be]}
         click.echo(json.dumps({**_told(one), "event": seen.event, "event_note": seen.note, **about}, default=str))

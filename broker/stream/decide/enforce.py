@@ -133,7 +133,7 @@ class Enforcer:
             "clock": question.clock,
             "event_id": cause.record_id,
             "event_type": cause.event_type,
-            "producer": cause.producer,
+            **_publisher(cause.producer, facts),
             "why": question.why,
             "matching_key": "",
             "sealed_event": sealed,
@@ -196,6 +196,12 @@ def overtaken_review(waiting: Waiting, header: Header, facts: Facts, cause: Caus
     return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="it was taken back or changed meanwhile")
 
 
+def _publisher(producer: str, facts: Facts) -> dict[str, Any]:
+    """Say who published the event of a review; of a protected child that would say in the clear where it is (I8)."""
+    guarded = any(one.until is None for one in facts.protections)
+    return {"producer": "" if guarded else producer, "guarded": guarded}
+
+
 def _closed(waiting: Waiting, header: Header, facts: Facts, cause: Cause, **how: Any) -> Outgoing:
     message = {
         "review_id": waiting.review_id,
@@ -204,7 +210,7 @@ def _closed(waiting: Waiting, header: Header, facts: Facts, cause: Cause, **how:
         "opened_at": facts.at,
         "event_id": header.event_id,
         "event_type": header.event_type,
-        "producer": header.producer,
+        **_publisher(header.producer, facts),
         "matching_key": "",
         "child_ref": facts.child_ref,
         **how,

@@ -2,7 +2,9 @@
 
 import pytest
 
+from broker import codec
 from broker.core.model.event import Control, Event
+from broker.sealing.reviews import open_event
 from tests.stream.england import (
     AT_AWAY,
     AWAY,
@@ -30,7 +32,7 @@ from tests.stream.england import (
     tie,
     told,
 )
-from tests.stream.lines import ALine
+from tests.stream.lines import SECRETS, ALine
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,18 @@ def test_a_former_council_that_protected_the_child_before_it_fled_reads_nothing_
     assert TEAM_AT_AWAY in told(line, "school.suspension"), "its case is open, so it hears what happened"
     assert not reads_school(line, TEAM_AT_AWAY)
     assert reads_school(line, HUB)
+
+
+def test_a_review_about_a_protected_child_names_no_publisher_in_the_clear_and_shows_it_to_who_may_know() -> None:
+    """Everybody who lists reviews would read which school it is that said something (I8)."""
+    line = a_child(SAFE, says(FAR_SCHOOL, "school.pupil.registered", tie("school", FAR_SCHOOL)))
+
+    [asked] = line.reviews()
+    shown = codec.decode_event(open_event(SECRETS, asked["review_id"], asked["sealed_event"]))
+    assert (asked["kind"], asked["for_recipient"], asked["producer"], asked["guarded"]) == ("HOLD", HUB, "", True)
+    assert shown.header.producer == FAR_SCHOOL
+    line.resolve(asked)
+    assert {one["producer"] for one in line.reviews()} == {""}
 
 
 def test_a_former_council_is_told_to_forget_what_it_holds_of_where_a_child_is_when_the_child_is_protected() -> None:
