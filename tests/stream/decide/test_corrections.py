@@ -152,21 +152,6 @@ def test_an_earlier_version_that_comes_late_never_overwrites_a_later_one() -> No
         line.take(an_event("e1"))
 
 
-def test_of_versions_that_all_name_the_first_one_that_its_source_puts_before_another_never_overwrites_it() -> None:
-    """As when a version comes back from the dead letters after a later one."""
-    line = ALine().take(on_roll(), an_event("e1", sequence=1), an_update("e1", "e3", sequence=3, body=bodies(postcode="ZZ3 3ZZ")))
-
-    with pytest.raises(StaleVersionError):
-        line.take(an_update("e1", "e2", sequence=2, body=bodies(postcode="ZZ2 2ZZ")))
-
-
-def test_a_version_that_names_the_one_before_it_is_the_next_whatever_its_number() -> None:
-    line = ALine().take(on_roll(), an_event("e1", sequence=9), an_update("e1", "e2", sequence=5))
-    line.take(an_update("e2", "e3", sequence=2, body=bodies(postcode="ZZ2 2ZZ")))
-
-    assert line.disclosures(SCHOOL)[-1]["kind"] == "CORRECTION"
-
-
 def test_a_protection_set_after_the_fact_has_the_place_deleted_and_leaves_the_concern() -> None:
     """I8 safe-address: the doctor was not told where, but who says it can betray it."""
     line = a_told_line().take(a_protection())

@@ -1,4 +1,4 @@
-"""The same event id again: a repeat is a duplicate, other words under it are a dead letter and never lost in silence (I2)."""
+"""The same event again, or an earlier version of it: a duplicate or a dead letter, and never lost in silence (I2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from broker import codec
 from broker.core.model.event import Body
 from broker.core.model.identifiers import Millis
 from broker.core.model.ports import Outgoing
-from broker.errors import ChangedContentError
+from broker.errors import ChangedContentError, StaleVersionError
 from broker.stream.engine.chunk import REASON, DeadLetterLimits, run_chunk
 from tests.stream.lines import CHILD, HUB, NOW, SCHOOL, ALine, a_retraction, an_event, an_update, at_practice, on_roll
 
@@ -73,3 +73,18 @@ def test_other_content_is_known_as_such_while_the_event_waits_for_a_person_and_a
         with pytest.raises(ChangedContentError):
             line.take(an_event(name, body=LOW))
     assert len(merged.disclosures(HUB)) == 1
+
+
+def test_of_versions_that_all_name_the_first_one_that_its_source_puts_before_another_never_overwrites_it() -> None:
+    """As when a version comes back from the dead letters after a later one."""
+    line = ALine().take(on_roll(), an_event("e1", sequence=1), an_update("e1", "e3", sequence=3, body=LOW))
+
+    with pytest.raises(StaleVersionError):
+        line.take(an_update("e1", "e2", sequence=2, body=LOW))
+
+
+def test_a_version_that_names_the_one_before_it_is_the_next_whatever_its_number() -> None:
+    line = ALine().take(on_roll(), an_event("e1", sequence=9), an_update("e1", "e2", sequence=5))
+    line.take(an_update("e2", "e3", sequence=2, body=LOW))
+
+    assert line.disclosures(SCHOOL)[-1]["kind"] == "CORRECTION"
