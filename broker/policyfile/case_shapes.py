@@ -73,7 +73,8 @@ class Told(_Shape):
     """Somebody is told: who, the categories, the rules that say so, and the rules that keep something back.
 
     `by_agreement` are the categories that go only because somebody agreed: when that is withdrawn, they are taken back.
-    `clock` must be said where there is one; `basis` and `keeps_to` (obligations) count where they are said.
+    `clock` must be said where there is one; `basis` and `keeps_to` (obligations) count where they are said. Who says the
+    `basis` says the law with it: the `gateway` where a rule names its own, and `statutory` where one of the rules is.
     """
 
     who: Text
@@ -85,6 +86,8 @@ class Told(_Shape):
     by_agreement: Names = ()
     clock: str | None = None
     basis: str | None = None
+    gateway: Text | None = None
+    statutory: bool = False
     keeps_to: Names | None = None
 
 

@@ -188,7 +188,7 @@ def _compared(expected: Told | NotTold | AskedAbout, decision: Decision, policy:
             ("without", set(expected.without), {*decision.cuts} - {Cut.PUPIL_NUMBER}),
             ("by_agreement", _named(expected.by_agreement), set(decision.agreed)),
             ("clock", expected.clock, decision.clock),
-            ("basis", expected.basis or decision.lawful_basis, decision.lawful_basis),
+            *_of_law(expected, decision, policy),
         ]
         if expected.keeps_to is not None:
             kept = {name for name, says in policy.obligations.items() if says in decision.obligations}
@@ -196,6 +196,17 @@ def _compared(expected: Told | NotTold | AskedAbout, decision: Decision, policy:
     for what, wanted, got in pairs:
         if wanted != got:
             yield f"`{expected.who}`: `{what}` is {_list(got)}", f"the case says {_list(wanted)}"
+
+
+def _of_law(expected: Told, decision: Decision, policy: Policy) -> Iterator[tuple[str, object, object]]:
+    """Compare the law on which it stands, of a case that says any of it: where it names no gateway, it is that of the ladder."""
+    if expected.basis is None and expected.gateway is None and not expected.statutory:
+        return
+    basis = expected.basis or decision.lawful_basis
+    ladder = policy.bases.get(basis or "")
+    yield "basis", basis, decision.lawful_basis
+    yield "gateway", expected.gateway or (ladder.gateway if ladder else None), decision.gateway
+    yield "statutory", str(expected.statutory).lower(), str(decision.statutory).lower()
 
 
 def _rules(decision: Decision, voice: Voice) -> set[str]:

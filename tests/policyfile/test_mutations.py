@@ -62,6 +62,16 @@ def mutants(rule: RuleShape) -> Iterator[tuple[str, RuleShape | None]]:
     for key, turn in _TURNED.items() if rule.effect == "disclose" else ():
         if getattr(rule, key) not in (None, turn(rule)):
             yield f"{key} turned", rule.model_copy(update={key: turn(rule)})
+    if rule.effect == "disclose":
+        yield from _on_other_law(rule)
+
+
+def _on_other_law(rule: RuleShape) -> Iterator[tuple[str, RuleShape]]:
+    """Yield a rule that names another law than it does, or none, and one that a statute demands where none does."""
+    yield "another gateway", rule.model_copy(update={"gateway": "Magna Carta 1215"})
+    if rule.gateway:
+        yield "no gateway", rule.model_copy(update={"gateway": None})
+    yield "statutory turned", rule.model_copy(update={"statutory": not rule.statutory})
 
 
 def _whens(when: When) -> Iterator[tuple[str, When]]:

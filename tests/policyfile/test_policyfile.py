@@ -323,6 +323,8 @@ def test_unverified_law_is_a_note_and_no_fault():
         ('"identity"]', '"identity", "concern"]', "`gets` is `existence`, `identity`", "a category that is not granted"),
         ('["local-rule"]', '["another"]', "`because` is `local-rule`", "another reason"),
         ("gp@practice", "gp@other_practice", "not even a possible recipient", "another desk"),
+        ("] }]", '], basis = "PUBLIC_TASK", gateway = "a law" }]', "`gateway` is `Children Act 2004 ss.10", "another gateway"),
+        ("] }]", "], statutory = true }]", "`statutory` is `false`", "no statute demands it"),
         ('event = "school.suspension"', 'event = "school.permanent_exclusion"', "not even a possible", "another event"),
     ],
 )
