@@ -139,7 +139,7 @@ class RoleShape(_Shape):
 
     name: Text
     title: Text
-    filled_by: Literal["involved", "area_hub", "area_duty", "area_team", "event_area_hub", "referrer"]
+    filled_by: Literal["involved", "area_hub", "area_duty", "area_team", "event_area_hub", "event_area_duty", "referrer"]
     of: Names = ()
     desks: Names = ()
     or_area_team: bool = False

@@ -128,7 +128,7 @@ BROKEN = [
     ("case-attribute", case('"school.suspension"', MISSPELT), "local.cases.toml:2", "`threshhold`", "`threshold`"),
     ("case-day", case("why =", 'on = "soon"\nwhy ='), "local.cases.toml:2", "`on` cannot be read", "write a date"),
     ("role-of", edit("roles.toml", '["hospital"]', '["hospitl"]'), "roles.toml:38", "no event begins", "`hospital`"),
-    ("role-desks", edit("roles.toml", '["social_worker"]', '["socal_worker"]'), "roles.toml:82", "unknown role", "social_worker"),
+    ("role-desks", edit("roles.toml", '["social_worker"]', '["socal_worker"]'), "roles.toml:87", "unknown role", "social_worker"),
     (
         "rung-on-itself",
         edit("policy.toml", '= "PUBLIC_TASK"', '= "DUTY_16LA"'),

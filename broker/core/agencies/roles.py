@@ -3,7 +3,7 @@
 A role that nobody fills is a gap that the area's hub hears, never silence.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.core.agencies.exclusions import excluded_here
@@ -73,8 +73,8 @@ def organisation_of(agency: AgencyId) -> str:
 
 def desks_of(role: Role, registers: Registers) -> Iterator[tuple[str, tuple[RecipientId, ...]]]:
     """Yield for each place that the registers know who would be seated in a role there: an area, or an organisation."""
-    if role.filled_by in (*_BY_AREA, "event_area_hub"):
-        seated = _BY_AREA.get(role.filled_by, _hub)
+    seated = _BY_AREA.get(role.filled_by) or _ELSEWHERE.get(role.filled_by)
+    if seated is not None:
         yield from ((area.id, found) for area in registers.areas.values() if (found := seated(area)))
         return
     served = sorted({place for one in registers.recipients.values() for place in one.serves})
@@ -127,8 +127,8 @@ def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId]]:
     """Yield for each organisation concerned whom it seats in the role; once nobody when no organisation is concerned."""
     if role.filled_by in _BY_AREA:
         yield _BY_AREA[role.filled_by](place.area())
-    elif role.filled_by == "event_area_hub":
-        yield from _elsewhere(place)
+    elif role.filled_by in _ELSEWHERE:
+        yield from _elsewhere(place, _ELSEWHERE[role.filled_by])
     else:
         organisations = _organisations(role, place)
         if not organisations:
@@ -161,13 +161,14 @@ def area_desks(role: Role, area: Area | None) -> tuple[RecipientId, ...]:
 
 
 _BY_AREA = {"area_hub": _hub, "area_duty": _duty}
+_ELSEWHERE = {"event_area_hub": _hub, "event_area_duty": _duty}
 
 
-def _elsewhere(place: _Place) -> Iterator[Sequence[RecipientId]]:
-    """The hub of the area where it happened, when that is not the child's own; else nobody is wanted in the role."""
+def _elsewhere(place: _Place, seated: Callable[[Area | None], tuple[RecipientId, ...]]) -> Iterator[Sequence[RecipientId]]:
+    """Whom the area where it happened seats, when that is not the child's own; else nobody is wanted in the role."""
     where = place.header.area
     if where and where != place.home:
-        yield _hub(place.registers.areas.get(where))
+        yield seated(place.registers.areas.get(where))
 
 
 def _seat(found: Seats, role: RoleName, recipient: RecipientId, place: _Place) -> None:

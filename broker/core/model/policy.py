@@ -136,7 +136,7 @@ class Role:
 
     name: RoleName
     title: str
-    filled_by: Literal["involved", "area_hub", "area_duty", "area_team", "event_area_hub", "referrer"]
+    filled_by: Literal["involved", "area_hub", "area_duty", "area_team", "event_area_hub", "event_area_duty", "referrer"]
     of: tuple[str, ...] = ()
     desks: tuple[RoleName, ...] = ()
     or_area_team: bool = False
