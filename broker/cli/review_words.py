@@ -7,6 +7,7 @@ from typing import Any
 from broker.core.account.tell import code_in_words, value_in_words, who
 from broker.core.account.words import Words, born_in_words, instant_in_words, scheme_in_words, until_in_words
 from broker.core.waiting.judgements import FINDING_TYPE
+from broker.core.waiting.unsafe import TOLD_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,13 @@ _FINDING = _Kind(
         (_REJECT, "it holds no more: what it kept back may go from now on"),
     ),
 )
+_UNSAFE = _Kind(
+    "Is it still not safe to tell the family?",
+    (
+        ('broker reviews link {id} --reason "…"', "it is still not safe: it is asked again after as long"),
+        (_REJECT, "the family may be told now, and everybody who was told hears that"),
+    ),
+)
 _MERGE_TYPE = "identity.merged"
 _MERGE = _Kind(
     "Are two records of one child? The source says so; which child is it?",
@@ -124,6 +132,8 @@ def _kind(review: Mapping[str, Any]) -> _Kind:
     """Return what a review asks. Nobody is ever told of a finding: a question about one is whether it holds."""
     if review["kind"] in {"UNIDENTIFIED", "AMBIGUOUS"} and review["event_type"] == _MERGE_TYPE:
         return _MERGE
+    if (review["kind"], review["event_type"]) == ("ASK", TOLD_TYPE):
+        return _UNSAFE
     return _FINDING if (review["kind"], review["event_type"]) == ("ASK", FINDING_TYPE) else KINDS[review["kind"]]
 
 

@@ -154,6 +154,9 @@ def _event(shape: EventShape, everywhere: Iterable[AttributeShape]) -> EventKind
         closes_matter=shape.closes_matter,
         answered_by=frozenset(RoleName(one) for one in shape.answered_by),
         nobody=shape.nobody,
+        longest=_months(shape.longest) if shape.longest else None,
+        source=shape.source,
+        verified=shape.verified,
     )
 
 

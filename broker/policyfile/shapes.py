@@ -111,7 +111,7 @@ class AttributeShape(_Shape):
 
 
 class EventShape(_Shape):
-    """`[[event]]`."""
+    """`[[event]]`. `longest`: how long it holds that a family cannot safely be told, before a person is asked."""
 
     name: Text
     says: Text
@@ -132,6 +132,9 @@ class EventShape(_Shape):
     closes_matter: bool = False
     answered_by: Names = ()
     nobody: Text | None = None
+    longest: Months | None = None
+    source: str = ""
+    verified: bool = False
 
 
 class RoleShape(_Shape):

@@ -11,7 +11,7 @@ from broker.policyfile.building import EVERYTHING
 from broker.policyfile.case_checks import cases
 from broker.policyfile.checked import Checked
 from broker.policyfile.reading import Fault, nearest
-from broker.policyfile.shapes import AttributeShape, EventShape, RuleShape, When
+from broker.policyfile.shapes import AttributeShape, EventShape, FindingShape, RuleShape, When
 
 _LIST_IT = "add a [[source]] of this name, as in sources.toml, or name the source in words"
 _MARK = re.compile(r"\[([A-Z]\d*)\]")
@@ -210,21 +210,33 @@ def _order_of_clocks(checked: Checked) -> None:
         checked.fault_in("clock", at, "another clock is for reviews already", "say `reviews = true` of one", "reviews")
 
 
-def _findings(checked: Checked) -> None:
-    """No judgement holds for ever: each kind says for how long at most, and where that comes from."""
+def _longest(checked: Checked) -> None:
+    """No judgement holds for ever, nor that a family cannot safely be told: for how long is said, and where that comes from."""
     for at, one in enumerate(checked.shape.finding):
-        if ("finding", at) in checked.doubted:
-            continue
-        if one.longest is None:
-            what = "it may hold for ever: whoever makes one keeps things back, or lets them go, without end"
-            checked.fault_in(
-                "finding", at, what, 'say the longest that one holds before somebody is asked, `longest = "N_months"`'
+        without_end = "it may hold for ever: whoever makes one keeps things back, or lets them go, without end"
+        _ends(checked, ("finding", at), one, without_end)
+    for at, event in enumerate(checked.shape.event):
+        if event.control == "told_family":
+            _ends(
+                checked, ("event", at), event, "that it is not safe to tell a family may stand for ever: nobody looks at it again"
             )
-        elif not one.source:
-            what = "nothing says where its `longest` comes from"
-            checked.fault_in(
-                "finding", at, what, "say it in `source`, and `verified = true` once somebody looked there", "longest"
-            )
+        elif event.longest is not None:
+            what = "it ends nothing here: only what says whether a family was told has a `longest`"
+            checked.fault_in("event", at, what, "take it out", "longest")
+
+
+def _ends(checked: Checked, where: tuple[str, int], one: FindingShape | EventShape, without_end: str) -> None:
+    if where in checked.doubted:
+        return
+    if one.longest is None:
+        remedy = 'say the longest that one holds before somebody is asked, `longest = "N_months"`'
+        checked.fault_in(*where, without_end, remedy)
+    elif not one.source:
+        what, remedy = (
+            "nothing says where its `longest` comes from",
+            "say it in `source`, and `verified = true` once somebody looked there",
+        )
+        checked.fault_in(*where, what, remedy, "longest")
 
 
 def _sources(checked: Checked) -> None:
@@ -233,7 +245,7 @@ def _sources(checked: Checked) -> None:
     for rule in checked.shape.rule:
         for mark in _unlisted(rule.source, known):
             checked.fault(rule, "source", f"unknown source `[{mark}]`", _LIST_IT)
-    for kind in ("clock", "finding"):
+    for kind in ("clock", "event", "finding"):
         for at, one in enumerate(getattr(checked.shape, kind)):
             for mark in _unlisted(one.source or "", known):
                 checked.fault_in(kind, at, f"unknown source `[{mark}]`", _LIST_IT, "source")
@@ -312,6 +324,6 @@ def _of_head(checked: Checked, key: str, what: str, remedy: str) -> Fault:
 
 
 WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
-    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _findings, _sources, _referrals, _shared_attributes,
+    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _longest, _sources, _referrals, _shared_attributes,
     _bases, _head, cases,
 )  # fmt: skip

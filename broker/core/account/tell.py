@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.core.account.words import OUTCOMES, Words, born_in_words, scheme_in_words, time_in_words, until_in_words
-from broker.core.model.notice import WARNING_RULE
+from broker.core.model.notice import TOLD_RULE, WARNING_RULE
 
 HEADINGS = {
     "ALERT": "ALERT",
@@ -69,7 +69,7 @@ def _lines(one: Disclosure, words: Words) -> Iterator[Line]:
     yield "child", who(one)
     yield "you said", _own(one)
     if one["replaces"]:
-        yield "instead of", one["replaces"]
+        yield "about" if TOLD_RULE in one["rules"] else "instead of", one["replaces"]
     for group, label in _GROUPS:
         yield label, _said(one[group], words)
     yield "when", time_in_words(one["occurred_at"] or "")

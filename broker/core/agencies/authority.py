@@ -13,6 +13,7 @@ from broker.core.model.dates import instant_of
 from broker.core.model.event import Control, Event, Sector, ToldFamily
 from broker.core.model.facts import Facts
 from broker.core.model.identifiers import EventId
+from broker.core.model.ledger import root_of
 from broker.core.model.policy import REFERRER, Effect, EventKind, Policy, Question
 from broker.core.model.protections import FORGOTTEN, PROTECTS
 from broker.core.model.registers import Registers
@@ -43,7 +44,8 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
     if kind is None:
         return doubtful_claim(event, facts, kind, registers)
     claimed = doubtful_claim(event, facts, kind, registers) or _unfit_control(event, kind, policy)
-    return claimed or _unfounded(event, facts, kind, policy, registers) or _foreign_answer(event, facts, policy, registers)
+    claimed = claimed or _unfounded(event, facts, kind, policy, registers) or _foreign_answer(event, facts, policy, registers)
+    return claimed or _foreign_telling(event, facts, kind, registers)
 
 
 def protects(event: Event, policy: Policy) -> bool:
@@ -112,6 +114,24 @@ def _foreign_answer(event: Event, facts: Facts, policy: Policy, registers: Regis
     if header.attributes.get("history") == "yes" or not any(answers):
         return ""
     return "only the council that answers for the child answers a referral: ask both"
+
+
+def _foreign_telling(event: Event, facts: Facts, kind: EventKind, registers: Registers) -> str:
+    """Return why an agency may not say what the family was told of another's event: whoever was told of it would act on that."""
+    about = EventId((event.control or {}).get("concerns_event") or "")
+    if kind.control != "told_family" or facts.voices.get(about, event.header.producer) == event.header.producer:
+        return ""
+    if answers_for(event.header, facts, registers):
+        return ""
+    if not is_tied(event.header, facts, registers):
+        return "an agency that is nothing to the child says what the family was told of another's event: ask both"
+    state = (event.control or {}).get("state") or event.header.told_family
+    ends = facts.told.get(root_of(facts, about)) == ToldFamily.NOT_SAFE != state
+    return (
+        "its publisher says that it is not safe to tell the family of an event, another agency says otherwise: ask both"
+        if ends
+        else ""
+    )
 
 
 def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:

@@ -15,12 +15,13 @@ from broker.core.agencies.exclusions import with_exclusions
 from broker.core.agencies.roles import canonical, organisation_of
 from broker.core.agencies.standing import REGISTERED, lasts
 from broker.core.line.controls import control_changes
-from broker.core.line.undoing import linked, undone, with_statements
+from broker.core.line.undoing import TOLD, linked, undone, with_statements
 from broker.core.model.content import content_digest
 from broker.core.model.dates import end_of, instant_of, months_after
 from broker.core.model.event import Action, Event, ToldFamily
 from broker.core.model.facts import Connection, Facts, Protection, Statement, Status
 from broker.core.model.identifiers import AgencyId, EventId, Millis
+from broker.core.model.ledger import root_of
 from broker.core.model.policy import EventKind, Policy
 from broker.core.model.versions import superseded_by, takes_back
 
@@ -194,8 +195,16 @@ def _said_itself(facts: Facts, tie: Connection) -> bool:
 
 
 def _told(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
-    said = event.header.told_family
-    return {} if said is ToldFamily.NOT_SAID else {"told": {**facts.told, event.header.event_id: said.value}}
+    """Take what an event says of itself, unless its agency said it of the event by a word of its own that came before."""
+    name, said = root_of(facts, event.header.event_id), event.header.told_family
+    if said is ToldFamily.NOT_SAID or kind.control is not None or (name in facts.told and _was_said_by(facts, name, event)):
+        return {}
+    return {"told": {**facts.told, name: said.value}}
+
+
+def _was_said_by(facts: Facts, name: EventId, event: Event) -> bool:
+    said = next((one for one in reversed(facts.statements) if one.about == f"{TOLD}{name}"), None)
+    return said is not None and facts.voices.get(said.event_id) == event.header.producer
 
 
 def _matter(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes

@@ -11,6 +11,7 @@ from broker.core.model.dates import instant_of
 from broker.core.model.event import Control, Event
 from broker.core.model.facts import Agreement, Facts, Finding, Protection
 from broker.core.model.identifiers import EventId, Millis
+from broker.core.model.ledger import root_of
 from broker.core.model.policy import EventKind, FindingKind, Policy
 from broker.core.waiting.judgements import bounded
 
@@ -59,9 +60,16 @@ def _service(facts: Facts, event: Event, at: Millis) -> _Changes:
 
 
 def _told_family(facts: Facts, event: Event, at: Millis) -> _Changes:  # noqa: ARG001 - one shape for all changes
+    """What a family was told of one event; said again that it is not safe, it holds for as long again (R5).
+
+    What names no event is noted and sets nothing: nobody was told of anything that it could be about.
+    """
     control = cast("Control", event.control)
-    about = EventId(control.get("concerns_event") or event.header.event_id)
-    return {"told": {**facts.told, about: control.get("state") or event.header.told_family.value}}
+    if not control.get("concerns_event"):
+        return {}
+    about = root_of(facts, EventId(control.get("concerns_event") or ""))
+    unsafe = tuple(one for one in facts.unsafe if one.about != about)
+    return {"told": {**facts.told, about: control.get("state") or event.header.told_family.value}, "unsafe": unsafe}
 
 
 def _protection(facts: Facts, event: Event, at: Millis) -> _Changes:

@@ -7,6 +7,7 @@ from broker.core.deciding.decide import decide
 from broker.core.line import corrections
 from broker.core.line.notices import notice_of, turn_of
 from broker.core.line.release import is_meant, releases
+from broker.core.line.telling import as_known
 from broker.core.model import ledger
 from broker.core.model.event import Category, Event
 from broker.core.model.facts import Facts
@@ -26,6 +27,7 @@ def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None
     Feeds do not keep order between agencies: a child's first record may come from the hospital, the notice be decided, and
     the school's roll follow a moment later. The hub has heard of the gap; the school must still hear of the child.
     """
+    event = as_known(facts, event)
     verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
     held = {one.recipient for one in ledger.standing(facts, event.header.event_id)}
     told = tuple(
@@ -41,6 +43,7 @@ def fill_gap(facts: Facts, event: Event, role: str, rules: Rules) -> Turn | None
 def tell_released(before: Facts, facts: Facts, event: Event, rules: Rules) -> Turn | None:
     """Decide an event again for those whom a release of it names, or named; None when it changes nothing for anybody."""
     some = releases(before) | releases(facts)
+    event = as_known(facts, event)
     verdict = decide(event, facts, rules.policy, rules.registers, facts.at)
     held = {one.recipient: one.view_digest for one in ledger.standing(facts, event.header.event_id)}
     meant = tuple(one for one in verdict.decisions if one.outcome is Outcome.DISCLOSE and is_meant(one, event, some))
@@ -57,6 +60,7 @@ def answer_ask(facts: Facts, event: Event, recipient: RecipientId, asked: Sequen
 
     `asked` is what the person was asked about: what is a question by now beside it is asked anew.
     """
+    event = as_known(facts, event)
     found = decide(event, replace(facts, holds=frozenset(), allowed={recipient: asked}), rules.policy, rules.registers, facts.at)
     granted = next((one for one in found.decisions if one.recipient == recipient and one.outcome is Outcome.DISCLOSE), None)
     notice = notice_of(event, granted, facts, rules) if granted else None

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from broker.core.agencies import matters
-from broker.core.line import corrections
+from broker.core.line import corrections, telling
 from broker.core.line.corrections import Corrected
-from broker.core.line.undoing import joined_roots, own, passed_over, settled
+from broker.core.line.undoing import by_first, joined_roots, own, passed_over, settled
 from broker.core.model import ledger
 from broker.core.model.facts import OVERTAKEN, Facts
 from broker.core.model.identifiers import Millis
@@ -42,7 +42,8 @@ def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
         statements=(*(one for one in loser.statements if one not in facts.statements), *facts.statements),
         contents={**loser.contents, **facts.contents},
         roots=joined_roots(facts, loser),
-        told={**loser.told, **facts.told},
+        told=telling.joined(facts, loser),
+        unsafe=_union(facts.unsafe, loser.unsafe),
         wishes={**loser.wishes, **facts.wishes},
         seen={name: max(one.seen.get(name, OVERTAKEN) for one in (facts, loser)) for name in (*loser.seen, *facts.seen)},
         cancelled=facts.cancelled | loser.cancelled,
@@ -51,7 +52,10 @@ def merge(facts: Facts, loser: Facts, at: Millis, rules: Rules | None) -> Turn:
         ledger=ledger.with_lines(facts.ledger, loser.ledger),
         holds=facts.holds | loser.holds,
     )
+    joined = by_first(joined)
     corrected = corrections.merged(joined, passed, rules.policy, rules.registers) if rules else Corrected()
+    if rules:
+        corrected = corrections.joined(corrected, telling.told_by_merge(facts, loser, corrections.marked(joined, corrected)))
     ended = (*corrected.retracted, *corrected.replaced)
     return Turn(
         outcome=DECIDED if corrected.notices else APPLIED,

@@ -8,13 +8,13 @@ retraction. Who held no more than may be held hears nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.core.account.words import category_in_words, instant_in_words
 from broker.core.model.event import Category
 from broker.core.model.facts import Agreement, Sent
 from broker.core.model.identifiers import EventId, digest
-from broker.core.model.notice import CORRECTION_CLOCK, CORRECTION_STOPS_ON, Notice
+from broker.core.model.notice import CORRECTION_CLOCK, CORRECTION_STOPS_ON, TOLD_RULE, Notice
 from broker.core.model.policy import SHAREABLE, Cut
 
 RULE = "corrections-follow"
@@ -121,6 +121,21 @@ def trim(held: Sent, left: frozenset[Category], cuts: frozenset[Cut] = frozenset
         agreed=held.agreed & left,
         agreed_by=held.agreed_by,
         by_ledger=True,
+    )
+
+
+def tell_anew(held: Sent, said: str, because: tuple[str, ...], version: int) -> Notice:
+    """Say what the family was told by now of what a disclosure is about. The disclosure stands, and so does its clock."""
+    return replace(
+        stop(held, held.event_id),
+        event_id=held.event_id,
+        kind="CORRECTION",
+        because=because,
+        view={"told_family": said} if said else {},
+        view_digest=digest(f"told\x1f{held.disclosure_id}\x1f{said}".encode()),
+        rules=(TOLD_RULE,),
+        version=version,
+        root=held.root,
     )
 
 

@@ -15,6 +15,7 @@ from broker.core.line.apply import EXCLUSIONS, SEATS, apply_event, claimed, note
 from broker.core.line.corrections import Corrected
 from broker.core.line.notices import notice_of, turn_of
 from broker.core.line.release import awaits_release, released_no_more
+from broker.core.line.telling import about_another, as_known, told_anew
 from broker.core.line.undoing import linked, unclaimed, undone, with_link
 from broker.core.model.content import content_digest
 from broker.core.model.dates import instant_of
@@ -134,12 +135,14 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     if takes_back(event):
         found = _and_let_go(facts, after, event, corrections.taken_back(facts, event), rules)
         return turn_of(after, event, found, rules, None)
+    event = as_known(after, event)
     verdict = decide(event, after, rules.policy, rules.registers, at)
     granted = tuple(notice_of(event, one, after, rules) for one in verdict.decisions if one.outcome is Outcome.DISCLOSE)
     corrected = corrections.changed(facts, event, granted)
     turn = turn_of(after, event, _and_let_go(facts, after, event, corrected, rules), rules, verdict)
     others = "; ".join(filter(None, (turn.others, _shortened(after, event, rules.policy))))
-    return replace(turn, others=others, awaits=awaits_release(verdict, rules.policy), apart=apart)
+    concerns = (*turn.concerns, *about_another(event, kind))
+    return replace(turn, others=others, awaits=awaits_release(verdict, rules.policy), apart=apart, concerns=concerns)
 
 
 def _and_let_go(before: Facts, after: Facts, event: Event, found: Corrected, rules: Rules) -> Corrected:
@@ -147,6 +150,8 @@ def _and_let_go(before: Facts, after: Facts, event: Event, found: Corrected, rul
     if before.findings != after.findings:
         released = released_no_more(before, corrections.marked(after, found), event.header.event_id)
         found = corrections.joined(found, released)
+    if event.control is not None or event.header.action is not Action.NEW:  # any other speaks of nothing but itself
+        found = corrections.joined(found, told_anew(before, corrections.marked(after, found)))
     marked = corrections.marked(after, found)
     return corrections.joined(found, corrections.no_longer_held(marked, event, rules.policy, rules.registers))
 

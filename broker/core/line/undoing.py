@@ -13,9 +13,10 @@ from broker.core.agencies import matters
 from broker.core.model.event import Event
 from broker.core.model.facts import OVERTAKEN, Connection, Facts, Protection, Statement, Status
 from broker.core.model.identifiers import EventId
+from broker.core.model.ledger import root_of
 
 _MOST = 4  # events that say the same are kept each: when one is taken back, the others still hold
-_WISH, _TOLD = "wish/", "told/"
+_WISH, TOLD = "wish/", "told/"
 
 _Ending = TypeVar("_Ending", Connection, Status, Protection)
 _Changes = dict[str, Any]
@@ -29,7 +30,25 @@ def linked(facts: Facts, event_id: EventId, superseded: EventId) -> Facts:
 def with_link(facts: Facts, event_id: EventId, superseded: EventId) -> Facts:
     """Remember an event as a later version of another when versions of its own came before it: one chain is made of two."""
     facts = linked(facts, event_id, superseded)
-    return replace(facts, roots={name: _first(facts.roots, name) for name in facts.roots})
+    return by_first(replace(facts, roots={name: _first(facts.roots, name) for name in facts.roots}))
+
+
+def by_first(facts: Facts) -> Facts:
+    """Keep what families were told by the first event of each chain, as far as chains are known by now.
+
+    Whoever is asked by the name of a later version is asked anew.
+    """
+    moved = {name: root for name in facts.told if (root := root_of(facts, name)) != name}
+    if not moved:
+        return facts
+    about = {f"{TOLD}{name}": f"{TOLD}{root}" for name, root in moved.items()}
+    unsafe = (replace(one, about=moved[one.about], asked=False) if one.about in moved else one for one in facts.unsafe)
+    return replace(
+        facts,
+        told={moved.get(name, name): said for name, said in facts.told.items()},
+        unsafe=tuple(unsafe),
+        statements=tuple(replace(one, about=about.get(one.about, one.about)) for one in facts.statements),
+    )
 
 
 def undone(facts: Facts, event_id: EventId) -> Facts:
@@ -105,6 +124,7 @@ def _without(facts: Facts, gone: frozenset[EventId]) -> Facts:
         "findings": tuple(one for one in facts.findings if one.event_id not in gone),
         "agreements": tuple(one for one in facts.agreements if one.event_id not in gone),
         "exclusions": tuple(one for one in facts.exclusions if one.event_id not in gone),
+        "unsafe": tuple(one for one in facts.unsafe if one.about not in gone),
         **matters.without(facts, gone),
     }
     return replace(facts, **changes, **_unsaid(facts, gone))
@@ -118,9 +138,9 @@ def with_statements(facts: Facts, event: Event, changes: Mapping[str, Any]) -> S
             said[name] = str(changes[name])
     if "wishes" in changes:
         said[f"{_WISH}{control.get('kind') or ''}"] = str(control.get("state") or "")
-    for about in (event.header.event_id, EventId(control.get("concerns_event") or "")):
-        if about in changes.get("told", {}):
-            said[f"{_TOLD}{about}"] = changes["told"][about]
+    named = (event.header.event_id, EventId(control.get("concerns_event") or "")) if "told" in changes else ()
+    for about in {root_of(facts, one) for one in named} & changes.get("told", {}).keys():
+        said[f"{TOLD}{about}"] = changes["told"][about]
     made = (Statement(about=about, value=value, event_id=event.header.event_id) for about, value in said.items())
     new = tuple(one for one in made if not _often_said(facts, one))
     return (*facts.statements, *new) if new else facts.statements
@@ -141,7 +161,7 @@ def _versions(facts: Facts, event_id: EventId) -> frozenset[EventId]:
 
 def _unsaid(facts: Facts, gone: frozenset[EventId]) -> _Changes:
     """Let what was said last by an event that still stands count again."""
-    about_gone = {f"{_TOLD}{one}" for one in gone}
+    about_gone = {f"{TOLD}{one}" for one in gone}
     left = tuple(one for one in facts.statements if one.event_id not in gone and one.about not in about_gone)
     last = {one.about: one.value for one in left}
     open_again = {one.about for one in facts.statements if one.event_id in gone}
@@ -151,7 +171,7 @@ def _unsaid(facts: Facts, gone: frozenset[EventId]) -> _Changes:
         **changes,
         "statements": left,
         "wishes": _said_again(facts.wishes, _WISH, open_again, last),
-        "told": _said_again(told, _TOLD, open_again - about_gone, last),
+        "told": _said_again(told, TOLD, open_again - about_gone, last),
     }
 
 

@@ -113,6 +113,24 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unsafe:
+    """That it is not safe to tell the family of one event (R5): since when, and until its review date.
+
+    It stands for as long as `told` says so of `about`, the first version of the event. `asked`: a person is asked whether it
+    still is, and has not answered. `producer` said the event, or else this of it. It keeps nothing back from anybody.
+    `attributes` are the event's own, so that whom a rule denies that it happened hears no bell of it; None: not known by now.
+    """
+
+    about: EventId
+    event_type: str
+    producer: str
+    since: Millis
+    until: Millis
+    asked: bool = False
+    attributes: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """One line of the ledger: who was sent which granted view of which event under which id.
 
@@ -160,7 +178,7 @@ class Facts:
     protections: Sequence[Protection] = ()
     findings: Sequence[Finding] = ()
     agreements: Sequence[Agreement] = ()
-    told: Mapping[EventId, str] = field(default_factory=dict)
+    told: Mapping[EventId, str] = field(default_factory=dict)  # first version of an event -> whether the family was told of it
     wishes: Mapping[str, str] = field(default_factory=dict)
     seen: Mapping[EventId, int] = field(default_factory=dict)  # event id -> sequence, of every event taken
     cancelled: frozenset[EventId] = frozenset()  # retracted, some before they came
@@ -180,3 +198,4 @@ class Facts:
     allowed: Mapping[RecipientId, Sequence[str]] = field(default_factory=dict)  # while an answer is decided: what it granted
     doubted: Sequence[Exclusion] = ()  # exclusions that wait for a person, as the child's shelf has them
     references: Mapping[str, str] = field(default_factory=dict)  # matter -> its referrer's own reference of it, where it has one
+    unsafe: Sequence[Unsafe] = ()

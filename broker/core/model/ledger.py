@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from broker.core.model.facts import Facts, Sent
 from broker.core.model.identifiers import DisclosureId, EventId, Millis, RecipientId
-from broker.core.model.notice import Notice
+from broker.core.model.notice import TOLD_RULE, Notice
 
 STEPS = ("sent", "delivered", "read", "acted", "outcome")
 RETRACTED = "retracted"  # its recipient was told to stop using it
 REPLACED = "replaced"  # its recipient was sent a later view in its place
 _OVER = frozenset({RETRACTED, REPLACED})
-ABOUT_A_MESSAGE = frozenset({"RETRACTION", "ESCALATION", "GAP"})  # nothing in these can be corrected later
+SAID_ANEW = "SAID_ANEW"  # what the family was told, of a disclosure that stands
+ABOUT_A_MESSAGE = frozenset({"RETRACTION", "ESCALATION", "GAP", SAID_ANEW})  # nothing in these can be corrected later
 
 
 def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
@@ -30,7 +31,7 @@ def line_of(notice: Notice, disclosure_id: DisclosureId, facts: Facts) -> Sent:
         version=notice.version,
         event_type=notice.event_type,
         producer=notice.producer,
-        kind=notice.kind,
+        kind=SAID_ANEW if TOLD_RULE in notice.rules else notice.kind,
         root=notice.root,
         excluded=notice.excluded,
         roles=notice.roles,

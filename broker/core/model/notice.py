@@ -11,6 +11,7 @@ from broker.core.model.policy import Cut
 _BY_RULE = frozenset({"ALERT", "EXISTENCE", "CORRECTION", "OUTCOME"})
 EMPTY = Digest("")  # of a view that carries nothing
 CORRECTION_CLOCK, CORRECTION_STOPS_ON = "1_working_day", "read"  # by when a correction is confirmed, and by which receipt
+TOLD_RULE = "told-family-follows"  # marks a correction that says what the family was told, and leaves all else as it was
 WARNING_RULE = "clock-warned"  # marks the message that warns, in the place of a rule
 
 

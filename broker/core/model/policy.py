@@ -161,7 +161,8 @@ class EventKind:
     leaves as they are (`home_area`: only the child's own council speaks of it). `connection` says what it does
     to the tie between the child and an organisation in `relation`, and `for_others` that one organisation may name another in it.
     `control` is what a control event sets. `nobody` says why no rule names anybody. `answered_by` are the roles that answer for a
-    referral: whose reading of it acknowledges it, and whose outcome closes it.
+    referral: whose reading of it acknowledges it, and whose outcome closes it. `longest` is for how many months it holds that a
+    family cannot safely be told, before a person is asked.
     """
 
     name: str
@@ -183,6 +184,9 @@ class EventKind:
     closes_matter: bool = False
     answered_by: frozenset[RoleName] = frozenset()
     nobody: str | None = None
+    longest: int | None = None
+    source: str = ""
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,7 @@ def _is_stopped(line: Sent, stops_on: str) -> bool:
 def _stops_on(line: Sent, name: str, rules: Rules) -> str:
     """A correction's clock stops when it was read, any other by the receipt that the policy names."""
     kind = rules.policy.clocks.get(name)
-    return kind.stops_on if kind and line.kind not in {"CORRECTION", "RETRACTION"} else CORRECTION_STOPS_ON
+    return kind.stops_on if kind and line.kind not in {"CORRECTION", "RETRACTION", ledger.SAID_ANEW} else CORRECTION_STOPS_ON
 
 
 def _warned(facts: Facts, line: Sent, bell: Bell, rules: Rules) -> _Heard:

@@ -8,7 +8,7 @@ from typing import Any
 
 from broker import codec
 from broker.core.agencies.exclusions import excluded_for
-from broker.core.line import taking
+from broker.core.line import taking, telling
 from broker.core.line.decide_again import answer_ask
 from broker.core.line.taking import hub_for
 from broker.core.model.event import Category, Header
@@ -53,11 +53,11 @@ def check_answer(holder: str, decision: str, asked: Waiting, facts: Facts, regis
     """Check that the holder of the key that signed an answer may give it; raises NotPermittedError.
 
     Never whom somebody excludes for the child by now (R11), nor a publisher that its own event in question goes on, nor
-    anybody but the hub that more is told while something that protects the child is in question. Whether a finding holds is
-    for who was asked alone.
+    anybody but the hub that more is told while something that protects the child is in question. Whether a finding holds, or
+    it is still not safe to tell a family, is for who was asked alone.
     """
     event = codec.decode_event(asked.event)
-    asks_hub = (facts.home_area or asked.kind != HOLD) and not asked.is_about_finding
+    asks_hub = (facts.home_area or asked.kind != HOLD) and not (asked.is_about_finding or asked.is_about_unsafe)
     hub = hub_for(facts, event, registers) if asks_hub else None
     if holder not in {asked.for_recipient, hub} - excluded_for(facts):
         raise NotPermittedError(f"`{holder}` was not asked and cannot decide this")
@@ -75,6 +75,8 @@ def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> 
     draft.shelve(one for one in draft.shelf if one is not asked)
     if asked.is_about_finding:
         turn = judgements.judged(draft.facts, event, rules.policy, holds=resolution["decision"] == LINK)
+    elif asked.is_about_unsafe:
+        turn = telling.answered(draft.facts, event, rules.policy, holds=resolution["decision"] == LINK)
     elif asked.kind == GAP:
         turn = Turn(outcome=APPLIED, facts=draft.facts, others=_SETTLED)
     elif resolution["decision"] == LINK:

@@ -16,7 +16,7 @@ from broker.core.model.ports import CAUSE, ORIGIN, Headers, Outgoing, Position, 
 from broker.core.model.question import HOLD, Question
 from broker.core.model.rules import Rules
 from broker.core.model.turn import Turn
-from broker.core.waiting import judgements
+from broker.core.waiting import judgements, unsafe
 from broker.core.waiting.clocks import Clock, still_open
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.enforce import Cause, Decided, Enforcer, shelved
@@ -92,10 +92,14 @@ class Draft:
     def put(self, turn: Turn, cause: Cause, rules: Rules | None) -> None:
         """Carry a turn out: its audit entry, what that allows, and the facts that come of it."""
         turn = with_dues(turn, rules, min(cause.accepted_at, self.facts.at)) if rules else turn
+        if rules is not None:
+            said = codec.decode_header(cause.event) if cause.event and turn.facts.told is not self.facts.told else None
+            turn = unsafe.dated(self.facts, turn, said, rules.policy)
         registers = rules.registers if rules else None
         made = Enforcer(self.secrets).carry_out(turn, self.facts, cause, registers)
         if rules is not None:
             self.started.extend(judgements.review_clocks(self.facts, made.facts, rules.policy))
+            self.started.extend(unsafe.unsafe_clocks(self.facts, made.facts))
         self.facts = made.facts
         self.audit.append(made.audit)
         self.outputs.extend(made.outputs)

@@ -15,7 +15,7 @@ import msgspec
 
 from broker.codec import decode_event, encode_event
 from broker.core.model.event import Category
-from broker.core.model.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status
+from broker.core.model.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status, Unsafe
 from broker.core.model.identifiers import ChildRef
 from broker.core.model.policy import Cut
 from broker.core.model.verdict import Request
@@ -24,7 +24,9 @@ from broker.errors import StopError
 
 VERSION = b"\x01"
 # Bookkeeping of the line: no decision reads it.
-NOT_USED = frozenset({"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents", "told", "references"})
+NOT_USED = frozenset(
+    {"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents", "told", "references", "unsafe"}
+)
 
 Plain = Any  # what JSON has a form for
 _Value = TypeVar("_Value")
@@ -39,6 +41,7 @@ _ROWS: Mapping[str, type] = {
     "exclusions": Exclusion,
     "doubted": Exclusion,
     "statements": Statement,
+    "unsafe": Unsafe,
 }
 _SETS: Mapping[type, tuple[str, ...]] = {
     Finding: ("recipients",),

@@ -20,6 +20,7 @@ from broker.core.waiting.bells import Asked, Bell
 from broker.core.waiting.clocks import question_clock_id
 from broker.core.waiting.judgements import is_judgement
 from broker.core.waiting.questions import GAP_STAYS
+from broker.core.waiting.unsafe import asked_of, is_about_unsafe
 from broker.sealing.secrets import Secrets
 
 RELEASE = "RELEASE"  # nobody is asked: it is kept in case its originator releases it
@@ -58,6 +59,11 @@ class Waiting:
         """Whether it is asked if a finding still holds, and not if something may be shared."""
         return self.kind == ASK and is_judgement(decode_header(self.event), self.about)
 
+    @property
+    def is_about_unsafe(self) -> bool:
+        """Whether it is asked if it is still not safe to tell the family, and not if something may be shared."""
+        return self.kind == ASK and is_about_unsafe(decode_header(self.event), self.about)
+
     def is_rung_by(self, clock_id: str, bell: Bell) -> bool:
         """Tell whether a clock's bell is that of the question that this event waits for."""
         return clock_id == question_clock_id(self.review_id, bell.name, bell.stage)
@@ -77,7 +83,8 @@ class Waiting:
 
     def asked(self) -> Asked:
         """Return the question as its clock sees it."""
-        return Asked(self.review_id, self.for_recipient, decode_event(self.event), is_nobodys=self.kind == WHO)
+        event = asked_of(decode_event(self.event)) if self.is_about_unsafe else decode_event(self.event)
+        return Asked(self.review_id, self.for_recipient, event, is_nobodys=self.kind == WHO)
 
 
 def doubts(waiting: Iterable[Waiting]) -> tuple[Exclusion, ...]:

@@ -7,13 +7,13 @@ from broker import codec
 from broker.core.agencies.exclusions import excluded_for
 from broker.core.line import taking
 from broker.core.line.decide_again import fill_gap, tell_released
-from broker.core.model.event import Header
+from broker.core.model.event import Event, Header
 from broker.core.model.facts import Facts
 from broker.core.model.identifiers import Millis
 from broker.core.model.ports import Outgoing
-from broker.core.model.question import GAP, HOLD
+from broker.core.model.question import GAP, HOLD, Question
 from broker.core.model.rules import Rules
-from broker.core.waiting import judgements, questions
+from broker.core.waiting import judgements, questions, unsafe
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.enforce import Cause, Enforcer, filled_review, freed_review, late_review, overtaken_review
 from broker.stream.decide.overtaken import events_of, over_elsewhere, overtaken_by, without_overtaken
@@ -26,7 +26,7 @@ def after_event(draft: Draft, before: Facts, rules: Rules, over: Sequence[Waitin
     """Do with what waits what follows from an event that was taken; `over` is what it takes back or changes."""
     if not draft.shelf:
         return
-    take_off(draft, over, cause)
+    take_off(draft, [*over, *(one for one in _settled(draft) if one not in over)], cause)
     follow(draft, before, rules, freed_review)
     if _involved(before) != _involved(draft.facts):
         _fill_gaps(draft, rules)
@@ -50,6 +50,7 @@ def after_merge(draft: Draft, before: Facts, here: Sequence[Waiting], loser: Fac
     also, draft.facts = over_elsewhere(there, loser, before, draft.facts)
     go_on(draft, [one for one in (*over, *also) if one.kind == HOLD], rules, overtaken_review)
     take_off(draft, [one for one in (*over, *also) if one.kind != HOLD], cause)
+    take_off(draft, _settled(draft), cause)
     free(draft, joined, rules, freed_review)
     for known in (before, loser):
         _readdress(draft, known, rules)
@@ -61,6 +62,11 @@ def after_release(draft: Draft) -> None:
     """Tell whoever the registers name by now for a gap; not while the line is held: people decide then."""
     if draft.shelf and not draft.facts.holds:
         _fill_gaps(draft, draft.rules())
+
+
+def _settled(draft: Draft) -> list[Waiting]:
+    """Return the questions whether it is still not safe to tell a family that somebody's later word has answered."""
+    return [one for one in draft.shelf if one.is_about_unsafe and not unsafe.is_open(draft.facts, one.about)]
 
 
 def take_off(draft: Draft, over: Sequence[Waiting], cause: Cause) -> None:
@@ -98,6 +104,7 @@ def go_on(draft: Draft, released: Sequence[Waiting], rules: Rules, closed: Closi
         turn = taking.decide_released(taking.without_held(draft.facts, events_of(waits)), event, rules)
         take_off(draft, waits, cause)
         draft.put(turn, cause, rules)
+        take_off(draft, _settled(draft), cause)
         draft.outputs.append(closed(one, event.header, draft.facts, cause))
 
 
@@ -112,11 +119,16 @@ def _readdress(draft: Draft, before: Facts, rules: Rules) -> None:
     excluded = excluded_for(draft.facts) - excluded_for(before)
     for one in [one for one in draft.shelf if one.for_recipient in excluded]:
         event, cause = draft.again("event", one)
-        put_to_another = judgements.put_to_another if one.is_about_finding else questions.put_to_another
-        question = put_to_another(one.question(), event, draft.facts, rules)
+        question = _put_to_another(one)(one.question(), event, draft.facts, rules)
         again = replace(one, for_recipient=question.for_recipient)
         draft.shelve([again if other is one else other for other in draft.shelf])
         draft.outputs.append(Enforcer(draft.secrets).review(question, draft.facts, cause, one.review_id))
+
+
+def _put_to_another(one: Waiting) -> Callable[[Question, Event, Facts, Rules], Question]:
+    if one.is_about_unsafe:
+        return unsafe.unsafe_put_to_another
+    return judgements.put_to_another if one.is_about_finding else questions.put_to_another
 
 
 def _tell_released(draft: Draft, before: Facts, rules: Rules) -> None:

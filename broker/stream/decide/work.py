@@ -13,7 +13,7 @@ from broker.core.model import ledger
 from broker.core.model.facts import OVERTAKEN, Facts
 from broker.core.model.identifiers import EventId, Millis, digest
 from broker.core.model.turn import DUPLICATE, IN_REVIEW
-from broker.core.waiting import bells, judgements
+from broker.core.waiting import bells, judgements, unsafe
 from broker.core.waiting.clocks import QUESTION
 from broker.errors import UnknownDisclosureError, UnreadableRecordError
 from broker.stream.decide import nobodys
@@ -114,6 +114,10 @@ class Work:
             rules = draft.begin()
             turn, event = judgements.lapse(draft.facts, rung, rules)
             cause = cause if event is None else draft.cause("clock", event, codec.encode_event(event))
+        elif bell.name == unsafe.UNSAFE_REVIEW:
+            rules = draft.begin()
+            turn, event = unsafe.unsafe_still(draft.facts, rung, rules)
+            cause = cause if event is None else draft.cause("clock", event, codec.encode_event(event))
         elif rung.startswith(QUESTION):
             rules, asked = draft.begin(), next((one for one in draft.shelf if one.is_rung_by(rung, bell)), None)
             turn = bells.take_question(draft.facts, asked.asked() if asked else None, bell, rules)
@@ -143,7 +147,7 @@ class Work:
         draft, before, here = self.draft, self.draft.facts, self.draft.shelf
         known = {one.review_id for one in here}
         draft.shelve((*here, *(one for one in waiting if one.review_id not in known)))
-        rules = draft.begin() if loser.ledger or loser.findings or before.ledger or draft.shelf else None
+        rules = draft.begin() if loser.ledger or loser.findings or loser.unsafe or before.ledger or draft.shelf else None
         turn = merge(draft.facts, loser, Millis(max(before.at, loser.at)), rules)
         joined = replace(turn.facts, policy=draft.facts.policy, registers=draft.facts.registers)
         draft.put(replace(turn, facts=joined), cause, rules)

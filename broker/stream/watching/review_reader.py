@@ -10,6 +10,7 @@ from broker.core.model.policy import HUB
 from broker.core.model.ports import ANSWERS, ORIGIN, Outgoing, Record
 from broker.core.model.registers import Registers
 from broker.core.waiting.judgements import FINDING_TYPE
+from broker.core.waiting.unsafe import TOLD_TYPE
 from broker.errors import InputError, NotFoundError
 from broker.kafkaaccess import Kafka
 from broker.sealing.reviews import open_event
@@ -184,7 +185,7 @@ def check_asked(review: Review, holder: str, registers: Registers) -> None:
     own = registers.recipients.get(asked)
     hubs = [one for one in registers.recipients.values() if HUB in one.roles]
     if told["child_ref"]:
-        own_alone = (told["kind"], told["event_type"]) == (ASK, FINDING_TYPE)
+        own_alone = told["kind"] == ASK and told["event_type"] in {FINDING_TYPE, TOLD_TYPE}
         areas = registers.areas.values()
         may = {asked} if own_alone else {asked, *(one.id for one in hubs), *(one.out_of_hours for one in areas)}
     else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from broker import codec
 from broker.core.model.identifiers import ChildRef
+from broker.core.model.notice import TOLD_RULE
 from broker.core.model.registers import Recipient
 from broker.kafkaaccess import Kafka
 from broker.sealing.secrets import Secrets
@@ -43,9 +44,16 @@ async def told_of(
 
 def standing_with(messages: Collection[Disclosure]) -> tuple[Disclosure, ...]:
     """Return what of a desk's messages it may still use, the latest first."""
-    over = {one["replaces"] for one in messages}
+    over = _over(messages)
     found = [one for one in messages if one["kind"] in _OF_CHILDREN and one["disclosure_id"] not in over]
     return tuple(sorted(found, key=lambda one: (-one["issued_at"], one["disclosure_id"])))
+
+
+def _over(messages: Collection[Disclosure]) -> set[str]:
+    """Return what was taken back or replaced. What says anew what a family was told leaves the message before it in use."""
+    anew = [one for one in messages if TOLD_RULE in one["rules"]]
+    over = {one["replaces"] for one in messages if one not in anew}
+    return over | {one["disclosure_id"] for one in anew if one["replaces"] in over}
 
 
 def _about(
