@@ -24,6 +24,7 @@ from broker.core.model.event import (
     Header,
     QualityFinding,
     Sector,
+    SharingMode,
     Source,
     SubjectRole,
     ToldFamily,
@@ -45,13 +46,14 @@ _GROUPS = (
     "wish",
     "monitoring",
 )
-# By value: looking a value up costs a third of calling the enumeration, and every event has five of them.
+# By value: looking a value up costs a third of calling the enumeration, and every event has six of them.
 _ENUMS: Mapping[str, Mapping[str, Any]] = {
     "action": {one.value: one for one in Action},
     "sector": {one.value: one for one in Sector},
     "subject_role": {one.value: one for one in SubjectRole},
     "assertion": {one.value: one for one in Assertion},
     "told_family": {one.value: one for one in ToldFamily},
+    "sharing_mode": {one.value: one for one in SharingMode},
 }
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error, AttributeError)
 
@@ -156,6 +158,7 @@ def event_to_message(event: Event) -> Message:
             "source": {name: getattr(header.source, name) for name in Source.__slots__},
             "received_at": header.received_at,
             "confidentiality": header.confidentiality,
+            "sharing_mode": header.sharing_mode.value,
         },
         **event.body,
     }
@@ -176,7 +179,8 @@ def event_from_message(message: Message) -> Event:
 def _header_from_message(fields: Message) -> Header:
     """Return the header that a decoded message holds; the message is not used again."""
     for name, values in _ENUMS.items():
-        fields[name] = values[fields[name]]
+        if name in fields:  # the prefix of an older version's bytes has not every one
+            fields[name] = values[fields[name]]
     fields["excluded"] = tuple(fields["excluded"])
     fields["source"] = Source(**fields["source"])
     return Header(**fields)

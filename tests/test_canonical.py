@@ -9,7 +9,7 @@ import pytest
 from broker.canonical import BadLine, read_lines
 from broker.codec import decode_event, encode_event
 from broker.core.intake.publishing import InForce
-from broker.core.model.event import Event, Sector
+from broker.core.model.event import Event, Sector, SharingMode
 from broker.core.model.identifiers import AgencyId, Millis, RecipientId
 from broker.core.model.registers import Agency
 from broker.policyfile import load_policy
@@ -35,6 +35,15 @@ def read(*lines: object) -> list[Event | BadLine]:
 
 def changed(**header: object) -> dict[str, Any]:
     return {**GOOD, "header": {**GOOD["header"], **header}}
+
+
+def test_a_publisher_may_say_that_it_shares_existence_only_and_shares_content_where_it_says_nothing() -> None:
+    said, unsaid = read(changed(sharing_mode="EXISTENCE"), GOOD)
+
+    assert isinstance(said, Event)
+    assert isinstance(unsaid, Event)
+    assert [one.header.sharing_mode for one in (said, unsaid)] == [SharingMode.EXISTENCE, SharingMode.CONTENT]
+    assert said.body == unsaid.body
 
 
 def test_what_is_left_out_is_filled_without_guessing() -> None:
@@ -96,6 +105,7 @@ def test_an_id_in_upper_case_is_taken_in_the_one_form_that_ids_have() -> None:
         ({**GOOD, "control": {"concerns_event": "Alfie"}}, "field `control.concerns_event`: is no UUID"),
         (changed(source="our system"), "field `header.source`"),
         (changed(sector="POLICE"), "field `header.sector`: agency `urn:100001` is of the sector SCHOOLS"),
+        (changed(sharing_mode="NOTHING"), "field `header.sharing_mode`: input should be 'CONTENT' or 'EXISTENCE'"),
         (changed(purpose=" "), "field `header.purpose`: is empty"),
         (changed(purpose="safe guarding"), "field `header.purpose`: is none of promoting_welfare, safeguarding"),
         (changed(recorded_at="2100-01-01T00:00:00Z"), "field `header.recorded_at`: is in the future"),

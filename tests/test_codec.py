@@ -18,6 +18,7 @@ from broker.core.model.event import (
     Header,
     QualityFinding,
     Sector,
+    SharingMode,
     Source,
     SubjectRole,
     ToldFamily,
@@ -59,6 +60,7 @@ def test_an_event_survives_the_round_trip_with_all_that_it_said() -> None:
         contact_point="desk 3",
         received_at=Millis(1_790_000_000_500),
         confidentiality={"code": "V", "source": "PD1-12"},
+        sharing_mode=SharingMode.EXISTENCE,
     )
     control = Control(kind="safe_address", state="set")
     written = Event(header, {"concern": {"grade": "high"}}, control, (QualityFinding("upn_letter", "upn", "warning"),))
@@ -82,6 +84,7 @@ def test_an_event_survives_the_round_trip_with_all_that_it_said() -> None:
         attributes=st.dictionaries(st.text(), st.text(), max_size=3),
         action=st.sampled_from(Action),
         told_family=st.sampled_from(ToldFamily),
+        sharing_mode=st.sampled_from(SharingMode),
         excluded=st.lists(st.text().map(RecipientId), max_size=3).map(tuple),
     )
 )
@@ -150,7 +153,7 @@ def test_another_schema_than_the_expected_is_named() -> None:
 def test_an_event_of_the_first_released_version_is_read() -> None:
     first = schemas.lock()["event"][0]
     message = codec.event_to_message(an_event())
-    for name in ("received_at", "confidentiality"):
+    for name in ("received_at", "confidentiality", "sharing_mode"):
         del message["header"][name]
     out = BytesIO(codec.WIRE.pack(0, first["id"]))
     out.seek(0, 2)

@@ -21,7 +21,12 @@ from broker.stream.standing import recipient_here
 from broker.stream.subscribe import From, check_log, following
 from connectors.police.encompass_notice import EncompassNotice
 
-_KINDS = {"ALERT": "a new notice", "CORRECTION": "a corrected notice", "RETRACTION": "a notice is taken back"}
+_KINDS = {
+    "ALERT": "a new notice",
+    "EXISTENCE": "a notice that there is something",
+    "CORRECTION": "a corrected notice",
+    "RETRACTION": "a notice is taken back",
+}
 EVENT_TYPE = "police.encompass.notified"
 
 

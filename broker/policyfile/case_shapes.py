@@ -126,6 +126,7 @@ class Case(_Shape):
     purpose: str = "safeguarding"
     subject_role: Literal["subject", "victim", "witness", "suspect", "associate", "unborn", "unknown"] = "subject"
     assertion: Literal["fact", "opinion", "third_party", "intelligence", "not_said"] = "fact"
+    sharing_mode: Literal["content", "existence"] = "content"
     area: Literal["home", "away"] | None = None
     excluded: Names = ()
     expired: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 from broker.core.deciding.conditions import ORIGINATOR
 from broker.core.deciding.decide import decide, heard_by
 from broker.core.line.apply import apply_event
-from broker.core.model.event import Action, Assertion, Event, Header, Source, SubjectRole
+from broker.core.model.event import Action, Assertion, Event, Header, SharingMode, Source, SubjectRole
 from broker.core.model.facts import Agreement, Connection, Facts, Finding, Protection, Status
 from broker.core.model.identifiers import ChildRef, EventId, Millis, RecipientId, RoleName
 from broker.core.model.policy import Cut, Policy
@@ -86,6 +86,7 @@ def _event(case: Case, at: Millis) -> Event:
         purpose=case.purpose,
         subject_role=SubjectRole(case.subject_role.upper()),
         assertion=Assertion(case.assertion.upper()),
+        sharing_mode=SharingMode(case.sharing_mode.upper()),
         excluded=tuple(RecipientId(one) for one in case.excluded),
         expires_at=Millis(at - 1) if case.expired else None,
         attributes=case.attributes,

@@ -94,6 +94,7 @@ class Step(_Part):
     as_role: str = "SUBJECT"
     assertion: str = "FACT"
     told_family: str = "NOT_YET"
+    sharing_mode: Literal["CONTENT", "EXISTENCE"] = "CONTENT"  # in the canonical form only
     excluded: tuple[str, ...] = ()
     attributes: Mapping[str, str] = Field(default_factory=dict)
     says: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
@@ -139,6 +140,8 @@ class Story(_Part):
         for step in self.step:
             if step.child not in self.children:
                 raise ValueError(f"step `{step.key}`: unknown child `{step.child}`")
+            if step.sharing_mode != "CONTENT" and step.carried_by != "canonical":
+                raise ValueError(f'step `{step.key}`: its form has no `sharing_mode`: say `feed = "canonical"`')
             for named in (step.of, step.ends):
                 if named is not None and named not in keys:
                     raise ValueError(f"step `{step.key}`: unknown step `{named}`")

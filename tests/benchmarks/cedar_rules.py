@@ -19,11 +19,14 @@ _SETS = {
     Question.FINDING: "findings",
     Question.CONNECTION: "relations",
 }
+_EXISTENCE_ONLY = """@id("existence-only")
+forbid (principal, action, resource)
+when { context.sharing_mode == "EXISTENCE" && action != Action::"existence" && action != Action::"identity" };"""
 
 
 def cedar_text(policy: Policy, at: Millis) -> str:
-    """Return every rule in force as a Cedar policy, in the order of `rules_in_force`."""
-    return "\n".join(_policy(rule, policy.events) for rule in rules_in_force(policy, at))
+    """Return every rule in force as a Cedar policy, in the order of `rules_in_force`, and what a publisher may say of itself."""
+    return "\n".join((*(_policy(rule, policy.events) for rule in rules_in_force(policy, at)), _EXISTENCE_ONLY))
 
 
 def rules_in_force(policy: Policy, at: Millis) -> list[Rule]:
@@ -40,6 +43,7 @@ def context_of(kind: EventKind, known: Known, decision: Decision) -> dict[str, A
     context: dict[str, Any] = {
         "event": known.header.event_type,
         "assertion": known.header.assertion.value.lower(),
+        "sharing_mode": known.header.sharing_mode.value,
         "roles": list(decision.roles),
         "statuses": list(known.held),
         "relations": list(known.ties),

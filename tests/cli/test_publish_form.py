@@ -35,6 +35,8 @@ def test_every_field_and_every_event_type_is_in_it() -> None:
         "    given *  ",
         "  action  ",
         "NEW | UPDATE | RETRACT",
+        "  sharing_mode  ",
+        "CONTENT | EXISTENCE",
         "danger: immediate | no",
     ):
         assert label in form

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from broker.core.model.event import Action, Assertion, Event, Sector, SubjectRole, ToldFamily
+from broker.core.model.event import Action, Assertion, Event, Sector, SharingMode, SubjectRole, ToldFamily
 from broker.core.model.facts import Agreement, Facts, Finding, Protection, Status
 from broker.core.model.identifiers import AgencyId, EventId, Millis
 from broker.core.model.policy import Effect
@@ -146,6 +146,7 @@ def events(draw: st.DrawFn, body: st.SearchStrategy[Any] | None = None, *, mark:
         subject_role=draw(st.sampled_from(SubjectRole)),
         assertion=draw(st.sampled_from(Assertion)),
         told_family=draw(st.sampled_from(ToldFamily)),
+        sharing_mode=draw(_rarely(SharingMode.CONTENT, SharingMode.EXISTENCE, SharingMode.EXISTENCE)),
         told_family_reason=f"because of {mark}",
         purpose=draw(_rarely("safeguarding", "marketing")),
         excluded=draw(st.just(()) | st.just(()) | st.lists(st.sampled_from(DESKS), max_size=2).map(tuple)),

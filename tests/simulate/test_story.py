@@ -77,3 +77,12 @@ def test_a_story_with_an_unknown_child_is_refused():
                 "step": [{"key": "a", "day": 1, "child": "nobody", "event": "school.concern.raised"}],
             }
         )
+
+
+def test_a_story_says_how_much_is_shared_only_where_its_form_can_say_it():
+    step = {"key": "a", "day": 1, "child": "c", "event": "school.suspension", "sharing_mode": "EXISTENCE", "never": ["gp@c.gp"]}
+    story = {"id": "x", "title": "x", "why": "x", "children": {"c": {"age": 9}}}
+
+    with pytest.raises(ValidationError, match="its form has no `sharing_mode`"):
+        Story.model_validate({**story, "step": [step]})
+    assert Story.model_validate({**story, "step": [{**step, "feed": "canonical"}]}).step[0].sharing_mode == "EXISTENCE"

@@ -18,7 +18,8 @@ HEADINGS = {
     "ESCALATION": "NOT CONFIRMED IN TIME",
     "GAP": "NOBODY TOLD",
 }
-DANGER = "ALERT, DANGER NOW"  # what cannot wait must not look like everything else
+# What cannot wait must not look like everything else, however little is said of it.
+DANGER = {one: f"{HEADINGS[one]}, DANGER NOW" for one in ("ALERT", "EXISTENCE")}
 _EMERGENCY = "EMERGENCY"  # the rung of the policy's ladder for danger to life or limb
 WARNING = "NOT CONFIRMED YET"  # an escalation to whoever is about to be late
 # Groups of a disclosure in the order in which they are said; identity comes first, as who.
@@ -55,8 +56,8 @@ def heading(disclosure: Disclosure, words: Words = _NO_WORDS) -> str:
     kind = HEADINGS[disclosure["kind"]]
     if WARNING_RULE in disclosure["rules"]:
         kind = WARNING
-    elif disclosure["kind"] == "ALERT" and disclosure["lawful_basis"] == _EMERGENCY:
-        kind = DANGER
+    elif disclosure["kind"] in DANGER and disclosure["lawful_basis"] == _EMERGENCY:
+        kind = DANGER[disclosure["kind"]]
     return f"{kind}  {words.event(disclosure['event_type'])}"
 
 

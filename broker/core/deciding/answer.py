@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from broker.core.deciding.tables import LiveRule, Plan, Values
+from broker.core.deciding.tables import EXISTENCE_ONLY, LiveRule, Plan, Values
 from broker.core.model.event import Category
 from broker.core.model.identifiers import RecipientId, RoleName, RuleId
 from broker.core.model.policy import HUB, REFERRER, Cut, Effect, Policy
@@ -36,6 +36,7 @@ BUILT_IN: Mapping[str, str] = {
     "on-hold": "something that protects this child is with a person: until then a person decides on everything",
     "conflict": "the publisher excludes this recipient for this child: its alternate hears it, or the hub",
     "subscription": "this recipient asked not to hear this",
+    EXISTENCE_ONLY.id: EXISTENCE_ONLY.because,
     "overdue": "the rule is past its review date: somebody has to say whether it still holds",
 }
 
@@ -76,7 +77,7 @@ def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
         role=_role_told(granting or wanting, roles),
         roles=roles,
         outcome=Outcome.DISCLOSE if shares.granted else Outcome.ASK if shares.asked else Outcome.WITHHOLD,
-        kind=_kind(shares.granted, roles),
+        kind=_kind(shares.granted, roles, existence_only=plan.existence_only),
         granted=shares.granted,
         withheld=shares.withheld,
         asked=shares.asked,
@@ -98,9 +99,10 @@ def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
 
 
 def kept_back(decision: Decision) -> frozenset[Category]:
-    """Return what a rule withholds, or everything where a reason holds whatever the rules say; not what no rule speaks of."""
+    """Return what a rule withholds, or its publisher; everything where a reason holds for all; not what no rule speaks of."""
     said = [one for one in decision.reasons if one.voice is Voice.WITHHOLDS and one.rule != _UNSPOKEN]
-    return frozenset(category for one in said for category in (Category if one.rule in BUILT_IN else one.categories))
+    whole = tuple(Category)
+    return frozenset(category for one in said for category in (one.categories or (whole if one.rule in BUILT_IN else ())))
 
 
 def _with_agreed(decision: Decision, plan: Plan, seat: Seat, values: Values) -> Decision:
@@ -172,7 +174,8 @@ def _shares(voices: _Voices) -> _Shares:
             built_in = "" if Category.EXISTENCE in asked else "no-existence"
         asked = asked | granted if Category.EXISTENCE in asked else set()
         granted = set()
-    unspoken = set(Category) - _covered((*voices.withhold, *voices.grant, *voices.ask))
+    by_rules = [one for one in voices.withhold if one.rule is not EXISTENCE_ONLY]  # what no rule gives stays said as that
+    unspoken = set(Category) - _covered((*by_rules, *voices.grant, *voices.ask))
     return _split(granted, asked, unspoken, built_in)
 
 
@@ -232,10 +235,10 @@ def _role_told(speaking: Sequence[LiveRule], roles: tuple[RoleName, ...]) -> Rol
     return next((role for one in speaking for role in roles if role in one.rule.to), roles[0])
 
 
-def _kind(granted: tuple[Category, ...], roles: tuple[RoleName, ...]) -> str:
+def _kind(granted: tuple[Category, ...], roles: tuple[RoleName, ...], *, existence_only: bool) -> str:
     if REFERRER in roles:
         return "OUTCOME"
-    return "EXISTENCE" if granted == (Category.EXISTENCE,) else "ALERT"
+    return "EXISTENCE" if existence_only or granted == (Category.EXISTENCE,) else "ALERT"
 
 
 def _rung(one: LiveRule) -> tuple[int, RuleId]:

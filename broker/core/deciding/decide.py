@@ -46,7 +46,7 @@ def decide(event: Event, facts: Facts, policy: Policy, registers: Registers, at:
     this very instant still counts as involved, so that a closed case's worker hears of the closing. `at` is the instant of
     the child's line, never a worker's clock. Nothing is changed and nothing is read from anywhere else.
     """
-    plan = plan_for(policy, event.header.event_type, at)
+    plan = plan_for(policy, event.header, at)
     if any(role.filled_by == "referrer" for role in plan.roles):
         facts = meant(facts, event, registers)
     known = know(event, facts, at)
@@ -86,7 +86,7 @@ def heard_by(event: Event, facts: Facts, recipient: str, policy: Policy, registe
     roles = tuple(sorted(one for one in entry.roles if one in policy.roles)) if entry else ()
     if entry is None or not roles:
         return None
-    plan = plan_for(policy, event.header.event_type, facts.at)
+    plan = plan_for(policy, event.header, facts.at)
     question = _Question(plan, know(event, facts, facts.at), "", {})
     question.trust([policy.roles[one] for one in roles], facts, registers)
     return question.put(entry.id, roles)

@@ -88,7 +88,8 @@ def granted_view(event: Event, decision: Decision, facts: Facts) -> View:
         return {}
     cuts = frozenset(decision.cuts)
     view = _about(event.header, cuts)
-    if granted == {Category.EXISTENCE}:  # that somebody holds something, and whom to ask: not when it was, nor the child's part
+    if event.header.is_existence_only or granted == {Category.EXISTENCE}:
+        # that somebody holds something, and whom to ask: not when it was, nor the child's part
         view = {name: value for name, value in view.items() if name not in _OF_CONTENT}
     for category in SHAREABLE:
         group = event.body.get(category.value) if category in granted else None
@@ -152,6 +153,7 @@ def _bare(header: Header, view: View) -> Event:
         sector=header.sector,
         recorded_at=header.recorded_at,
         source=Source("", "", "", "", ""),
+        sharing_mode=header.sharing_mode,
         **cast("Any", said),
     )
     return Event(kept, cast("Body", {name: group for name, group in view.items() if name in _GROUPS}))

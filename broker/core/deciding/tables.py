@@ -5,15 +5,29 @@ Compiled on first use and kept beside the policy; the same policy compiles to th
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from broker.core.deciding.conditions import Answer, ScopedTest, Test, all_of, is_scoped, scoped_test_of, test_of
-from broker.core.model.event import Category
+from broker.core.model.event import Category, Header
 from broker.core.model.identifiers import Millis, RoleName, RuleId
 from broker.core.model.policy import WITHDRAWN, Basis, Condition, Effect, EventKind, Policy, Question, Role, Rule
 from broker.core.model.verdict import Decision, Seat
 
 _MEMO_LIMIT = 50_000
+# No rule of the policy: it holds wherever the publisher says so, and as a withhold it wins over whatever a rule gives (R6).
+EXISTENCE_ONLY = Rule(
+    id=RuleId("existence-only"),
+    effect=Effect.WITHHOLD,
+    because="the publisher lets it be known only that it holds something restricted and whom to ask, and nothing of what it says",
+    to=frozenset(),
+    when=(),
+    categories=frozenset(Category) - {Category.EXISTENCE, Category.IDENTITY},
+    owner="the publisher",
+    source="DOMAIN R6",
+    verified=True,
+    statutory=False,
+    in_force_from=Millis(0),
+)
 
 Values = tuple[Answer, ...]
 
@@ -52,6 +66,7 @@ class Plan:
     others: str
     stale: bool
     spares: bool  # whether a protection spares anybody here
+    existence_only: bool = False  # whether the publisher shares no more than that there is something
     withdrawn: tuple[tuple[int, bool], ...] = ()  # where agreements stand in the values, and what each is once withdrawn
     allowed: frozenset[Category] = frozenset()  # what a person who was asked has granted: it goes as the rules want that asked
     memo: dict[tuple[Seat, Values, str], Decision] = field(default_factory=dict)
@@ -75,12 +90,12 @@ class Plan:
         return decision
 
 
-def plan_for(policy: Policy, event_type: str, at: Millis) -> Plan:
-    """Return the plan for an event type as the law stands at this instant."""
+def plan_for(policy: Policy, header: Header, at: Millis) -> Plan:
+    """Return the plan for an event of this type as the law stands at this instant, within what its publisher shares."""
     tables = policy.memo.get("tables")
     if not isinstance(tables, _Tables):
         tables = policy.memo["tables"] = _Tables(policy)
-    return tables.plan(event_type, at)
+    return tables.plan(header.event_type, at, existence_only=header.is_existence_only)
 
 
 class _Tables:
@@ -89,17 +104,23 @@ class _Tables:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._turns = _turns(policy)
-        self._plans: dict[tuple[int, str], Plan] = {}
+        self._plans: dict[tuple[int, str, bool], Plan] = {}
 
-    def plan(self, event_type: str, at: Millis) -> Plan:
-        key = bisect_right(self._turns, at), event_type
+    def plan(self, event_type: str, at: Millis, *, existence_only: bool) -> Plan:
+        key = bisect_right(self._turns, at), event_type, existence_only
         found = self._plans.get(key)
         if found is None:
             if event_type not in self._policy.events:
-                key = key[0], ""  # whatever is not in the catalogue shares one plan
+                key = key[0], "", existence_only  # whatever is not in the catalogue shares one plan
             found = self._plans.get(key) or _plan(self._policy, event_type, at)
-            self._plans[key] = found
+            self._plans[key] = found = _existence_only(found) if existence_only else found
         return found
+
+
+def _existence_only(plan: Plan) -> Plan:
+    """Return a plan under which whoever would be told hears that there is something, on the same terms (R6)."""
+    live = LiveRule(EXISTENCE_ONLY, (), (), overdue=False, basis=None)
+    return plan if plan.existence_only else replace(plan, rules=(*plan.rules, live), existence_only=True)
 
 
 def _turns(policy: Policy) -> list[int]:

@@ -30,7 +30,7 @@ class Unmet:
 def unmet(verdict: Verdict, policy: Policy) -> Mapping[tuple[RecipientId, RoleName], tuple[Unmet, ...]]:
     """Return for each recipient that was not given something for want of a rule the rules that would have, had they spoken."""
     request = verdict.request
-    plan = plan_for(policy, request.header.event_type, verdict.at)
+    plan = plan_for(policy, request.header, verdict.at)
     known = know(request.event, request.facts, verdict.at)
     plain = tuple(test(known) for test in plan.tests)
 

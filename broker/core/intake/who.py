@@ -22,10 +22,10 @@ _TIES = frozenset({"role", "organisation"})  # the school or practice that a rec
 def who_it_is(event: Event, *, held: bool = False, guarded: bool = False) -> Event:
     """Return the part of an event that says whom it is about, with its type, publisher and times.
 
-    Home and school tell two children of one name apart. They are left out of a control event and of a restricted record, and
-    where the event is `held`: something that hides them, or may, is known of a child that it may be about. Where it is `guarded`
-    by another's word, nothing that betrays a place is there either, as under the cut `place`: who published it, and every number
-    that is not the nation's.
+    Home and school tell two children of one name apart. They are left out of a control event, of a restricted record and where
+    the publisher shares existence only, and where the event is `held`: something that hides them, or may, is known of a child
+    that it may be about. Where it is `guarded` by another's word, nothing that betrays a place is there either, as under the cut
+    `place`: who published it, and every number that is not the nation's.
     """
     if guarded:
         event = replace(event, header=replace(event.header, producer=AgencyId("")))
@@ -41,7 +41,7 @@ def who_it_is(event: Event, *, held: bool = False, guarded: bool = False) -> Eve
                 group["identifiers"] = _placeless(cast("list[Identifier]", group["identifiers"]), event.header.producer)
     body = Body(identity=cast("Identity", identity)) if identity else Body()
     where: Any = {name: value for name, value in event.body.get("location", {}).items() if name in _WHERE}
-    if where and not hides:
+    if where and not hides and not event.header.is_existence_only:
         body["location"] = where
     return Event(_header(event.header), body, cast("Control", control) if any(control.values()) else None)
 

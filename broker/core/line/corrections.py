@@ -157,9 +157,11 @@ def _as_now(before: Sent, notice: Notice) -> Sent:
 
 
 def _in_place_of(before: Sent, notice: Notice) -> Notice:
+    taken = before.categories - notice.categories if notice.kind == "EXISTENCE" else frozenset()
     return replace(
         notice,
         kind="CORRECTION",
+        because=(*notice.because, *((recall.deleted(taken),) if taken else ())),
         replaces=before.disclosure_id,
         version=before.version + 1,
         clock=notice.clock or CORRECTION_CLOCK,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from broker.core.agencies import matters
 from broker.core.deciding.betrayal import would_go, would_stay
 from broker.core.deciding.disclose import granted_view, view_digest
+from broker.core.deciding.tables import EXISTENCE_ONLY
 from broker.core.line import corrections
 from broker.core.line.corrections import Corrected
 from broker.core.model.event import Event
@@ -71,7 +72,7 @@ def notice_of(event: Event, decision: Decision, facts: Facts, rules: Rules) -> N
         recipient=decision.recipient,
         role=decision.role,
         kind=decision.kind,
-        because=decision.because,
+        because=(*decision.because, *((EXISTENCE_ONLY.because,) if event.header.is_existence_only else ())),
         lawful_basis=decision.lawful_basis or "",
         view=view,
         view_digest=view_digest(view),

@@ -36,6 +36,7 @@ CHANGED = Cause(
     lawful_basis="LEGAL_OBLIGATION",
     gateway="UK GDPR Article 19",  # a controller tells each recipient of a rectification or erasure
 )
+_DELETE = "In every copy of the earlier message, delete now: {parts}."
 _KEEP = "Keep no more of it than the law that binds you requires."
 
 
@@ -101,7 +102,7 @@ def trim(held: Sent, left: frozenset[Category], cuts: frozenset[Cut] = frozenset
         kind="CORRECTION",
         because=(
             *cause.part,
-            f"In every copy of the earlier message, delete now: {'; '.join(gone)}.",
+            _DELETE.format(parts="; ".join(gone)),
             f"Keep what else it says: {kept}.",
         ),
         lawful_basis=cause.lawful_basis,
@@ -137,6 +138,11 @@ def tell_anew(held: Sent, said: str, because: tuple[str, ...], version: int) -> 
         version=version,
         root=held.root,
     )
+
+
+def deleted(categories: Iterable[Category]) -> str:
+    """Say which parts of an earlier message to delete, where what takes its place says no more than that there is something."""
+    return _DELETE.format(parts="; ".join(_parts(categories)))
 
 
 def _parts(categories: Iterable[Category]) -> tuple[str, ...]:

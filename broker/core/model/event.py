@@ -67,6 +67,13 @@ class ToldFamily(StrEnum):
     NOT_SAID = "NOT_SAID"
 
 
+class SharingMode(StrEnum):
+    """How much a publisher shares: all that the rules give, or only that there is something and whom to ask (R6)."""
+
+    CONTENT = "CONTENT"
+    EXISTENCE = "EXISTENCE"
+
+
 class Sector(StrEnum):
     """The sector of the publishing agency; more are data, by a new version of the schema."""
 
@@ -120,11 +127,17 @@ class Header:
     contact_point: str | None = None
     received_at: Millis | None = None
     confidentiality: Confidentiality | None = None
+    sharing_mode: SharingMode = SharingMode.CONTENT
 
     @property
     def is_restricted(self) -> bool:
         """Tell whether the source's own register keeps from everybody where the child is."""
         return self.confidentiality is not None and self.confidentiality["code"] != "U"
+
+    @property
+    def is_existence_only(self) -> bool:
+        """Tell whether its publisher shares no more than that there is something and whom to ask."""
+        return self.sharing_mode is SharingMode.EXISTENCE
 
 
 class Identifier(TypedDict, total=False):

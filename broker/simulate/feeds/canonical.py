@@ -33,6 +33,7 @@ def line(cast: Cast, step: Step) -> str:
         "subject_role": step.as_role,
         "assertion": step.assertion,
         "told_family": step.told_family,
+        "sharing_mode": step.sharing_mode,
         "excluded": [cast.desk(to) for to in step.excluded],
         "attributes": dict(step.attributes),
         "contact_point": f"safeguarding desk of {speaker}",

@@ -63,6 +63,7 @@ def test_danger_to_life_or_limb_does_not_look_like_every_other_alert() -> None:
     emergency = {**alert, "lawful_basis": "EMERGENCY"}
 
     assert heading(emergency) == "ALERT, DANGER NOW  police.encompass.notified"
+    assert heading({**emergency, "kind": "EXISTENCE"}) == "THERE IS SOMETHING, DANGER NOW  police.encompass.notified"
     assert heading({**emergency, "kind": "RETRACTION"}) == "TAKEN BACK  police.encompass.notified"
     assert heading(alert) == "ALERT  police.encompass.notified"
 

@@ -7,7 +7,7 @@ import pytest
 
 from broker import codec
 from broker.core.deciding.disclose import SHORT_FORM, granted_view, view_digest, without
-from broker.core.model.event import Action, Category, Event, SubjectRole
+from broker.core.model.event import Action, Category, Event, SharingMode, SubjectRole
 from broker.core.model.facts import Protection
 from broker.core.model.identifiers import EventId, Millis
 from broker.core.model.policy import Cut
@@ -239,3 +239,14 @@ def test_that_there_is_something_says_neither_when_it_was_nor_the_childs_part() 
 
     assert set(granted_view(event, a_decision("existence"), a_child())) <= {"producer", "contact_point", "told_family"}
     assert granted_view(event, a_decision("existence", "identity"), a_child())["occurred_at"] == "2026-09-18T23:10+01:00"
+
+
+def test_of_what_is_shared_as_existence_only_that_is_said_with_who_the_child_is_and_whom_to_ask():
+    """R6: also where the child is named, when it was and the child's part are content."""
+    said = {"occurred_at": "2026-09-18T23:10+01:00", "subject_role": SubjectRole.SUSPECT}
+    event = an_event_with_everything(sharing_mode=SharingMode.EXISTENCE, **said)
+
+    seen = granted_view(event, a_decision("existence", "identity"), a_child())
+
+    assert set(seen) == {"producer", "contact_point", "identity"}
+    assert seen["contact_point"] == "desk"

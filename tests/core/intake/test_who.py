@@ -9,7 +9,7 @@ import pytest
 import schemas
 from broker.codec import event_from_message, event_to_message
 from broker.core.intake.who import who_it_is
-from broker.core.model.event import Category, Event, Header, Source
+from broker.core.model.event import Category, Event, Header, SharingMode, Source
 from tests.stream.people import COUNCIL, POLICE, TRUST
 
 SHOWN = ("event_id", "event_type", "action", "supersedes", "producer", "sector", "occurred_at", "recorded_at")
@@ -81,6 +81,15 @@ def test_of_the_header_there_is_type_publisher_and_when() -> None:
     assert shown == bare
     assert (event.header.contact_point, event.header.excluded) == ("existence-said", ("existence-said",))
     assert (shown.contact_point, shown.excluded, shown.attributes, shown.confidentiality) == (None, (), {}, None)
+
+
+def test_home_and_school_are_not_shown_where_the_publisher_shares_existence_only() -> None:
+    """R6: whom it is about is no content; where it lives and goes is."""
+    event = everything()
+    shown = who_it_is(replace(event, header=replace(event.header, sharing_mode=SharingMode.EXISTENCE)))
+
+    assert set(shown.body) == {"identity"}
+    assert shown.body["identity"] == who_it_is(event).body["identity"]
 
 
 @pytest.mark.parametrize(
