@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 # The machine's own Python, any from 3.11.
 PYTHON3 ?= python3
 
+# Where this is set, every process compiles every module again: the commands start in half the time without it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test test-fast test-deep check bench soak explore format lock clean
 .DEFAULT_GOAL := help
 

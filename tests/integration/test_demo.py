@@ -135,6 +135,7 @@ def test_what_is_wrong_with_how_a_kafka_lets_one_in_is_said_before_anything_is_w
     assert not folder.exists()
 
 
+@pytest.mark.kafka
 def test_a_folder_that_no_demo_wrote_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
 

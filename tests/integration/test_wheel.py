@@ -44,6 +44,7 @@ def run(python: Path, *arguments: str, timeout: float = LONG) -> subprocess.Comp
     )
 
 
+@pytest.mark.kafka
 def test_it_is_the_wheel_that_runs_and_not_the_checkout(installed: Path) -> None:
     command = [installed, "-c", "import broker; print(broker.__file__)"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=installed.parent)
@@ -51,6 +52,7 @@ def test_it_is_the_wheel_that_runs_and_not_the_checkout(installed: Path) -> None
     assert str(ROOT) not in shown.stdout
 
 
+@pytest.mark.kafka
 @pytest.mark.parametrize("arguments", [("--version",), ("schemas", "check"), ("policy", "check"), ("policy", "test")])
 def test_the_wheel_carries_its_schemas_and_rules(installed: Path, arguments: tuple[str, ...]) -> None:
     done = run(installed, *arguments)

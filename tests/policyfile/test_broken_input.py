@@ -12,6 +12,8 @@ from broker.policyfile.checks import check
 from broker.policyfile.reading import Fault
 from tests.policyfile.local_rule import CASE, RULE, TODAY
 
+pytestmark = pytest.mark.search
+
 Change = Callable[[Path], object]
 
 MISSPELT = '"police.encompass.notified"\nattributes = { threshhold = "met" }'

@@ -17,6 +17,7 @@ def test_every_number_is_sound_and_given_to_nobody():
         assert not upn_is_valid(numbers.unique_pupil_number(child, wrong_letter=True))
 
 
+@pytest.mark.search
 def test_no_two_children_share_a_number():
     many = 300_000
 

@@ -42,6 +42,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
+@pytest.mark.search
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(area, tmp_path):
     assert digest_of(area) == digest_of(an_area(tmp_path / "again"))
     assert digest_of(area) != digest_of(an_area(tmp_path / "other", seed=6))

@@ -20,6 +20,8 @@ from broker.policyfile import policy_content, policy_from_content
 from tests.core.families import CANARY, DESKS, PROTECTIONS, bodies, children, events
 from tests.core.values import AT, DAY, a_child, an_event, area, england
 
+pytestmark = pytest.mark.search
+
 INSTANTS = st.integers(-900, 900).map(lambda days: Millis(AT + days * DAY))
 CLEARED_FOR_PLACE = {"hub", "duty_team", "social_worker"}
 

@@ -58,11 +58,13 @@ FACTS = st.builds(
 )
 
 
+@pytest.mark.search
 @given(FACTS)
 def test_facts_read_back_as_they_were_written(facts: Facts) -> None:
     assert facts_from_bytes(facts_to_bytes(facts)) == facts
 
 
+@pytest.mark.search
 @given(FACTS)
 def test_equal_facts_give_equal_bytes_after_a_restart(facts: Facts) -> None:
     stored = facts_to_bytes(facts)
@@ -70,6 +72,7 @@ def test_equal_facts_give_equal_bytes_after_a_restart(facts: Facts) -> None:
     assert facts_to_bytes(facts_from_bytes(stored)) == stored
 
 
+@pytest.mark.search
 @given(FACTS)
 def test_a_request_keeps_what_a_decision_reads_and_no_bookkeeping(facts: Facts) -> None:
     asked = Request(an_event(purpose="safeguarding").header, ("suspect",), facts)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from statistics import mean
 
+import pytest
 from hypothesis import given
 
 from broker.core.model.facts import Facts
@@ -43,6 +44,7 @@ def a_long_line() -> tuple[ALine, list[Facts]]:
     return line, history
 
 
+@pytest.mark.search
 @given(SOME_FACTS, SOME_FACTS)
 def test_facts_read_back_as_they_were_put_whatever_changed(one: Facts, other: Facts) -> None:
     table = StateTable(FACTS, 0)

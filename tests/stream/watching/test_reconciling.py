@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def balance(runner: Runner) -> Balance:
     return found
 
 
+@pytest.mark.search
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(order=st.permutations(STORY), seed=st.integers(0, 2**32), partitions=st.integers(1, 4))
 def test_after_every_chunk_every_event_is_somewhere(order: list[Event], seed: int, partitions: int) -> None:
