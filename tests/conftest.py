@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,12 @@ settings.register_profile("same", derandomize=True, deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let property tests try the same examples in every ordinary run."""
+    """Let property tests try the same examples in every ordinary run, and let what tests start hear Ctrl-C.
+
+    A run that a shell started in the background ignores it, and so would every process that it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.markexpr != "deep":
         settings.load_profile("same")
 
