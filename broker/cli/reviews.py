@@ -241,11 +241,10 @@ def _answer(settings: Settings, one: Review, said: Answer, holder: str | None, n
     secrets, desk = Secrets.load(settings.keys), one.message["for_recipient"] or signer.holder
     if said.child_ref is not None or number is not None:
         known = asyncio.run(children_known(settings.kafka))
-        by_name = known_children(known)
         meant = (
             _numbered(number, _agency(book, desk), known, secrets)
             if number
-            else _child(str(said.child_ref), desk, by_name, secrets)
+            else _child(str(said.child_ref), desk, known_children(known), secrets)
         )
         said = replace(said, child_ref=meant.ref, child_key=meant.key)
     made = answer_to(one, said, signer, secrets)

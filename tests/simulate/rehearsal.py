@@ -31,6 +31,7 @@ from broker.stream.identify.stage import Identify
 from broker.stream.intake import Intake
 from broker.stream.topics import declared, recipient_topics
 from tests.stream.chains.whole_line import epochs
+from tests.stream.identify_runner import FixedRegisters
 from tests.stream.inprocess import InProcessKafka, ScriptedWriter, finish
 from tests.stream.lines import SECRETS, HeldReleases
 
@@ -113,7 +114,7 @@ class Rehearsal:
     def _stages(self, registers: Registers) -> Iterator[tuple[Stage, tuple[str, int], Any]]:
         policy = load_policy()
         releases = HeldReleases({policy.digest: policy}, {registers.digest: registers})
-        newest = Newest(registers)
+        newest = FixedRegisters(registers)
         for stage in (Intake(SECRETS, newest), Identify(SECRETS, newest), Decide(SECRETS, releases), Deliver(SECRETS, newest)):
             for topic in stage.inputs:
                 for partition in range(self.kafka.partitions[topic]):
@@ -140,16 +141,6 @@ class Rehearsal:
             records = self.kafka.read(one.lane, one.position, self.dice.randint(1, MOST_AT_ONCE))
             finish(run_chunk(one.task, records, self._writer, self._limits))
             one.position = records[-1].offset + 1
-
-
-@dataclass(frozen=True)
-class Newest:
-    """The registers that intake, identify and deliver ask."""
-
-    registers: Registers
-
-    def newest(self) -> Registers:
-        return self.registers
 
 
 def _agency(one: Outgoing) -> bytes:

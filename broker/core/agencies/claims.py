@@ -14,6 +14,7 @@ from broker.core.model.event import Action, Event, Header, Sector
 from broker.core.model.facts import Agreement, Facts
 from broker.core.model.identifiers import AgencyId, EventId
 from broker.core.model.policy import EventKind
+from broker.core.model.protections import is_protected
 from broker.core.model.registers import Registers
 
 HOME_AREA = "home_area"
@@ -160,8 +161,12 @@ def _taken_up(event: Event, facts: Facts, kind: EventKind, registers: Registers)
     """
     named = canonical((event.control or {}).get("organisation") or "") or organisation_of(event.header.producer)
     begins = kind.connection in ("begins", "replaces") and (event.control or {}).get("state") != "ended"
-    hidden = any(one.until is None for one in facts.protections)
-    if not begins or not hidden or is_near(named, facts, registers) or _protects_near(named, facts, registers):
+    if (
+        not begins
+        or not is_protected(facts.protections)
+        or is_near(named, facts, registers)
+        or _protects_near(named, facts, registers)
+    ):
         return ""
     has_one = any(one.relation == kind.relation and lasts(one, facts.at) for one in facts.connections)
     if not has_one and is_at_home(named, facts, registers):

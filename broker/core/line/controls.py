@@ -65,9 +65,10 @@ def _told_family(facts: Facts, event: Event, at: Millis) -> _Changes:  # noqa: A
     What names no event is noted and sets nothing: nobody was told of anything that it could be about.
     """
     control = cast("Control", event.control)
-    if not control.get("concerns_event"):
+    concerned = control.get("concerns_event")
+    if not concerned:
         return {}
-    about = root_of(facts, EventId(control.get("concerns_event") or ""))
+    about = root_of(facts, EventId(concerned))
     unsafe = tuple(one for one in facts.unsafe if one.about != about)
     return {"told": {**facts.told, about: control.get("state") or event.header.told_family.value}, "unsafe": unsafe}
 

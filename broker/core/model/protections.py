@@ -21,6 +21,11 @@ PLACE_PROTECTED = frozenset(PROTECTS)
 FORGOTTEN = frozenset({"identity_changed", "protected_person"})
 
 
+def is_protected(protections: Iterable[Protection]) -> bool:
+    """Tell whether a protection was set and not lifted."""
+    return any(one.until is None for one in protections)
+
+
 def protections_at(protections: Iterable[Protection], at: Millis) -> frozenset[str]:
     """Return the kinds of protection in force at this instant; one that is lifted in it still is."""
     return frozenset([one.kind for one in protections if one.since <= at and (one.until is None or one.until >= at)])

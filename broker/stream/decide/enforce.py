@@ -15,6 +15,7 @@ from broker.core.model.facts import Facts
 from broker.core.model.identifiers import ChildRef, DecisionId, DisclosureId, EventId, Millis, RecipientId, RoleName, digest
 from broker.core.model.notice import Notice
 from broker.core.model.ports import CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
+from broker.core.model.protections import is_protected
 from broker.core.model.question import Question
 from broker.core.model.registers import Registers
 from broker.core.model.turn import Turn
@@ -198,7 +199,7 @@ def overtaken_review(waiting: Waiting, header: Header, facts: Facts, cause: Caus
 
 def _publisher(producer: str, facts: Facts) -> dict[str, Any]:
     """Say who published the event of a review; of a protected child that would say in the clear where it is (I8)."""
-    guarded = any(one.until is None for one in facts.protections)
+    guarded = is_protected(facts.protections)
     return {"producer": "" if guarded else producer, "guarded": guarded}
 
 
