@@ -32,11 +32,11 @@ class Release:
     content: bytes
     released_at: int = 0
     signed_by: tuple[str, ...] = ()
+    digest: Digest = field(init=False)  # made once: every event asks for it, and the registers of a county are long
 
-    @property
-    def digest(self) -> Digest:
-        """Return the address of this version."""
-        return digest(self.content)
+    def __post_init__(self) -> None:
+        """Work out the address of this version."""
+        object.__setattr__(self, "digest", digest(self.content))
 
 
 def encode_release(release: Release) -> bytes:
