@@ -1,4 +1,4 @@
-"""`broker dead-letters`: records that could not be taken; what they are, why, and back on their way once that is mended."""
+"""`broker dead-letters`: records that could not be taken: what they are, why, and back on their way once that is mended, or closed."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from broker.errors import NotFoundError
 from broker.lag.words import duration
 from broker.settings import Settings
 from broker.stream.clients import Writer, open_producer
-from broker.stream.dead_letters import DeadLetter, open_dead_letters, redrive
+from broker.stream.dead_letters import WHY_CLOSED, DeadLetter, close, read_dead_letters, redrive
 
 _SHOWN = 20  # of one reason; the others are counted
 
 
 @click.group("dead-letters")
 def group() -> None:
-    """List, show and redrive records that could not be taken.
+    """List, show, redrive and close records that could not be taken.
 
     Example: broker dead-letters list
     """
@@ -33,21 +33,22 @@ def group() -> None:
 
 @group.command("list")
 @click.option("--reason", help="Only those with this reason.")
+@click.option("--closed", is_flag=True, help="Those that were closed, instead of those that somebody has to see to.")
 @json_option
 @with_broker_settings
-def list_letters(settings: Settings, *, reason: str | None, as_json: bool) -> None:
-    """List the dead letters that were not put back, the oldest first.
+def list_letters(settings: Settings, *, reason: str | None, closed: bool, as_json: bool) -> None:
+    """List the dead letters that somebody has to see to, the oldest first.
 
     Example: broker dead-letters list --reason bad_signature
     """
     found, words = asyncio.run(_look(settings, in_words=not as_json))
-    letters = [one for one in found if reason in {None, one.reason}]
+    letters = [one for one in found if reason in {None, one.reason} and bool(one.closed) is closed]
     if as_json:
         for one in letters:
             click.echo(json.dumps(_told(one)))
         return
     if not letters:
-        click.echo("no dead letters" + (f" with `{reason}`" if reason else ""))
+        click.echo(f"no {'closed ' if closed else ''}dead letters" + (f" with `{reason}`" if reason else ""))
         return
     page = Page()
     for name, _ in Counter(one.reason for one in letters).most_common():
@@ -93,7 +94,9 @@ def show(settings: Settings, *, place: str, as_json: bool) -> None:
     page.labelled("where", letter.place)
     page.labelled("since", instant_in_words(letter.at))
     page.labelled("bytes", f"{about['bytes']:,}")
-    if letter.can_be_put_back:
+    if letter.closed:
+        page.labelled("closed", WHY_CLOSED.get(letter.closed, letter.closed))
+    elif letter.can_be_put_back:
         page.line("once that is done", "bold")
         page.command(f"broker dead-letters redrive {letter.place}")
 
@@ -113,8 +116,7 @@ def redrive_letters(settings: Settings, *, places: tuple[str, ...], reason: str 
     """
     if sum(map(bool, (places, reason, every))) != 1:
         raise click.UsageError("say which: PLACES, --reason REASON or --all")
-    letters = _read(settings)
-    chosen = _find(letters, places) if places else [one for one in letters if every or one.reason == reason]
+    chosen = _chosen(_read(settings), places, reason)
     number = asyncio.run(_redrive(settings, chosen)) if chosen else 0
     left = [one for one in chosen if not one.can_be_put_back]
     if as_json:
@@ -129,6 +131,42 @@ def redrive_letters(settings: Settings, *, places: tuple[str, ...], reason: str 
         click.echo("no dead letters to put back")
 
 
+@group.command("close")
+@click.argument("places", nargs=-1)
+@click.option("--reason", help="All with this reason.")
+@click.option("--because", required=True, type=click.Choice(list(WHY_CLOSED)), help="Why nobody has to put them back.")
+@json_option
+@with_broker_settings
+def close_letters(settings: Settings, *, places: tuple[str, ...], reason: str | None, because: str, as_json: bool) -> None:
+    """Say that nobody has to see to some dead letters any more: they are listed and counted as open work no longer.
+
+    They stay in the log, stay accounted for as dead letters, and can still be put back by their place.
+
+    Example: broker dead-letters close events.police.v1/3@1042 --because sent-again
+    """
+    if bool(places) is bool(reason):
+        raise click.UsageError("say which: PLACES or --reason REASON")
+    chosen = _chosen(_read(settings), places, reason)
+    if chosen:
+        asyncio.run(_close(settings, chosen, because))
+    if as_json:
+        click.echo(json.dumps({"closed": [one.place for one in chosen]}))
+    else:
+        click.echo(f"{count(len(chosen), 'dead letter')} closed: {WHY_CLOSED[because]}" if chosen else "no dead letters to close")
+
+
+def _chosen(letters: Sequence[DeadLetter], places: Sequence[str], reason: str | None) -> list[DeadLetter]:
+    """Return those that are meant: by place also what was closed, else what is open, of one reason or all."""
+    if places:
+        return _find(letters, places)
+    return [one for one in letters if reason in {None, one.reason} and not one.closed]
+
+
+async def _close(settings: Settings, letters: Iterable[DeadLetter], because: str) -> None:
+    async with open_producer(settings.kafka) as producer:
+        await close(Writer(producer), letters, because)
+
+
 async def _redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     async with open_producer(settings.kafka) as producer:
         return await redrive(Writer(producer), letters)
@@ -141,8 +179,8 @@ def _read(settings: Settings) -> list[DeadLetter]:
 async def _look(settings: Settings, *, in_words: bool) -> tuple[list[DeadLetter], Words]:
     with busy("reading dead letters"):
         if not in_words:
-            return await open_dead_letters(settings.kafka), Words()
-        letters, words = await asyncio.gather(open_dead_letters(settings.kafka), words_at_hand(settings.kafka))
+            return await read_dead_letters(settings.kafka), Words()
+        letters, words = await asyncio.gather(read_dead_letters(settings.kafka), words_at_hand(settings.kafka))
         return letters, words
 
 
@@ -162,6 +200,7 @@ def _told(letter: DeadLetter) -> dict[str, Any]:
         "remedy": refusal(letter.reason).remedy,
         "attempt": letter.attempt,
         "age": duration(_age(letter)),
+        "closed": letter.closed or None,
         "at": letter.at,
         **letter.about(),
     }

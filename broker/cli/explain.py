@@ -25,6 +25,7 @@ _STATES = {
     "gap": "others were told as far as they may be; for one role a person has to see to it",
     "reviewed": "a person has answered what was asked",
     "dead_lettered": "nothing was decided: it could not be taken",
+    "closed": "nothing was decided: it could not be taken, and an operator has closed it",
 }
 
 

@@ -64,7 +64,7 @@ class OpenWork:
         """Note a dead letter by its place in the original topic; the same place again replaces it."""
         self.dead_letters[place] = at
 
-    def redriven(self, place: str) -> None:
+    def settled(self, place: str) -> None:
         """Note that a dead letter was put back on its way."""
         self.dead_letters.pop(place, None)
 

@@ -1,12 +1,12 @@
-"""Read dead letters and put them back on their way, as they came, once their cause is mended.
+"""Read dead letters and put them back on their way, as they came, once their cause is mended; or close them.
 
-A dead letter that was put back is marked by an empty record under its key. Nothing here shows personal data: of an event
+One that was put back, or that nobody has to put back any more, is marked by an empty record under its key. Nothing here shows personal data: of an event
 only what routing reads is told.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker import codec
 from broker.core.model.identifiers import is_event_id
@@ -19,6 +19,11 @@ from broker.stream.topics import DEAD_LETTERS, EVENTS
 from broker.stream.watching.log_reader import read_whole
 
 REDRIVEN = "sb_redriven"  # header of the mark that a dead letter was put back
+CLOSED = "sb_closed"  # header of the mark that nobody has to put it back any more: why, as one of the following
+WHY_CLOSED: Mapping[str, str] = {
+    "sent-again": "its publisher has sent it again, or what takes its place",
+    "not-an-event": "nobody meant it as a record of this broker: noise, a test, or a try to break in",
+}
 _CARRY_AN_EVENT = frozenset({"candidate", "subject_record"})  # what travels between stages
 _BROKERS_OWN = frozenset({ORIGIN, ACCEPTED, CAUSE, ATTEMPT})
 
@@ -35,6 +40,7 @@ class DeadLetter:
     attempt: int
     at: int
     record: Record
+    closed: str = ""  # a key of `WHY_CLOSED`, once an operator has closed it
 
     @property
     def can_be_put_back(self) -> bool:
@@ -60,17 +66,26 @@ class DeadLetter:
         return told
 
 
-async def open_dead_letters(kafka: Kafka) -> list[DeadLetter]:
-    """Return the dead letters that were not put back, the oldest first; raises KafkaUnavailableError or TopicsMissingError."""
+async def read_dead_letters(kafka: Kafka) -> list[DeadLetter]:
+    """Return the dead letters that were not put back, closed ones too, the oldest first.
+
+    Raises KafkaUnavailableError or TopicsMissingError.
+    """
     found: dict[bytes, DeadLetter] = {}
     async for records in read_whole(kafka, DEAD_LETTERS):
         for record in records:
-            if record.value is None:
-                found.pop(record.key or b"", None)
-                continue
-            with suppress(RejectError, ValueError):  # not written by the broker: there is nothing to put back
-                found[record.key or b""] = read_dead_letter(record)
+            key = record.key or b""
+            if record.value is not None:
+                with suppress(RejectError, ValueError):  # not written by the broker: there is nothing to put back
+                    found[key] = read_dead_letter(record)
+            elif (letter := found.pop(key, None)) and (closed := _text(record, CLOSED)):
+                found[key] = replace(letter, closed=closed)
     return sorted(found.values(), key=lambda one: (one.at, one.place))
+
+
+async def open_dead_letters(kafka: Kafka) -> list[DeadLetter]:
+    """Return the dead letters that somebody still has to see to, the oldest first; raises as `read_dead_letters`."""
+    return [one for one in await read_dead_letters(kafka) if not one.closed]
 
 
 def read_dead_letter(record: Record) -> DeadLetter:
@@ -98,12 +113,20 @@ async def redrive(writer: Writer, letters: Iterable[DeadLetter]) -> int:
     chosen = [one for one in letters if one.can_be_put_back]
     try:
         await writer.write([back(one) for one in chosen])
-        await writer.write([_mark(one) for one in chosen])
+        await writer.write([_mark(one, REDRIVEN, str(one.attempt + 1)) for one in chosen])
     except SendFailedError as error:
         raise SendFailedError(
             f"kafka did not take all of {len(chosen)} dead letters: redrive again, repeats are recognised"
         ) from error
     return len(chosen)
+
+
+async def close(writer: Writer, letters: Iterable[DeadLetter], why: str) -> None:
+    """Say that nobody has to put dead letters back any more; `why` is a key of `WHY_CLOSED`. Raises SendFailedError.
+
+    They stay in the log, are accounted for as dead letters for ever, and can still be put back.
+    """
+    await writer.write([_mark(one, CLOSED, why) for one in letters])
 
 
 def back(letter: DeadLetter) -> Outgoing:
@@ -121,9 +144,9 @@ def back(letter: DeadLetter) -> Outgoing:
     return Outgoing(letter.topic, letter.record.key, letter.record.value, headers, letter.partition)
 
 
-def _mark(letter: DeadLetter) -> Outgoing:
+def _mark(letter: DeadLetter, header: str, value: str) -> Outgoing:
     key = bytes(Position(f"{letter.topic}/{letter.partition}", letter.offset))
-    return Outgoing(DEAD_LETTERS, key, None, ((REDRIVEN, b"%d" % (letter.attempt + 1)),))
+    return Outgoing(DEAD_LETTERS, key, None, ((header, value.encode()),))
 
 
 def _text(record: Record, header: str) -> str:

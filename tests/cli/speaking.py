@@ -27,6 +27,7 @@ SPEAKING: Mapping[str, str] = {
     "dead-letters list": "",
     "dead-letters show": "events.police.v1/0@0",
     "dead-letters redrive": "--all",
+    "dead-letters close": "--reason bad_signature --because sent-again",
     "doctor": "",
     "explain": "--event 0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f",
     "lag": "--for 0",

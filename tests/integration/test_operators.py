@@ -145,6 +145,28 @@ def test_the_commands_list_show_and_redrive_without_a_childs_name(area: Area) ->
         assert child.birth_date not in result.output
 
 
+def test_a_closed_dead_letter_is_nobodys_work_any_more_and_can_still_be_put_back(area: Area) -> None:
+    signed = area.sign(encompass(area.child(3), "closed"))
+    asyncio.run(
+        write(area.kafka, dead_letter(Record(signed.topic, 0, 9, 0, signed.key, signed.value, signed.headers), "too_large"))
+    )
+    place = f"{signed.topic}/0@9"
+
+    closed = broker(area, "dead-letters", "close", place, "--because", "sent-again")
+    left, listed, shown = (broker(area, "dead-letters", *words) for words in (("list",), ("list", "--closed"), ("show", place)))
+    twice = broker(area, "dead-letters", "redrive", "--all")
+    back = broker(area, "dead-letters", "redrive", place)
+    over = broker(area, "dead-letters", "list", "--closed")
+
+    assert closed.output == "1 dead letter closed: its publisher has sent it again, or what takes its place\n"
+    assert left.output.endswith("no dead letters\n")
+    assert place in listed.output
+    assert "its publisher has sent it again" in shown.output
+    assert twice.output.endswith("no dead letters to put back\n"), "what is closed goes back by its place alone"
+    assert back.output.startswith("1 record put back")
+    assert over.output.endswith("no closed dead letters\n")
+
+
 def a_disclosure(name: str, recipient: str, now: int, due_at: int | None = None) -> Outgoing:
     message = {
         "disclosure_id": name, "recipient": recipient, "role": "dsl", "child": "c", "kind": "ALERT", "event_type": "t",

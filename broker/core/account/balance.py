@@ -16,7 +16,7 @@ class End(IntEnum):
     NOWHERE = 0
     IN_FLIGHT = 1  # only as long as something of it is on its way
     IN_REVIEW = 2  # only as long as its review is open
-    LEFT_TO_PEOPLE = 3  # the audit log says so, of one that a person has to decide or has rejected
+    LEFT_TO_PEOPLE = 3  # the audit log says so, of one that a person has to decide
     DEAD_LETTERED = 4
     DUPLICATE = 5
     APPLIED = 6

@@ -20,7 +20,7 @@ _OUTCOMES = {
     "DUPLICATE": "a duplicate of what was already taken; nothing was done again",
     "IN_REVIEW": "held: a person has to decide first",
 }
-_REJECTED = "it goes no further: a person said that it is about nobody who is known"
+_WENT_NOWHERE = "it goes no further"
 _ANSWERED = "a person has answered what was asked"
 _SUBJECTS = {
     "event": "Event",
@@ -92,10 +92,10 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
 
 
 def _outcome(entry: Entry) -> str:
-    """Say how a record ended; what ended in review before it was on any child's line, a person has rejected."""
-    if not entry["child_ref"] and entry["outcome"] == "IN_REVIEW":
-        return _REJECTED
-    return _ANSWERED if not entry["child_ref"] and entry["subject"] == "resolution" else _OUTCOMES[entry["outcome"]]
+    """Say how a record ended; what ended before it was on any child's line went nowhere, but for what is a duplicate."""
+    if entry["child_ref"] or entry["outcome"] == "DUPLICATE":
+        return _OUTCOMES[entry["outcome"]]
+    return _ANSWERED if entry["subject"] == "resolution" else _WENT_NOWHERE
 
 
 def _findings(found: Sequence[Finding], words: Words) -> Iterator[str]:

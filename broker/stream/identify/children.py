@@ -24,7 +24,7 @@ from broker.stream.identify.roster import Children, Roster, event_word, name_wor
 from broker.stream.identify.said import Said
 from broker.stream.identify.state import ASKED, GRANTED, IGNORED, REFUSED, Child, Link, Waiting
 from broker.stream.identify.trail import TOOK_BACK, let_go
-from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
+from broker.stream.identify.turn import AMBIGUOUS, CONFLICT, HOLD, OPEN, REJECTED, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
 MOST_CLOSED = 1_000
 _UNSETTLED = "?"  # stands before an event whose own child is not settled, among the children it could be taken for
@@ -121,7 +121,7 @@ class Line:
         elif one.opens:
             self._opened_by_person(one, said)
         else:
-            self._end(one, "IN_REVIEW")
+            self._end(one, "APPLIED", REJECTED)
         self._settle()
 
     def under_review(self, review: str) -> Waiting | None:

@@ -15,7 +15,7 @@ from broker.stream.identify.children import MOST_CLOSED
 from broker.stream.identify.room import check_share, has_room
 from broker.stream.identify.state import Holding, Waiting
 from broker.stream.identify.trail import let_go
-from broker.stream.identify.turn import CONFLICT, OPEN, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
+from broker.stream.identify.turn import CONFLICT, OPEN, REJECTED, RESOLVED, UNIDENTIFIED, WITHDRAWN, Turn
 
 
 def claimed(holding: Holding, claim: Mapping[str, Any], turn: Turn) -> Holding:
@@ -69,7 +69,7 @@ def resolved(holding: Holding, resolution: Mapping[str, Any], brought: Waiting |
         if resolution["child_key"]:
             turn.learn(resolution["child_key"], resolution["child_ref"], one)
         return after
-    turn.record_end(one, "IN_REVIEW")
+    turn.record_end(one, "APPLIED", REJECTED)
     return _closed(after, one)
 
 

@@ -31,6 +31,7 @@ _ANSWERED = {
     "LINK": "a person said which child it is about",
     "REJECT": "a person said that it is about none of the children that it might be",
 }
+REJECTED = "a person said that it is about nobody who is known"
 _ENDED = {
     RESOLVED: "a person has decided",
     WITHDRAWN: "nobody has to say any more whom this record is about",

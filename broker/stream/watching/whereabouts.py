@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.kafkaaccess import Kafka
-from broker.stream.dead_letters import DeadLetter, open_dead_letters
+from broker.stream.dead_letters import DeadLetter, read_dead_letters
 from broker.stream.watching.review_reader import GAP, Review, read_reviews
 
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where an event is since `at`: `state` is in_review, gap, reviewed or dead_lettered, `see` is a command that shows more."""
+    """Where an event is since `at`: `state` is in_review, gap, reviewed, dead_lettered or closed, `see` is a command that shows more."""
 
     state: str
     event_id: str
@@ -28,7 +28,7 @@ async def whereabouts(kafka: Kafka, some_id: str) -> list[Whereabouts]:
     reviews = [one for one in (await read_reviews(kafka)).values() if some_id in {one.id, one.message["event_id"]}]
     if reviews:
         return [_in_review(one) for one in reviews]
-    letters = [(one, one.about()) for one in await open_dead_letters(kafka)]
+    letters = [(one, one.about()) for one in await read_dead_letters(kafka)]
     return [_dead_lettered(letter, about) for letter, about in letters if some_id in {about.get("event_id"), letter.place}]
 
 
@@ -49,7 +49,7 @@ def _in_review(review: Review) -> Whereabouts:
 
 def _dead_lettered(letter: DeadLetter, about: Mapping[str, Any]) -> Whereabouts:
     return Whereabouts(
-        state="dead_lettered",
+        state="closed" if letter.closed else "dead_lettered",
         event_id=str(about.get("event_id") or ""),
         event_type=str(about.get("event_type") or ""),
         producer=str(about.get("producer") or ""),

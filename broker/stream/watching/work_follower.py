@@ -89,7 +89,7 @@ class WorkFollower:
                 self._refused.add(record.key or b"")
             place = (record.key or b"").decode(errors="replace")
             if record.value is None:
-                self.work.redriven(place)
+                self.work.settled(place)
             else:
                 self.work.dead_lettered(place, record.timestamp)
                 self.tally.dead_lettered((record.header(REASON) or b"").decode(errors="replace"))

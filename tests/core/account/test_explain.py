@@ -161,12 +161,13 @@ def test_a_date_without_a_clock_of_its_own_names_none() -> None:
 
 
 def test_an_event_that_a_person_rejected_is_not_said_to_wait_for_one() -> None:
-    rejected = explain_entry(an_entry(child_ref="", outcome="IN_REVIEW", decisions=[], others=""))
+    rejected = explain_entry(an_entry(child_ref="", outcome="APPLIED", decisions=[], others="a person said no"))
     answer = an_entry(child_ref="", outcome="APPLIED", subject="resolution", event_id="r1", concerns=["e1"], decisions=[])
     said = explain_entry(answer | {"decided_by": "hub", "decided_with": "hub/1", "decided_because": "not ours"})
     held = explain_entry(an_entry(outcome="IN_REVIEW", decisions=[], others=""))
 
-    assert "nobody who is known" in rejected
+    assert "it goes no further" in rejected
+    assert "A person said no" in rejected
     assert "has to decide" not in rejected
     assert "a person has answered" in said
     assert "the reason given: not ours" in said

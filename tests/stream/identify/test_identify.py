@@ -208,7 +208,7 @@ def test_a_linked_event_goes_to_that_childs_line_and_a_rejected_one_ends_in_an_a
     runner.resolve(hub, by_id["c"], "REJECT")
 
     assert lines(runner) == [["a", "b"]]
-    assert runner.outcomes() == ["IN_REVIEW"]
+    assert runner.outcomes() == ["APPLIED"]
     assert not runner.reviews()
     assert len(runner.reviews("RESOLVED")) == 2
 
@@ -232,7 +232,7 @@ def test_a_review_is_answered_once(runner: Runner, hub: Signer) -> None:
     runner.run()
 
     assert [error.reason for error in runner.rejected] == ["review_not_open"]
-    assert runner.outcomes() == ["IN_REVIEW"]
+    assert runner.outcomes() == ["APPLIED"]
 
 
 def test_a_hospitals_merge_of_two_numbers_of_one_child_hands_the_losing_line_over(runner: Runner) -> None:
