@@ -1,4 +1,4 @@
-"""`broker dead-letters`: records that could not be taken: what they are, why, and back on their way once that is mended, or closed."""
+"""`broker dead-letters`: records that could not be taken: what they are, why, and back on their way once mended, or closed."""
 
 import asyncio
 import json

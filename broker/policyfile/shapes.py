@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from broker.core.model.policy import IfNobody
+
 _MONTHS = re.compile(r"[1-9]\d?_months?")
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -83,7 +85,7 @@ class RuleShape(_Shape):
     obligations: Names = ()
     clock: Text | None = None
     ask: Text = "holder"
-    if_nobody: Literal["hub", "nothing"] = "hub"
+    if_nobody: IfNobody = "hub"
     owner: Text
     source: Text
     verified: bool

@@ -1,7 +1,7 @@
 """Read dead letters and put them back on their way, as they came, once their cause is mended; or close them.
 
-One that was put back, or that nobody has to put back any more, is marked by an empty record under its key. Nothing here shows personal data: of an event
-only what routing reads is told.
+One that was put back, or that nobody has to put back any more, is marked by an empty record under its key. Nothing here
+shows personal data: of an event only what routing reads is told.
 """
 
 from collections.abc import Iterable, Mapping

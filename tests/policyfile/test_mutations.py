@@ -33,12 +33,13 @@ REGISTERS = registers_for(SHIPPED)
 NAMED = {(placed.file, placed.line): frozenset(rules_in(placed.case)) for placed in CASES}
 
 _LISTS = ("to", "share", "categories", "short", "cut", "spare", "obligations")
-_TURNED: Mapping[str, Callable[[RuleShape], str]] = {
-    "clock": lambda rule: "15_working_days" if rule.clock != "15_working_days" else "1_hour",
-    "ask": lambda _: "holder",
-    "if_nobody": lambda rule: "hub" if rule.if_nobody == "nothing" else "nothing",
-    "basis": lambda rule: "PUBLIC_TASK" if rule.basis != "PUBLIC_TASK" else "LEGAL_OBLIGATION",
+_TURNED: Mapping[str, Callable[[RuleShape], tuple[str, ...]]] = {
+    "clock": lambda rule: ("15_working_days" if rule.clock != "15_working_days" else "1_hour",),
+    "ask": lambda _: ("holder",),
+    "if_nobody": lambda rule: _IF_NOBODY[rule.if_nobody],
+    "basis": lambda rule: ("PUBLIC_TASK" if rule.basis != "PUBLIC_TASK" else "LEGAL_OBLIGATION",),
 }
+_IF_NOBODY = {"hub": ("nothing",), "hub_if_held": ("hub", "nothing"), "nothing": ("hub",)}
 
 # What may be changed, because another rule says it too: kept, so that each of them reads whole.
 SAID_TWICE = {
@@ -59,11 +60,17 @@ def mutants(rule: RuleShape) -> Iterator[tuple[str, RuleShape | None]]:
         given = getattr(rule, key)
         for one in given:
             yield f"{key} without {one}", rule.model_copy(update={key: tuple(name for name in given if name != one)})
-    for key, turn in _TURNED.items() if rule.effect == "disclose" else ():
-        if getattr(rule, key) not in (None, turn(rule)):
-            yield f"{key} turned", rule.model_copy(update={key: turn(rule)})
     if rule.effect == "disclose":
+        yield from _turned(rule)
         yield from _on_other_law(rule)
+
+
+def _turned(rule: RuleShape) -> Iterator[tuple[str, RuleShape]]:
+    for key, turn in _TURNED.items():
+        given = getattr(rule, key)
+        for turned in turn(rule) if given is not None else ():
+            if turned != given:
+                yield f"{key} turned into {turned}", rule.model_copy(update={key: turned})
 
 
 def _on_other_law(rule: RuleShape) -> Iterator[tuple[str, RuleShape]]:

@@ -19,7 +19,7 @@ def silenced(registers: Registers, policy: Policy, only: RecipientId | None = No
 
     A rule that asks nobody else when nobody fills the role (`if_nobody = "nothing"`) may be narrowed out of.
     """
-    rules = [one for one in policy.rules if one.effect is Effect.DISCLOSE and one.if_nobody == "hub"]
+    rules = [one for one in policy.rules if one.effect is Effect.DISCLOSE and one.if_nobody != "nothing"]
     for role in policy.roles.values():
         named = [rule for rule in rules if role.name in rule.to]
         for place, seated in desks_of(role, registers):

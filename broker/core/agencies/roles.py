@@ -17,10 +17,13 @@ from broker.core.model.registers import Area, Registers, Subscription
 
 @dataclass(slots=True)
 class Seats:
-    """Who is possible here: recipients with their roles, roles that nobody fills, and conflicts with who stands in."""
+    """Who is possible here: recipients with their roles, roles in which nobody can be told, and conflicts with who stands in.
+
+    Of a role in `vacant` stands whether an organisation holds it for the child: then somebody is there whom nobody can reach.
+    """
 
     filled: dict[RecipientId, tuple[RoleName, ...]] = field(default_factory=dict)
-    vacant: dict[RoleName, None] = field(default_factory=dict)
+    vacant: dict[RoleName, bool] = field(default_factory=dict)
     conflicts: dict[RecipientId, tuple[RoleName, ...]] = field(default_factory=dict)
     narrowed: dict[RecipientId, tuple[RoleName, ...]] = field(default_factory=dict)
 
@@ -31,9 +34,11 @@ def seats(roles: Sequence[Role], known: Known, facts: Facts, registers: Register
     place = _Place(known, facts, registers)
     for role in roles:
         for recipients in _asked(role, place):
-            if not recipients:
-                found.vacant[role.name] = None
-            for recipient in recipients:
+            if recipients is None:
+                found.vacant.setdefault(role.name, False)
+            elif not recipients:
+                found.vacant[role.name] = True
+            for recipient in recipients or ():
                 _seat(found, role.name, recipient, place)
     return found
 
@@ -123,8 +128,8 @@ def home_of(header: Header, area: str | None, registers: Registers) -> str | Non
     return agency.area if agency else None
 
 
-def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId]]:
-    """Yield for each organisation concerned whom it seats in the role; once nobody when no organisation is concerned."""
+def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId] | None]:
+    """Yield for each organisation concerned whom it seats in the role; None once when no organisation is concerned."""
     if role.filled_by in _BY_AREA:
         yield _BY_AREA[role.filled_by](place.area())
     elif role.filled_by in _ELSEWHERE:
@@ -132,7 +137,7 @@ def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId]]:
     else:
         organisations = _organisations(role, place)
         if not organisations:
-            yield ()
+            yield None
         for organisation in organisations:
             yield desk_at(role, organisation, place.registers)
 
@@ -176,7 +181,7 @@ def _seat(found: Seats, role: RoleName, recipient: RecipientId, place: _Place) -
     if told != recipient:
         found.conflicts[recipient] = _joined(found.conflicts, recipient, role)
     if told is None:
-        found.vacant[role] = None
+        found.vacant[role] = True
         return
     entry = place.registers.recipients.get(told)
     hears = entry is None or wants(entry.subscription, place.header.event_type, role)

@@ -91,6 +91,7 @@ def answer(plan: Plan, seat: Seat, values: Values, blanket: str) -> Decision:
         cuts=_cuts(voices, roles, plan.policy),
         would_cut=would_cut,
         wanted_by=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub"),
+        wanted_if_held=tuple(one.rule.id for one in wanting if one.rule.if_nobody == "hub_if_held"),
         statutory=any(one.rule.statutory for one in granting),
         asked_clock=_shortest([*asking, *waiting], plan.policy),
         barred=None if blanket else _barred(voices, roles),

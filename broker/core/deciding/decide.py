@@ -17,7 +17,7 @@ from broker.core.deciding.answer import NOBODY, answer, kept_back
 from broker.core.deciding.tables import Plan, Values, plan_for
 from broker.core.model.event import Action, Category, Event
 from broker.core.model.facts import Facts
-from broker.core.model.identifiers import Millis, RecipientId, RoleName
+from broker.core.model.identifiers import Millis, RecipientId, RoleName, RuleId
 from broker.core.model.known import Known, know
 from broker.core.model.policy import HUB, Policy, Role, Rule
 from broker.core.model.policy import Question as Asks
@@ -138,11 +138,11 @@ class _Question:
         return self.plan.memo.get(key) or self.plan.remember(key, answer(self.plan, *key))
 
     def put_freely(self, seated: Iterable[tuple[RecipientId, tuple[RoleName, ...]]]) -> Iterator[Decision]:
-        """Yield what would be told, or asked, were it not for the reason that holds for everybody; not of what nobody misses."""
+        """Yield what would be told, or asked, were it not for the reason that holds for everybody."""
         blanket, self.blanket = self.blanket, ""
         found = [self.put(recipient, roles) for recipient, roles in seated]
         self.blanket = blanket
-        yield from (one for one in found if one.outcome is not Outcome.WITHHOLD and one.wanted_by)
+        yield from (one for one in found if one.outcome is not Outcome.WITHHOLD)
 
     def _seat(self, recipient: RecipientId, roles: tuple[RoleName, ...]) -> Seat:
         if self.trusted is None or recipient == NOBODY:
@@ -183,11 +183,17 @@ def _gaps(question: _Question, found: Seats, hub: _Hub) -> tuple[Gap, ...]:
     gaps = []
     for role in sorted({*found.vacant, *_narrowed_duties(question, found)}):
         wanted = question.put(NOBODY, (role,))
-        if wanted.outcome is not Outcome.WITHHOLD and wanted.wanted_by:
+        by = _wanted(wanted, is_held=found.vacant.get(role, True))
+        if wanted.outcome is not Outcome.WITHHOLD and by:
             told, hears = hub()
             clock = wanted.clock or wanted.asked_clock
-            gaps.append(Gap(role, told, _GAP.format(role=role), wanted.wanted_by, clock, hears))
+            gaps.append(Gap(role, told, _GAP.format(role=role), by, clock, hears))
     return tuple(gaps)
+
+
+def _wanted(decision: Decision, *, is_held: bool) -> tuple[RuleId, ...]:
+    """Return the rules that want it heard of, where an organisation holds the role or not."""
+    return (*decision.wanted_by, *decision.wanted_if_held) if is_held else decision.wanted_by
 
 
 def _barred(plan: Plan, decisions: Sequence[Decision], vacant: Container[RoleName], hub: _Hub) -> tuple[Gap, ...]:
@@ -222,13 +228,14 @@ def _untold(question: _Question, found: Seats, hub: _Hub) -> tuple[Gap, ...]:
     why, is_new = _UNTOLD.get(question.blanket), question.known.header.action is Action.NEW
     if why is None or (question.blanket == "expired" and not is_new):  # an earlier version was told
         return ()
-    wanted = {
-        one.role: one for one in question.put_freely((*found.filled.items(), *((NOBODY, (role,)) for role in found.vacant)))
-    }
+    seated = (*found.filled.items(), *((NOBODY, (role,)) for role in found.vacant))
+    wanted = {}
+    for one in question.put_freely(seated):
+        by = _wanted(one, is_held=found.vacant.get(one.role, True))
+        if by:
+            wanted[one.role] = by, one.clock
     told = hub()[0] if wanted else None
-    return tuple(
-        Gap(role, told, _STOPPED.format(role=role, why=why), one.wanted_by, one.clock) for role, one in sorted(wanted.items())
-    )
+    return tuple(Gap(role, told, _STOPPED.format(role=role, why=why), *said) for role, said in sorted(wanted.items()))
 
 
 def _narrowed_duties(question: _Question, found: Seats) -> set[RoleName]:

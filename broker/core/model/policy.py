@@ -20,6 +20,9 @@ HUB = RoleName("hub")
 WITHDRAWN = "withdrawn"  # what an agreement says once it is taken away; `refused` is the same word at the start
 
 
+IfNobody = Literal["hub", "hub_if_held", "nothing"]  # `hub_if_held`: only where an organisation holds the role for the child
+
+
 class Effect(StrEnum):
     """What a rule does."""
 
@@ -87,7 +90,7 @@ class Rule:
 
     A withhold whose `to` is empty speaks of every role.
 
-    `short` are categories that go in their shorter form only. `if_nobody`: who hears it when nobody fills the role.
+    `short` are categories that go in their shorter form only. `if_nobody`: who hears it when nobody can be told in the role.
     """
 
     id: RuleId
@@ -105,7 +108,7 @@ class Rule:
     obligations: tuple[str, ...] = ()
     clock: str | None = None
     ask: RoleName = HOLDER
-    if_nobody: Literal["hub", "nothing"] = "hub"
+    if_nobody: IfNobody = "hub"
     owner: str
     source: str
     verified: bool

@@ -81,7 +81,8 @@ class Decision:
     short: tuple[Category, ...] = ()
     cuts: tuple[Cut, ...] = ()
     would_cut: tuple[Cut, ...] = ()
-    wanted_by: tuple[RuleId, ...] = ()  # rules that want somebody in this role told, or the hub where nobody fills it
+    wanted_by: tuple[RuleId, ...] = ()  # rules that want somebody in this role told, or the hub where nobody can be
+    wanted_if_held: tuple[RuleId, ...] = ()  # the same, of those that want it only where an organisation holds the role
     statutory: bool = False
     agreed: tuple[Category, ...] = ()
     agreed_by: tuple[RuleId, ...] = ()

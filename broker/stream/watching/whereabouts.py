@@ -11,7 +11,7 @@ from broker.stream.watching.review_reader import GAP, Review, read_reviews
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where an event is since `at`: `state` is in_review, gap, reviewed, dead_lettered or closed, `see` is a command that shows more."""
+    """Where an event is since `at`: `state` is one of in_review, gap, reviewed, dead_lettered, closed; `see` a command."""
 
     state: str
     event_id: str

@@ -134,6 +134,14 @@ def test_nobody_in_the_role_is_a_gap_for_the_hub_unless_the_rule_says_otherwise(
     assert decided(a_rule("wanted"), withheld, facts=nobody).gaps == ()
 
 
+def test_a_role_that_no_organisation_holds_may_be_no_gap_and_one_that_cannot_be_reached_is_one():
+    held = a_child(connections=(a_tie("school", "urn:999999"),))
+    wanted = a_rule("wanted", if_nobody="hub_if_held")
+
+    assert decided(wanted, facts=a_child(connections=())).gaps == ()
+    assert [(gap.role, gap.hub, gap.rules) for gap in decided(wanted, facts=held).gaps] == [("dsl", "hub@home", ("wanted",))]
+
+
 def test_an_organisation_that_nobody_serves_is_a_gap_beside_one_that_is_served():
     verdict = decided(a_rule("wanted"), facts=a_child(connections=(a_tie("school", SCHOOL), a_tie("school", "urn:999999"))))
 
