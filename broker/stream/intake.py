@@ -25,7 +25,7 @@ from broker.core.model.dates import whole_birth_date
 from broker.core.model.event import Event, Sector
 from broker.core.model.identifiers import Millis, RecipientId, is_event_id
 from broker.core.model.ports import ACCEPTED, CAUSE, ORIGIN, Effects, Outgoing, Position, Record, Table, Task
-from broker.core.model.registers import Agency, Registers
+from broker.core.model.registers import Agency, Area, Registers
 from broker.errors import EventIdError, ImpossibleTimeError, NotPermittedError, RejectError, TimeError, UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import sender_of, signed_by
@@ -85,13 +85,15 @@ class _IntakeTask:
         registers = self.registers.newest()
         agency = _publisher(registers, record, event)
         _check_time(record, event)
-        hubs = _hubs(registers, agency, with_conflicts(event, registers))
+        area = _area(registers, agency, event)
+        hubs = _hubs(registers, area, with_conflicts(event, registers))
         message = {
             "kind": "EVENT",
             "event": value,
             "opens_child": agency.registers_people and event.header.event_type in REGISTRATIONS,
             "hub": hubs[0] if hubs else "",
             "stand_ins": hubs[1:],
+            "own_area": area is None or area.id == agency.area,
         }
         place = Position(f"{record.topic}/{record.partition}", record.offset)
         accepted = (ACCEPTED, b"%d" % record.timestamp)
@@ -186,13 +188,17 @@ def _check_time(record: Record, event: Event) -> None:
         raise TimeError("field `occurred_at` is in the future: publish it again with when it happened, or without the field")
 
 
-def _hubs(registers: Registers, agency: Agency, event: Event) -> list[RecipientId]:
+def _area(registers: Registers, agency: Agency, event: Event) -> Area | None:
+    """Return the area that an event names, else its publisher's; whose hub may allow a merge is not for it to say."""
+    named = None if event.header.event_type == MERGE else event.header.area
+    return registers.areas.get(named or "") or registers.areas.get(agency.area)
+
+
+def _hubs(registers: Registers, area: Area | None, event: Event) -> list[RecipientId]:
     """Return who is asked when it is not known whose event this is, in turn: never whom the publisher excludes (R11).
 
     The hub and whoever stands in there, and then the duty team: a question may come at night.
     """
-    named = None if event.header.event_type == MERGE else event.header.area  # whose hub may allow a merge is not for it to say
-    area = registers.areas.get(named or "") or registers.areas.get(agency.area)
     found: list[RecipientId] = []
     for desk in (area.hub, area.out_of_hours) if area else ():
         told = stand_in(desk, (*event.header.excluded, *found), registers) if desk else None

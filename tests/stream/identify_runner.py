@@ -52,6 +52,7 @@ class Runner:
     rejected: list[RejectError] = field(default_factory=list)
     published: int = 0
     hubs: tuple[str, ...] = (HUB,)
+    own_area: bool = True  # whether they are those of the publisher's own area
     began: int = 1_000_000  # when Kafka took the first record
 
     def publish(self, *events: Event) -> None:
@@ -63,6 +64,7 @@ class Runner:
                 "opens_child": event.header.event_type in REGISTRATIONS,
                 "hub": self.hubs[0],
                 "stand_ins": list(self.hubs[1:]),
+                "own_area": self.own_area,
             }
             place = bytes(Position("events.tests.v1/0", self.published))
             self.published += 1

@@ -292,6 +292,21 @@ def test_the_duty_team_stands_in_last_unless_it_is_excluded(excluded: tuple[str,
     assert [message["hub"], *message["stand_ins"]] == asked
 
 
+@pytest.mark.parametrize(("named", "own"), [(None, True), (COUNCIL, True), ("E10000031", False), ("nowhere", True)])
+def test_whether_the_hub_is_of_its_publishers_own_area_say_the_registers(named: str | None, own: bool, school: Signer) -> None:
+    """An event may name any area: that makes its publisher no neighbour of the children there (I10)."""
+    source = registers(school)
+    far = Area(id="E10000031", name="Far", hub=RecipientId("far-hub"))
+    source.registers = dataclasses.replace(source.registers, areas={**source.registers.areas, far.id: far})
+    event = enrolled()
+    event = dataclasses.replace(event, header=dataclasses.replace(event.header, area=named))
+
+    [candidate] = take(source, record(signed_record(school, event)))
+
+    message = codec.decode("candidate", candidate.value or b"")
+    assert (message["hub"], message["own_area"]) == ("hub" if own else "far-hub", own)
+
+
 def a_merge(by: str) -> Event:
     ending: Any = [{"scheme": "nhs_number", "value": NHS[1], "verified": True}]
     return an_event("identity.merged", by, control={"kind": "merge", "identifiers": ending}, nhs=NHS[0])

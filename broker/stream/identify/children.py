@@ -17,7 +17,7 @@ from broker.errors import ReviewClosedError
 from broker.sealing.reviews import review_id
 from broker.stream.identify.asking import asked_about, excluded_for, sure_of
 from broker.stream.identify.joining import ends_unknown, may_hold, may_join
-from broker.stream.identify.knowing import answered, joined, learned, noted
+from broker.stream.identify.knowing import answered, joined, noted, opened
 from broker.stream.identify.outcome import MOST_SHOWN, Ask, Forward, Outcome, Wait
 from broker.stream.identify.room import check_beyond, check_share, has_room
 from broker.stream.identify.roster import Children, Roster, event_word, name_words, resembling_words
@@ -288,9 +288,7 @@ class Line:
         ref = str(self.turn.secrets.child_ref(self.turn.key, EventId(f"{one.producer}/{one.event_id}")))
         others = self.children.holders(said.identifiers)
         links = {i: Link(kind, IGNORED, others[i]) for i, kind in said.identifiers.items() if i in others}
-        exclusions = frozenset(said.excludes)
-        child = learned(Child(links, exclusions=exclusions, hubs=one.hubs, forming=True), said)
-        self.children[ref] = child
+        self.children[ref] = opened(links, one, said)
         self._ask(ref, {i: kind for i, kind in said.claims(said.identifiers).items() if i not in others})
         self.children[ref] = self.children[ref].formed()
         return Wait(ref) if self.children[ref].forming else Forward(ref)
@@ -320,6 +318,7 @@ class Line:
                 holds=child.holds | ending.holds,
                 exclusions=child.exclusions | ending.exclusions,
                 hubs=tuple(dict.fromkeys((*child.hubs, *ending.hubs))),
+                known_by=tuple(dict.fromkeys((*child.known_by, *ending.known_by))),
             )
             self.children[loser] = Child(merged_into=ref)
             self._ask(ref, {i: link.kind for i, link in ending.links.items() if link.state == ASKED})

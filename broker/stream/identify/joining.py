@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from broker.core.intake.matching import Description, contradict
 from broker.stream.identify.said import Said, issued_by
-from broker.stream.identify.state import Child, Waiting
+from broker.stream.identify.state import Child, Guard, Waiting
 
 
 def may_join(one: Waiting, said: Said, child: Child, other: Child) -> bool:
@@ -47,8 +47,19 @@ def hubs_asked(one: Waiting, said: Said, children: Sequence[Child]) -> tuple[str
     """
     if said.merges:
         return hubs_elsewhere(one, children) or one.hubs
-    strange = [child for child in children if (hubs := _hubs_of(child, one.producer)) and not set(hubs) & set(one.hubs)]
-    return hubs_elsewhere(one, strange) or one.hubs
+    return hubs_elsewhere(one, [child for child in children if _knows_nothing(one, child)]) or one.hubs
+
+
+def _knows_nothing(one: Waiting, child: Child) -> bool:
+    """Tell whether the hub of where an event is said may not be asked about a child.
+
+    Of one that is protected by somebody who alone knows it there, so that it fled to nobody whom others see, the hub may be that
+    knew it before: else anybody could have what is doubtful of another area's child put to its own hub, by one word.
+    """
+    hubs = _hubs_of(child, one.producer)
+    if not hubs or not set(hubs).isdisjoint(one.hubs):
+        return False
+    return set(child.hubs).isdisjoint(one.hubs) or any(is_vouched(child, guard) for guard in _protecting(child, one.producer))
 
 
 def _hubs_of(child: Child, publisher: str) -> tuple[str, ...]:
@@ -56,8 +67,27 @@ def _hubs_of(child: Child, publisher: str) -> tuple[str, ...]:
 
     It may have fled from where it was known before.
     """
-    protecting = {hub for guard in child.guards if guard.by != publisher and not guard.doubted for hub in guard.hubs}
+    protecting = {hub for guard in _protecting(child, publisher) for hub in guard.hubs}
     return tuple(hub for hub in child.hubs if hub in protecting) or child.hubs
+
+
+def _protecting(child: Child, publisher: str) -> list[Guard]:
+    return [guard for guard in child.guards if guard.by != publisher and not guard.doubted]
+
+
+def is_vouched(child: Child, guard: Guard) -> bool:
+    """Tell whether a child that an agency protects is known where that agency is by others than it, or was first."""
+    return any(_is_known_at(hub, child, guard.by) for hub in guard.hubs)
+
+
+def _is_known_at(hub: str, child: Child, agency: str) -> bool:
+    """Tell whether a child is known at a hub but for an agency's own word; where it came about, that word counts.
+
+    What was kept before it was known through whom counts as known by others.
+    """
+    known = [by for there, by in child.known_by if there == hub]
+    first = child.known_by[0][1] if child.known_by and child.known_by[0][0] == child.hubs[0] else None
+    return hub in child.hubs and (not known or any(by != agency or by == first for by in known))
 
 
 def may_hold(one: Waiting, said: Said, child: Child) -> bool:
@@ -71,8 +101,11 @@ def may_hold(one: Waiting, said: Said, child: Child) -> bool:
 
 
 def is_strange(one: Waiting, child: Child) -> bool:
-    """Tell whether an event's publisher is nothing to a child as it is known here: of another area, and without a record."""
-    return bool(child.hubs) and set(child.hubs).isdisjoint(one.hubs) and not _has_record(one, child)
+    """Tell whether an event's publisher is nothing to a child as it is known here: of an area where nobody else knows the child.
+
+    No word of its own makes it more: no record with a number of its own, and no event that names the child's area as its own.
+    """
+    return bool(child.hubs) and not (one.own_area and any(_is_known_at(hub, child, one.producer) for hub in one.hubs))
 
 
 def _has_record(one: Waiting, child: Child) -> bool:

@@ -1,15 +1,16 @@
 """What is known of a child after an event about it: names, places, what protects it, whom its events exclude, its hubs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from broker.stream.identify.joining import is_strange
 from broker.stream.identify.said import Said
-from broker.stream.identify.state import Child, Waiting
+from broker.stream.identify.state import PERSON, Child, Link, Waiting
 
 _MOST_NAMES, _MOST_PLACES = 4, 8  # of each agency: whoever says many uses up its own alone
 _MOST_LIFTED = 64
+_MOST_WORDS = 2  # agencies of one area through which a child is known there: one beside whoever speaks
 _AGENCIES = 8  # so many times as much is kept of all together
 
 _Item = TypeVar("_Item", tuple[str, str], str)
@@ -17,9 +18,8 @@ _Item = TypeVar("_Item", tuple[str, str], str)
 
 def noted(child: Child, one: Waiting, said: Said) -> Child:
     """Return a child as it is known after an event that is about it."""
-    doubted = (
-        said.is_held_of_strangers and bool(child.hubs) and child.hubs[0] not in one.hubs
-    )  # a record of its own is its own word
+    at_home = one.own_area and child.hubs[0] in one.hubs if child.hubs else True  # a record of its own is its own word
+    doubted = said.is_held_of_strangers and not at_home
     guards = said.guards_after(child.guards, one.hubs, doubted=doubted)
     return replace(
         learned(child, said) if said.teaches else child,
@@ -27,7 +27,21 @@ def noted(child: Child, one: Waiting, said: Said) -> Child:
         lifted=frozenset(sorted(child.lifted | (child.guards - guards))[:_MOST_LIFTED]),
         exclusions=said.exclusions_after(child.exclusions, doubted=is_strange(one, child)),
         hubs=child.hubs if doubted else said.hubs_after(child.hubs, one.hubs),
+        known_by=_known_by(child, one) if said.ties and not doubted else child.known_by,
     )
+
+
+def opened(links: Mapping[str, Link], one: Waiting, said: Said) -> Child:
+    """Return a child that comes about by a record from a register of people."""
+    child = Child(links, exclusions=frozenset(said.excludes), hubs=one.hubs, forming=True)
+    return learned(replace(child, known_by=_known_by(child, one)), said)
+
+
+def _known_by(child: Child, one: Waiting) -> tuple[tuple[str, str], ...]:
+    """Return through whom a child is known where, after an event that ties it to an area."""
+    known = child.known_by
+    new = [(hub, one.producer) for hub in one.hubs if (hub, one.producer) not in known]
+    return (*known, *(word for word in new if sum(hub == word[0] for hub, _ in known) < _MOST_WORDS))
 
 
 def learned(child: Child, said: Said) -> Child:
@@ -65,7 +79,9 @@ def answered(child: Child, by: str, event_id: str, *, stands: bool) -> Child:
         sure = child.exclusions - its | {one._replace(doubted=False) for one in its}
         new = frozenset(one for one in child.guards if (one.by, one.event_id, one.doubted) == (by, event_id, True))
         guards = child.guards - new | again | {one._replace(doubted=False) for one in new}
-        hubs = tuple(dict.fromkeys((*child.hubs, *(hub for one in new for hub in one.hubs))))
-        return replace(child, guards=guards, lifted=child.lifted - again, exclusions=sure, hubs=hubs)
+        there = [hub for one in sorted(new) for hub in one.hubs]
+        known_by = tuple(dict.fromkeys((*child.known_by, *((hub, PERSON) for hub in there))))
+        hubs = tuple(dict.fromkeys((*child.hubs, *there)))
+        return replace(child, guards=guards, lifted=child.lifted - again, exclusions=sure, hubs=hubs, known_by=known_by)
     guards = frozenset(one for one in child.guards if (one.by, one.event_id) != (by, event_id))
     return replace(child, guards=guards, exclusions=child.exclusions - its)

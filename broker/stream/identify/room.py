@@ -48,7 +48,16 @@ def weight_of(child: Child) -> int:
     """Return how many bytes a child has at most as it is written."""
     signs = sum(len(family) + len(given) for (family, given), _ in child.names_by)
     signs += sum(len(place) for place, _ in child.places_by) + sum(len(one.recipient) for one in child.exclusions)
-    lists = (child.names_by, child.places_by, child.links, child.guards, child.lifted, child.holds, child.exclusions)
+    lists = (
+        child.names_by,
+        child.places_by,
+        child.links,
+        child.guards,
+        child.lifted,
+        child.holds,
+        child.exclusions,
+        child.known_by,
+    )
     return _SIGN * signs + _ENTRY * sum(map(len, lists))
 
 

@@ -283,6 +283,7 @@ def _waiting(message: Mapping[str, Any], record: Record, header: Header | None =
         opens=message["opens_child"],
         supersedes=header.supersedes if header.action is Action.UPDATE else None,
         accepted_at=record.accepted_at,
+        own_area=message["own_area"],
     )
 
 

@@ -13,6 +13,7 @@ from broker.core.intake.matching import Description
 
 UNLINKED = frozenset({"identity_changed", "protected_person"})
 ASKED, GRANTED, REFUSED, IGNORED = "asked", "granted", "refused", "ignored"
+PERSON = ""  # by whose word a child is known in an area where a person said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Child:
     `names_by` and `places_by` say of each name and place which agency said it; the last stands last.
     `guards` are protections, under which nothing is joined without a person (R16), `lifted` those that were, `holds` protecting
     events in review, `exclusions` whom its events exclude (R11), `hubs` those of where it was registered or protected, or is a
-    council's, the first one first.
+    council's, the first one first. `known_by` says through which agencies it is known to each hub, the first two of each: by
+    the word of one alone no child is known to the area that this one is of.
     """
 
     links: Mapping[str, Link] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Child:
     holds: frozenset[str] = frozenset()
     exclusions: frozenset[Exclusion] = frozenset()
     hubs: tuple[str, ...] = ()
+    known_by: tuple[tuple[str, str], ...] = ()
     forming: bool = False
     merged_into: str | None = None
 
@@ -113,7 +116,7 @@ class Waiting:
 
     `hubs` are who may be asked, in turn; `hub` is who is asked, or nobody. `silent` hear nothing of it, not that it is late
     either. `guards` are the kinds of protection of children that it may be about; it is `guarded` also where something that waits
-    may protect one.
+    may protect one. `own_area`: whether `hubs` are those of its publisher's own area, and not of another that the event names.
     """
 
     event_id: str
@@ -134,6 +137,7 @@ class Waiting:
     guards: tuple[str, ...] = ()
     guarded: bool = False
     stand_ins: tuple[str, ...] = ()  # who may be shown it besides
+    own_area: bool = True
 
     @property
     def name(self) -> str:
@@ -200,6 +204,7 @@ def _child(child: Child) -> dict[str, Any]:
         "holds": sorted(child.holds),
         "exclusions": sorted(child.exclusions),
         "hubs": list(child.hubs),
+        "known_by": child.known_by,
     }
     made.update({name: values for name, values in sets.items() if values})
     if child.forming:
@@ -223,6 +228,7 @@ def _child_from(found: Mapping[str, Any]) -> Child:
         holds=frozenset(found.get("holds", ())),
         exclusions=frozenset(Exclusion(*one) for one in found.get("exclusions", ())),
         hubs=tuple(found.get("hubs", ())),
+        known_by=tuple(map(tuple, found.get("known_by", ()))),
         forming=found.get("forming", False),
         merged_into=found.get("merged_into"),
     )
@@ -264,6 +270,7 @@ def _waiting(one: Waiting) -> list[Any]:
         one.guards,
         one.guarded,
         one.stand_ins,
+        one.own_area,
     ]
 
 

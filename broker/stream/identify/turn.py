@@ -102,8 +102,7 @@ class Turn:
 
     def pass_on(self, matching_key: str, one: Waiting) -> None:
         """Send an event that carries no birth date to where its child is known."""
-        hubs = {"hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:])}
-        message = {"kind": "EVENT", "event": one.event, "opens_child": one.opens, **hubs}
+        message = {"kind": "EVENT", "event": one.event, "opens_child": one.opens, **_hubs_of(one)}
         self._write(CANDIDATES, matching_key, codec.encode("candidate", message), one)
 
     def learn(self, matching_key: str, child_ref: str, one: Waiting) -> None:
@@ -112,9 +111,9 @@ class Turn:
             return
         event = codec.decode_event(one.event)
         went = {"event_id": one.event_id, "supersedes": None, "child_ref": child_ref}
-        hubs = {"hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:])}
         said = codec.encode_event(Event(event.header, Body(), event.control))
-        self._write(CANDIDATES, matching_key, codec.encode("candidate", {"kind": "EVENT", "event": said, "went": went, **hubs}))
+        message = {"kind": "EVENT", "event": said, "went": went, **_hubs_of(one)}
+        self._write(CANDIDATES, matching_key, codec.encode("candidate", message))
 
     def claim(self, identifier: str, child_ref: str, hubs: tuple[str, ...] = (), *, given_up: bool = False) -> None:
         """Ask the owner of an identifier to make a child its holder, or say that it no longer asks."""
@@ -222,6 +221,10 @@ class Turn:
         place = bytes(Position(self.cause.lane, self.cause.offset, self._count))
         self._count += 1
         return place
+
+
+def _hubs_of(one: Waiting) -> dict[str, Any]:
+    return {"hub": one.hubs[0] if one.hubs else "", "stand_ins": list(one.hubs[1:]), "own_area": one.own_area}
 
 
 def _came_with(one: Waiting) -> Headers:

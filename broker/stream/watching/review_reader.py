@@ -17,6 +17,7 @@ from broker.sealing.reviews import open_event
 from broker.sealing.secrets import Secrets
 from broker.sealing.signatures import Signer
 from broker.stream.clients import Writer, open_producer
+from broker.stream.identify.joining import is_vouched
 from broker.stream.identify.outcome import MOST_SHOWN
 from broker.stream.identify.state import Child, child_from_bytes
 from broker.stream.identify.store import children_lines
@@ -159,13 +160,15 @@ def excluded_for(review: Review, candidates: Iterable[Child]) -> frozenset[str]:
 def set_it(review: Review, candidates: Sequence[Child], registers: Registers) -> bool:
     """Tell whether all that protects the children that a review may be about was set where it is asked: there it is no secret.
 
-    Not where something that waits may protect one, nor where there are more children than are shown.
+    Not where something that waits may protect one, nor where there are more children than are shown; nor where nobody but who
+    set it knows the child there, since anybody's first word could be that.
     """
     asked = registers.recipients.get(review.message["for_recipient"])
     by = {guard.by for child in candidates for guard in child.guards}
     areas = {registers.agencies[AgencyId(one)].area if one in registers.agencies else "" for one in by}
     sure = len(review.message["candidates"]) < MOST_SHOWN and not any(child.holds for child in candidates)
-    return asked is not None and sure and areas == {asked.area}
+    vouched = all(is_vouched(child, guard) for child in candidates for guard in child.guards if guard.hubs)
+    return asked is not None and sure and vouched and areas == {asked.area}
 
 
 async def answer(kafka: Kafka, answered: Outgoing) -> None:
