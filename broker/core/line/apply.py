@@ -15,7 +15,7 @@ from broker.core.agencies.exclusions import with_exclusions
 from broker.core.agencies.roles import canonical, organisation_of
 from broker.core.agencies.standing import REGISTERED, lasts
 from broker.core.line.controls import control_changes
-from broker.core.line.undoing import TOLD, linked, undone, with_statements
+from broker.core.line.undoing import TOLD, linked, replaced, undone, with_statements
 from broker.core.model.content import content_digest
 from broker.core.model.dates import end_of, instant_of, months_after
 from broker.core.model.event import Action, Event, ToldFamily
@@ -53,7 +53,7 @@ def apply_event(facts: Facts, event: Event, at: Millis, policy: Policy, *, but_f
         return facts if EXCLUSIONS in but_for else with_exclusions(facts, event, at)
     before = facts
     if header.action is Action.UPDATE and header.supersedes:
-        facts = linked(undone(facts, header.supersedes), header.event_id, header.supersedes)
+        facts = linked(replaced(facts, header.supersedes), header.event_id, header.supersedes)
         facts = matters.kept(before, facts, event) if kind.opens_matter else facts
     facts = facts if EXCLUSIONS in but_for else with_exclusions(facts, event, at)
     changes: _Changes = {}
@@ -195,9 +195,14 @@ def _said_itself(facts: Facts, tie: Connection) -> bool:
 
 
 def _told(facts: Facts, event: Event, at: Millis, kind: EventKind) -> _Changes:  # noqa: ARG001 - one shape for all changes
-    """Take what an event says of itself, unless its agency said it of the event by a word of its own that came before."""
+    """Take what an event says of itself, unless its agency said it of the event by a word of its own that came before.
+
+    A later version counts in place of any word; one that says nothing leaves what was said apart.
+    """
     name, said = root_of(facts, event.header.event_id), event.header.told_family
-    if said is ToldFamily.NOT_SAID or kind.control is not None or (name in facts.told and _was_said_by(facts, name, event)):
+    if said is ToldFamily.NOT_SAID or kind.control is not None:
+        return {}
+    if event.header.action is not Action.UPDATE and name in facts.told and _was_said_by(facts, name, event):
         return {}
     return {"told": {**facts.told, name: said.value}}
 

@@ -16,7 +16,7 @@ from broker.core.line.corrections import Corrected
 from broker.core.line.notices import notice_of, turn_of
 from broker.core.line.release import awaits_release, released_no_more
 from broker.core.line.telling import about_another, as_known, told_anew
-from broker.core.line.undoing import linked, unclaimed, undone, with_link
+from broker.core.line.undoing import linked, replaced, unclaimed, undone, with_link
 from broker.core.model.content import content_digest
 from broker.core.model.dates import instant_of
 from broker.core.model.event import Action, Event
@@ -96,13 +96,17 @@ def without_held(facts: Facts, overtaken: Sequence[Event]) -> Facts:
     return facts
 
 
-def _too_late(facts: Facts, event: Event, rules: Rules) -> Turn:
-    """End what an event changes that comes after a later version of it: the two ends of a chain meet, here or in a merge."""
+def _too_late(facts: Facts, event: Event, rules: Rules, *, is_over: bool = False) -> Turn:
+    """End what an event changes that comes after a later version of it: the two ends of a chain meet, here or in a merge.
+
+    `is_over`: nothing of the chain stands on this line, so nothing that was said of it does.
+    """
     earlier = event.header.supersedes
     if event.header.action is not Action.UPDATE or earlier is None:
         return Turn(outcome=APPLIED, facts=noted(facts, event), others=_TOO_LATE)
     ended = corrections.passed_over(facts, event)
-    after = with_link(undone(noted(_overtaken(facts, event), event), earlier), event.header.event_id, earlier)
+    known = noted(_overtaken(facts, event), event)
+    after = with_link((undone if is_over else replaced)(known, earlier), event.header.event_id, earlier)
     gone = corrections.cancelled(corrections.marked(after, ended), event.header.event_id)
     return replace(turn_of(after, event, corrections.joined(ended, gone), rules, None), others=_TOO_LATE)
 
@@ -115,7 +119,7 @@ def take_away(facts: Facts, event: Event, rules: Rules, overtaken: Sequence[Even
     facts = without_held(facts, overtaken)
     if takes_back(event):
         return decide_now(facts, event, rules, facts.at)
-    return replace(_too_late(facts, event, rules), others=_ELSEWHERE)
+    return replace(_too_late(facts, event, rules, is_over=True), others=_ELSEWHERE)
 
 
 def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
@@ -123,7 +127,7 @@ def decide_now(facts: Facts, event: Event, rules: Rules, at: Millis) -> Turn:
     header = event.header
     was_cancelled = header.event_id in facts.cancelled
     if was_cancelled and header.action is Action.UPDATE:
-        return replace(_too_late(facts, event, rules), others=_TAKEN_BACK)  # what it changed is over, too
+        return replace(_too_late(facts, event, rules, is_over=True), others=_TAKEN_BACK)  # what it changed is over, too
     kind = rules.policy.events.get(header.event_type)
     apart = exclusion_apart(event, facts, kind, rules.registers)
     unseen = {EXCLUSIONS} if apart else set()

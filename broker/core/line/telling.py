@@ -72,7 +72,7 @@ def answered(facts: Facts, event: Event, policy: Policy, *, holds: bool) -> Turn
     if holds:
         others = "it is still not safe to tell the family, says who was asked"
         return Turn(outcome=APPLIED, facts=still_unsafe(facts, about, policy), others=others)
-    said = Statement(about=f"{TOLD}{about}", value=ToldFamily.NOT_YET.value, event_id=about)
+    said = Statement(about=f"{TOLD}{about}", value=ToldFamily.NOT_YET.value, event_id=EventId(f"{about}/answered"))
     after = replace(facts, told={**facts.told, about: said.value}, statements=(*facts.statements, said))
     corrected = told_anew(facts, after)
     return Turn(

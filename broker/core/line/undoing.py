@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from broker.core.agencies import matters
-from broker.core.model.event import Event
+from broker.core.model.event import Event, ToldFamily
 from broker.core.model.facts import OVERTAKEN, Connection, Facts, Protection, Statement, Status
 from broker.core.model.identifiers import EventId
 from broker.core.model.ledger import root_of
@@ -43,12 +43,10 @@ def by_first(facts: Facts) -> Facts:
         return facts
     about = {f"{TOLD}{name}": f"{TOLD}{root}" for name, root in moved.items()}
     unsafe = (replace(one, about=moved[one.about], asked=False) if one.about in moved else one for one in facts.unsafe)
-    return replace(
-        facts,
-        told={moved.get(name, name): said for name, said in facts.told.items()},
-        unsafe=tuple(unsafe),
-        statements=tuple(replace(one, about=about.get(one.about, one.about)) for one in facts.statements),
-    )
+    statements = tuple(replace(one, about=about.get(one.about, one.about)) for one in facts.statements)
+    told = {moved.get(name, name): said for name, said in facts.told.items()}
+    last = {EventId(one.about.removeprefix(TOLD)): one.value for one in statements if one.about in about.values()}
+    return replace(facts, told={**told, **last}, unsafe=tuple(unsafe), statements=statements)
 
 
 def undone(facts: Facts, event_id: EventId) -> Facts:
@@ -57,6 +55,14 @@ def undone(facts: Facts, event_id: EventId) -> Facts:
     Versions are those of one agency: another's that names the same event is not touched (I10).
     """
     return _without(facts, _versions(facts, event_id))
+
+
+def replaced(facts: Facts, event_id: EventId) -> Facts:
+    """Undo an event in whose place a later version comes; what was said apart of what its family was told stands on (R5).
+
+    Most versions say nothing of that: a corrected grade takes no word back that it is not safe.
+    """
+    return _but_words(facts, _versions(facts, event_id))
 
 
 def passed_over(facts: Facts, other: Facts) -> frozenset[EventId]:
@@ -95,7 +101,7 @@ def settled(facts: Facts, other: Facts) -> Facts:
     for name in sorted(other.cancelled):
         if name in facts.seen and facts.voices.get(name) == other.voices.get(name):
             facts = undone(facts, name)
-    return _without(facts, passed_over(facts, other))
+    return _but_words(facts, passed_over(facts, other))
 
 
 def joined_roots(facts: Facts, other: Facts) -> Mapping[EventId, EventId]:
@@ -128,6 +134,28 @@ def _without(facts: Facts, gone: frozenset[EventId]) -> Facts:
         **matters.without(facts, gone),
     }
     return replace(facts, **changes, **_unsaid(facts, gone))
+
+
+def _but_words(facts: Facts, gone: frozenset[EventId]) -> Facts:
+    """Take out what some events said, and not what others said of what a family was told of them."""
+    about = {f"{TOLD}{one}" for one in gone}
+    words = tuple(one for one in facts.statements if one.about in about and one.event_id not in gone)
+    after = _without(facts, gone)
+    if not words:
+        return after
+    told = {EventId(one.about.removeprefix(TOLD)): one.value for one in words}
+    unsafe = (
+        replace(one, asked=False)  # a question about what was changed is withdrawn: it is asked anew
+        for one in facts.unsafe
+        if one.about in gone and told.get(one.about) == ToldFamily.NOT_SAFE
+    )
+    kept = {*after.statements, *words}
+    return replace(
+        after,
+        statements=tuple(one for one in facts.statements if one in kept),
+        told={**told, **after.told},
+        unsafe=(*after.unsafe, *unsafe),
+    )
 
 
 def with_statements(facts: Facts, event: Event, changes: Mapping[str, Any]) -> Sequence[Statement]:

@@ -1,6 +1,7 @@
 """What a family was told, on the shipped rules: a change reaches whoever was told of the event (I7), and opens nothing (I6)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,7 @@ from tests.stream.what_families_know import (
     a_line,
     asked,
     reads,
+    review_at,
     version,
     word,
 )
@@ -159,6 +161,50 @@ def test_what_is_decided_again_is_told_with_what_the_family_was_told_since() -> 
 
     assert released is not None
     assert [one.view["told_family"] for turn in (answered, released) for one in turn.notices] == ["YES", "YES"]
+
+
+PLAIN = says(FORCE, NOTICE)
+PLAINLY = PLAIN.header.event_id
+
+
+def of_plain(told: ToldFamily = ToldFamily.NOT_SAID, of: str = PLAINLY, **header: Any) -> Event:
+    return says(FORCE, NOTICE, action=Action.UPDATE, supersedes=EventId(of), told_family=told, occurred_at="2026-09-21", **header)
+
+
+@pytest.mark.parametrize("by", [HOME, FORCE, SCHOOL])
+def test_a_version_that_says_nothing_of_it_leaves_what_was_said_apart(by: str) -> None:
+    """Who corrects a date takes no word back that it is not safe, least of all another agency's (R5)."""
+    line = a_line(PLAIN, word("NOT_SAFE", by, PLAINLY))
+    until = review_at(line)
+    line.take(of_plain())
+
+    assert line.facts().told == {PLAINLY: "NOT_SAFE"}
+    assert review_at(line) == until, "nor does it put off when that is looked at"
+    assert reads(line) == [None, "NOT_SAFE", "NOT_SAFE"], "the clean copy says so, too"
+    line.take(word("YES", FORCE, PLAINLY))
+    assert line.facts().told == {PLAINLY: "YES"}
+
+
+def test_a_version_that_says_something_of_it_counts_in_place_of_a_word() -> None:
+    assert reads(a_line(PLAIN, word("NOT_SAFE", HOME, PLAINLY), of_plain(ToldFamily.YES)))[-1] == "YES"
+
+
+def test_so_it_is_where_its_versions_came_in_another_order_or_to_two_records() -> None:
+    second = of_plain()
+    third = of_plain(of=second.header.event_id, sequence=3)
+    line = a_line(PLAIN, word("NOT_SAFE", HOME, PLAINLY), third, second)
+    assert line.facts().told == {PLAINLY: "NOT_SAFE"}
+
+    other = a_line(second).take(extract_row(HOME), PLAIN, word("NOT_SAFE", HOME, PLAINLY), child="c-loser")
+    other.feed({"kind": "HANDOVER", "child_ref": CHILD}, key=b"c-loser")
+    assert other.facts().told == {PLAINLY: "NOT_SAFE"}
+
+
+def test_what_was_said_of_an_event_that_is_over_is_over_with_it() -> None:
+    said = (PLAIN, word("NOT_SAFE", HOME, PLAINLY))
+    back = says(FORCE, NOTICE, action=Action.RETRACT, supersedes=PLAINLY)
+
+    assert (a_line(*said, back).facts().told, a_line(*said, back).facts().unsafe) == ({}, ())
 
 
 def test_a_word_that_came_before_its_event_counts_for_it_from_its_own_agency_alone() -> None:

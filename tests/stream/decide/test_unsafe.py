@@ -140,6 +140,20 @@ def test_who_was_asked_of_a_later_version_is_asked_of_the_event_once_it_is_known
     assert line.facts().told == {NAME: "NOT_YET"}
 
 
+def test_a_version_that_says_nothing_of_a_word_apart_has_it_asked_of_the_event_as_it_is_now() -> None:
+    plain = says(FORCE, NOTICE)
+    line = at_review(plain, word("NOT_SAFE", HOME, plain.header.event_id))
+    line.take(says(FORCE, NOTICE, action=Action.UPDATE, supersedes=plain.header.event_id, occurred_at="2026-09-21"))
+    assert [one["state"] for one in reviews(line)] == ["OPEN", "WITHDRAWN"]
+    line.ring(line.facts().at)
+
+    assert [one["state"] for one in reviews(line)] == ["OPEN", "WITHDRAWN", "OPEN"]
+    line.resolve(reviews(line)[-1], "REJECT")
+    assert line.facts().told == {plain.header.event_id: "NOT_YET"}
+    line.take(says(FORCE, NOTICE, action=Action.UPDATE, supersedes=plain.header.event_id, occurred_at="2026-09-22"))
+    assert line.facts().told == {plain.header.event_id: "NOT_YET"}, "nor does it take the answer back"
+
+
 def test_a_word_that_a_person_lets_go_on_ends_the_question_too() -> None:
     line = at_review()
     line.take(word("YES", SCHOOL))
