@@ -64,9 +64,16 @@ def is_at_home(organisation: str, facts: Facts, registers: Registers) -> bool:
 
 
 def has_neighbours(organisation: str, facts: Facts, registers: Registers) -> bool:
-    """Tell whether others of an organisation's area have to do with the child, by their own word and not by its."""
-    others = {one.organisation for one in _ties(facts) if one.organisation and _who_said(facts, one) != organisation}
-    return not _areas([organisation], registers).isdisjoint(_areas(others - {organisation}, registers))
+    """Tell whether others of an organisation's area have to do with the child, by their own word and not by its.
+
+    Not those in whose place somebody of another area came later: of where a child was before, a school or practice seldom says
+    that it has left.
+    """
+    others = [one for one in _ties(facts) if one.organisation and organisation not in (one.organisation, _who_said(facts, one))]
+    there = _areas([organisation], registers)
+    near = [one for one in others if not there.isdisjoint(_areas([one.organisation or ""], registers))]
+    elsewhere = [one for one in others if one not in near]
+    return any(all(_relation(other) != _relation(one) or other.since <= one.since for other in elsewhere) for one in near)
 
 
 def guards(facts: Facts, registers: Registers) -> frozenset[str]:
@@ -150,6 +157,10 @@ def _areas_but_for(organisation: str, facts: Facts, registers: Registers) -> fro
 def _areas(organisations: Iterable[str], registers: Registers) -> frozenset[str]:
     known = (registers.agencies.get(AgencyId(one.removeprefix("la:"))) for one in organisations)
     return frozenset(one.area for one in known if one is not None)
+
+
+def _relation(one: Connection | Status) -> str:
+    return one.relation if isinstance(one, Connection) else one.name
 
 
 def _who_said(facts: Facts, one: Connection | Status) -> str:

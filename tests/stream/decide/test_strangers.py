@@ -1,5 +1,7 @@
 """Who may take a child up or over (R10, R26), on the shipped rules: nobody hears of it, or where it is, by its own word."""
 
+from dataclasses import replace
+
 import pytest
 
 from broker import codec
@@ -32,7 +34,7 @@ from tests.stream.england import (
     tie,
     told,
 )
-from tests.stream.lines import SECRETS, ALine
+from tests.stream.lines import SECRETS, ALine, its_key
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,32 @@ def test_a_former_council_that_protected_the_child_before_it_fled_reads_nothing_
     """By one word said long before, with nobody else of its area in the child's life."""
     line = with_a_case_at_away(FIRST_BY_AWAY, SAFE, says(SCHOOL, "school.suspension"), says(SCHOOL, CONCERN))
 
+    assert TEAM_AT_AWAY in told(line, "school.suspension"), "its case is open, so it hears what happened"
+    assert not reads_school(line, TEAM_AT_AWAY)
+    assert reads_school(line, HUB)
+
+
+def moved_away() -> ALine:
+    """A child that another council protected where it went to school, before it came home: that school never let go of it."""
+    policy, registers = england()
+    keys = {key.id: key for key in map(its_key, (HUB, "hub.away"))}
+    line = ALine(policy, registers=replace(registers, keys=keys))
+    line.take(says(FAR_SCHOOL, "school.pupil.registered", tie("school", FAR_SCHOOL)), CASE_AT_AWAY, FIRST_BY_AWAY)
+    return line.take(says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}")))
+
+
+def let_go(line: ALine) -> ALine:
+    for asked in [one for one in line.reviews() if one["kind"] == "HOLD"]:
+        line.resolve(asked)
+    return line
+
+
+def test_nor_where_a_school_of_there_never_said_that_the_child_left() -> None:
+    """Schools seldom do: what keeps the place from a former council must not hang on that."""
+    line = let_go(moved_away().take(says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL))))
+    line.take(SAFE, says(SCHOOL, "school.suspension"), says(SCHOOL, CONCERN))
+
+    assert line.facts().home_area == HOME
     assert TEAM_AT_AWAY in told(line, "school.suspension"), "its case is open, so it hears what happened"
     assert not reads_school(line, TEAM_AT_AWAY)
     assert reads_school(line, HUB)
