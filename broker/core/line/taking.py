@@ -15,7 +15,7 @@ from broker.core.line.apply import EXCLUSIONS, SEATS, apply_event, claimed, note
 from broker.core.line.corrections import Corrected
 from broker.core.line.notices import notice_of, turn_of
 from broker.core.line.release import awaits_release, released_no_more
-from broker.core.line.telling import about_another, as_known, told_anew
+from broker.core.line.telling import about_another, as_known, told_anew, without_strangers
 from broker.core.line.undoing import linked, replaced, unclaimed, undone, with_link
 from broker.core.model.content import content_digest
 from broker.core.model.dates import instant_of
@@ -51,7 +51,7 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: 
     said something else before.
     """
     event = _its_own_word(facts, event, rules)
-    facts = _own(facts, event)
+    facts = without_strangers(_own(facts, event), event.header, rules.registers)
     known = facts.seen.get(event.header.event_id)
     if known is not None and known != OVERTAKEN:
         if facts.contents.get(event.header.event_id) not in {None, content_digest(event)}:

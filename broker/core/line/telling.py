@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from broker.core.agencies.exclusions import excluded_for
+from broker.core.agencies.standing import is_tied
 from broker.core.line import corrections, recall
 from broker.core.line.corrections import Corrected
 from broker.core.line.undoing import TOLD, by_first
 from broker.core.model import ledger
-from broker.core.model.event import Event, ToldFamily
-from broker.core.model.facts import Facts, Statement
-from broker.core.model.identifiers import EventId
+from broker.core.model.event import Event, Header, ToldFamily
+from broker.core.model.facts import OVERTAKEN, Facts, Statement
+from broker.core.model.identifiers import AgencyId, EventId
 from broker.core.model.policy import EventKind, Policy
+from broker.core.model.registers import Registers
 from broker.core.model.turn import APPLIED, DECIDED, Turn
 from broker.core.waiting.unsafe import GONE, still_unsafe
 
@@ -42,6 +44,34 @@ def as_known(facts: Facts, event: Event) -> Event:
     if said is None or said == event.header.told_family:
         return event
     return replace(event, header=replace(event.header, told_family=ToldFamily(said), told_family_reason=None))
+
+
+def without_strangers(facts: Facts, header: Header, registers: Registers) -> Facts:
+    """Return the facts without what agencies that are nothing to the child said of this event's telling before it came (I10).
+
+    Whose event it would be nobody knew by then: its own agency's word counts, and that of whoever has to do with the child.
+    """
+    name = header.event_id
+    if name not in facts.told or facts.seen.get(name, OVERTAKEN) != OVERTAKEN:
+        return facts
+    about = f"{TOLD}{name}"
+    said = [one for one in facts.statements if one.about == about]
+    gone = {one.event_id for one in said if not _may_say(facts.voices.get(one.event_id, ""), header, facts, registers)}
+    if not gone:
+        return facts
+    told = {one: word for one, word in facts.told.items() if one != name}
+    for one in said:
+        if one.event_id not in gone:
+            told[name] = one.value
+    statements = tuple(one for one in facts.statements if one.about != about or one.event_id not in gone)
+    return replace(facts, told=told, statements=statements)
+
+
+def _may_say(voice: str, header: Header, facts: Facts, registers: Registers) -> bool:
+    agency = registers.agencies.get(AgencyId(voice))
+    if voice == header.producer or agency is None:
+        return voice == header.producer
+    return is_tied(replace(header, producer=agency.id, sector=agency.sector), facts, registers)
 
 
 def told_anew(before: Facts, after: Facts) -> Corrected:

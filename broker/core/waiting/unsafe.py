@@ -123,7 +123,7 @@ def _asked(found: Unsafe, facts: Facts, rules: Rules) -> RecipientId:
 
     Never who may not hear of the child, nor a hub that was not told of the event: the question would say that there is one.
     """
-    agency, registers = AgencyId(found.producer), rules.registers
+    agency, registers = _publisher(found, facts), rules.registers
     passed = excluded_for(facts) | doubted_for(facts)
     referrer = rules.policy.roles.get(REFERRER)
     desks = desk_at(referrer, organisation_of(agency), registers) if referrer else ()
@@ -134,16 +134,22 @@ def _asked(found: Unsafe, facts: Facts, rules: Rules) -> RecipientId:
     return next(iter(in_turn), RecipientId(agency))
 
 
+def _publisher(found: Unsafe, facts: Facts) -> AgencyId:
+    """Return whose event it is; whoever spoke of it before it came does not answer for it."""
+    return AgencyId(facts.voices.get(found.about) or found.producer)
+
+
 def _event_of(found: Unsafe, facts: Facts, rules: Rules) -> Event:
     """Return it as an event that says no more than it: for whoever is asked about it.
 
     Of an event of which too little is known to say whom a rule denies it, nobody hears a bell who was not told of it.
     """
-    agency = rules.registers.agencies.get(AgencyId(found.producer))
+    publisher = _publisher(found, facts)
+    agency = rules.registers.agencies.get(publisher)
     header = Header(
         event_id=found.about,
         event_type=TOLD_TYPE,
-        producer=AgencyId(found.producer),
+        producer=publisher,
         sector=agency.sector if agency else Sector.COUNCILS,
         recorded_at=found.since,
         source=_SOURCE,

@@ -212,6 +212,15 @@ def test_a_word_that_came_before_its_event_counts_for_it_from_its_own_agency_alo
     assert reads(a_line(word("YES", HOME), NOT_SAFE)) == ["NOT_SAFE"]
 
 
+@pytest.mark.parametrize(("by", "counts"), [(AWAY, False), (FAR_SCHOOL, False), (SCHOOL, True), (HOME, True)])
+def test_of_an_event_that_says_nothing_of_it_no_stranger_said_anything_before(by: str, *, counts: bool) -> None:
+    """Ids can be guessed (I10). A school that reads that the family was told speaks with it."""
+    line = a_line(word("YES", by, PLAINLY), PLAIN)
+
+    assert reads(line) == ["YES" if counts else None]
+    assert bool(line.facts().told) is counts
+
+
 def test_whoever_is_excluded_by_now_hears_no_more_of_it() -> None:
     line = a_line(NOT_SAFE, says(HOME, "control.exclusion", excluded=(RecipientId(DSL),)), word("YES"))
 

@@ -11,6 +11,7 @@ from broker.core.model.identifiers import RecipientId
 from broker.core.waiting.bells import UNANSWERED
 from broker.errors import NotPermittedError
 from tests.stream.england import (
+    AWAY,
     DSL,
     FORCE,
     HOME,
@@ -91,6 +92,14 @@ def test_may_be_told_now_ends_it_and_reaches_whoever_was_told() -> None:
     assert [one["state"] for one in reviews(line)] == ["OPEN", "RESOLVED"]
     assert line.audits()[-1]["others"] == "the family may be told now, says who was asked"
     assert line.audits()[-1]["decided_by"] == DESK
+
+
+@pytest.mark.parametrize("who", [AWAY, SCHOOL])
+def test_nor_is_whoever_spoke_of_the_event_before_it_came_asked_for_its_publisher(who: str) -> None:
+    line = a_line(word("NOT_SAFE", who), NOT_SAFE)
+    line.ring(review_at(line))
+
+    assert asked(line) == [("ASK", DESK)]
 
 
 @pytest.mark.parametrize("by", [HUB, DSL])
