@@ -131,17 +131,19 @@ def is_of(facts: Facts, event: Event) -> bool:
     return all(one.producer in {"", producer} for one in facts.ledger if one.event_id == superseded)
 
 
-def is_older(facts: Facts, event: Event) -> bool:
+def is_older(facts: Facts, event: Event, waiting: Iterable[Event] = ()) -> bool:
     """Tell whether its own source puts a version before another of the same record that was taken: it must not overwrite that.
 
     Asked only where each version names the first: then nothing else orders them. One that names the version before it is its
-    next, whatever number it has; a source that has no order says 0.
+    next, whatever number it has; a source that has no order says 0. `waiting` are versions of it that a person is asked about.
     """
     header, first = event.header, superseded_by(event)
     if takes_back(event) or first is None or header.sequence <= 0 or ledger.root_of(facts, first) != first:
         return False
     later = (one for one, root in facts.roots.items() if root == first and facts.voices.get(one) == header.producer)
-    return any(facts.seen.get(one, 0) > header.sequence for one in later if one != first)
+    taken = (facts.seen.get(one, 0) for one in later if one != first)
+    held = (one.header.sequence for one in waiting if superseded_by(one) == first and not takes_back(one))
+    return any(sequence > header.sequence for sequence in (*taken, *held))
 
 
 def _as_now(before: Sent, notice: Notice) -> Sent:

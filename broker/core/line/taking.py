@@ -57,7 +57,7 @@ def take_event(facts: Facts, event: Event, rules: Rules, at: Millis, overtaken: 
         if facts.contents.get(event.header.event_id) not in {None, content_digest(event)}:
             raise ChangedContentError(_CHANGED)
         return Turn(outcome=DUPLICATE, facts=facts, others=_SEEN)
-    if (known == OVERTAKEN and event.header.supersedes is None) or corrections.is_older(facts, event):
+    if (known == OVERTAKEN and event.header.supersedes is None) or corrections.is_older(facts, event, overtaken):
         raise StaleVersionError("a later version of this record was taken before: nothing to do")
     doubt, left = doubt_about(facts, event, rules), without_held(facts, overtaken)
     if known == OVERTAKEN and corrections.is_of(facts, event):

@@ -83,6 +83,17 @@ def test_of_versions_that_all_name_the_first_one_that_its_source_puts_before_ano
         line.take(an_update("e1", "e2", sequence=2, body=LOW))
 
 
+def test_nor_one_that_waits_for_a_person() -> None:
+    """It was taken off as if it were the earlier one, and what its publisher had said before stood."""
+    line = ALine().take(on_roll(), an_event("e1"), an_event("odd", "control.protection", body=Body()))
+    line.take(an_update("e1", "e3", sequence=3, body=LOW))
+    with pytest.raises(StaleVersionError):
+        line.take(an_update("e1", "e2", sequence=2))
+    line.resolve(next(one for one in line.reviews() if one["kind"] == "HOLD"))
+
+    assert line.disclosures(SCHOOL)[-1]["concern"]["grade"] == "low"
+
+
 def test_a_version_that_names_the_one_before_it_is_the_next_whatever_its_number() -> None:
     line = ALine().take(on_roll(), an_event("e1", sequence=9), an_update("e1", "e2", sequence=5))
     line.take(an_update("e2", "e3", sequence=2, body=LOW))
