@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from broker.core.agencies.matters import is_open
-from broker.core.agencies.roles import canonical, hub_of, organisation_of
+from broker.core.agencies.roles import hub_of, organisation_of
 from broker.core.agencies.standing import answers_for, guards, has_neighbours, homes, is_at_home, is_near, is_tied, lasts
 from broker.core.model.dates import whole_birth_date
 from broker.core.model.event import Action, Event, Header, Sector
 from broker.core.model.facts import Agreement, Facts
-from broker.core.model.identifiers import AgencyId, EventId
+from broker.core.model.identifiers import AgencyId, EventId, canonical
 from broker.core.model.policy import EventKind
 from broker.core.model.protections import is_protected
 from broker.core.model.registers import Registers

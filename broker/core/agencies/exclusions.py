@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from broker.core.model.event import Event, Header
 from broker.core.model.facts import Exclusion, Facts
-from broker.core.model.identifiers import Millis, RecipientId
+from broker.core.model.identifiers import Millis, RecipientId, canonical
 from broker.core.model.registers import Registers
 
 _BY_OFFICE = frozenset({"worker", "referrer"})  # named for the work that they do about the child, and not as of its family
@@ -31,12 +31,12 @@ def with_conflicts(event: Event, registers: Registers) -> Event:
 def _in_conflict(event: Event, registers: Registers) -> Iterator[RecipientId]:
     third_party = event.body.get("third_party")
     people = third_party.get("people", ()) if third_party else ()
-    places = {one.get("organisation") for one in people if one.get("role") not in _BY_OFFICE} - {None, ""}
+    places = {canonical(one.get("organisation") or "") for one in people if one.get("role") not in _BY_OFFICE} - {""}
     if places:
         desks = registers.recipients.values()
         stand_ins = {one.alternate for one in desks}
         last = {name for area in registers.areas.values() for name in (area.hub, area.out_of_hours)}
-        there = (one for one in desks if one.agency in places or places & one.serves)
+        there = (one for one in desks if canonical(one.agency) in places or places & set(map(canonical, one.serves)))
         yield from (one.id for one in there if one.id not in stand_ins and (one.alternate or one.id not in last))
 
 

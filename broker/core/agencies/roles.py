@@ -64,13 +64,6 @@ def area_of(header: Header, facts: Facts, registers: Registers) -> Area | None:
     return area
 
 
-def canonical(organisation: str) -> str:
-    """Return an organisation as everybody names it, however its scheme and its code are written; empty stays empty."""
-    scheme, _, value = organisation.strip().rpartition(":")
-    scheme = scheme.lower() or "la"
-    return f"{scheme}:{value.upper() if scheme in ('la', 'ods') else value}" if value else ""
-
-
 def organisation_of(agency: AgencyId) -> str:
     """Return an agency as the organisation that connections and statuses name: a council by its code, `la:E…`."""
     return agency if ":" in agency else f"la:{agency}"

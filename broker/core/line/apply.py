@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from broker.core.agencies import matters
 from broker.core.agencies.claims import own_home, said_birth_date
 from broker.core.agencies.exclusions import with_exclusions
-from broker.core.agencies.roles import canonical, organisation_of
+from broker.core.agencies.roles import organisation_of
 from broker.core.agencies.standing import REGISTERED, lasts
 from broker.core.line.controls import control_changes
 from broker.core.line.undoing import TOLD, linked, replaced, undone, with_statements
@@ -20,7 +20,7 @@ from broker.core.model.content import content_digest
 from broker.core.model.dates import end_of, instant_of, months_after
 from broker.core.model.event import Action, Event, ToldFamily
 from broker.core.model.facts import Connection, Facts, Protection, Statement, Status
-from broker.core.model.identifiers import AgencyId, EventId, Millis
+from broker.core.model.identifiers import AgencyId, EventId, Millis, canonical
 from broker.core.model.ledger import root_of
 from broker.core.model.policy import EventKind, Policy
 from broker.core.model.versions import superseded_by, takes_back

@@ -48,6 +48,13 @@ def is_event_id(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
+def canonical(organisation: str) -> str:
+    """Return an organisation as everybody names it, however its scheme and its code are written; empty stays empty."""
+    scheme, _, value = organisation.strip().rpartition(":")
+    scheme = scheme.lower() or "la"
+    return f"{scheme}:{value.upper() if scheme in ('la', 'ods') else value}" if value else ""
+
+
 def digest(content: bytes) -> Digest:
     """Return the SHA-256 of some bytes in hexadecimal."""
     return Digest(hashlib.sha256(content).hexdigest())

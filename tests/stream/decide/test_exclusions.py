@@ -242,6 +242,12 @@ def test_where_somebody_whom_it_names_works_its_alternate_hears_instead(role: st
     assert kinds(line, DEPUTY) == ["ALERT", "ALERT"]
 
 
+@pytest.mark.parametrize("written", ["URN:100001", " urn:100001 "])
+def test_however_its_publisher_writes_where_that_is(written: str) -> None:
+    """People type it, and it is compared with nothing that a publisher is refused by: the school where he works heard."""
+    assert kinds(a_line().take(a_notice_about("father", written)), SCHOOL) == []
+
+
 @pytest.mark.parametrize(("role", "organisation"), [("referrer", "urn:100001"), ("worker", "urn:100001"), ("father", "urn:999")])
 def test_who_is_named_for_their_work_or_works_elsewhere_keeps_nobody_out(role: str, organisation: str) -> None:
     assert kinds(a_line().take(a_notice_about(role, organisation)), SCHOOL) == ["ALERT"]
