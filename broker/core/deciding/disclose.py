@@ -119,7 +119,13 @@ def shown_of(event: Event, hears: Decision, facts: Facts, also: Collection[Categ
     seen = _bare(event.header, view)
     if not judged:
         return seen
-    said_by = {name: getattr(seen.header, name) for name in _SAID_BY}
+    said_by = {name: getattr(seen.header, name) for name in (*_SAID_BY, "source")}
+    if Cut.PLACE in hears.cuts:
+        said_by["area"] = None
+    if Cut.FREE_TEXT in hears.cuts:
+        said_by["told_family_reason"] = None
+    if event.header.is_existence_only:
+        said_by |= {name: getattr(seen.header, name) for name in _OF_CONTENT} | {"attributes": {}, "told_family_reason": None}
     control = event.control
     if control is not None and Category.IDENTITY not in least:
         control = cast("Control", {**control, "identifiers": []})

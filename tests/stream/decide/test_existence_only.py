@@ -8,7 +8,7 @@ from broker import codec
 from broker.core.account.explain import explain_entry
 from broker.core.account.tell import heading, tell
 from broker.core.deciding.tables import EXISTENCE_ONLY
-from broker.core.model.event import Body, Category, Event, SharingMode
+from broker.core.model.event import Body, Category, Event, SharingMode, ToldFamily
 from broker.core.model.identifiers import EventId
 from broker.core.model.policy import Condition, Question
 from broker.sealing.reviews import open_event
@@ -163,3 +163,14 @@ def test_the_audit_says_who_was_told_no_more_and_why() -> None:
     assert "[existence-only]" in story
     (school,) = [one for one in entry["decisions"] if one["recipient"] == SCHOOL]
     assert {"concern", "location"} <= set(school["withheld"])
+
+
+def test_nor_when_it_was_and_why_the_family_was_not_told_where_it_is_in_question_itself() -> None:
+    """Whoever judges a held event reads its header too, and that holds content."""
+    why = {"told_family": ToldFamily.NOT_SAFE, "told_family_reason": "he opens the post", "attributes": {"met": "yes"}}
+    line = ALine().take(on_roll(), an_event("odd", "control.protection", body=Body()), said(EXISTENCE, **why))
+    review = next(one for one in reversed(line.reviews()) if one["kind"] == "HOLD")
+    shown = codec.decode_event(open_event(SECRETS, review["review_id"], review["sealed_event"])).header
+
+    assert (shown.occurred_at, shown.told_family_reason, shown.attributes) == (None, None, {})
+    assert (shown.told_family, shown.contact_point) == ("NOT_SAFE", "desk 3")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.model.event import Body, Category, Event
+from broker.core.model.event import Body, Category, Event, ToldFamily
 from broker.core.model.policy import Condition, Cut, Effect, Question, Rule
 from broker.sealing.reviews import open_event
 from tests.stream.lines import (
@@ -69,6 +69,17 @@ def test_a_protected_place_is_in_no_review_of_an_event_that_is_held(also: frozen
 
     assert b"ZZ1 1ZZ" not in codec.encode_event(seen(line, "HOLD"))
     assert place <= set(seen(line, "HOLD").body)
+
+
+def test_nor_does_its_header_say_where_that_is() -> None:
+    """By whom it came, its area and why a family was not told stand there: people type an address into a reason."""
+    cut = a_withhold("betrays", frozenset(), cut=frozenset({Cut.PLACE, Cut.FREE_TEXT}))
+    why = {"told_family": ToldFamily.NOT_SAFE, "told_family_reason": "she is at 1 Refuge Road"}
+    line = ALine(a_policy(a_rule("school", "dsl"), cut)).take(on_roll(), an_event("odd", "control.protection", body=Body()))
+    shown = seen(line.take(an_event("e1", body=WHAT, **why)), "HOLD").header
+
+    assert (shown.producer, shown.area, shown.source.system, shown.told_family_reason) == ("", None, "", None)
+    assert shown.told_family == "NOT_SAFE"
 
 
 def test_the_hub_sees_what_a_control_event_in_question_sets_and_whom_it_excludes() -> None:
