@@ -50,7 +50,7 @@ _PLACELESS_PERSON = frozenset({"role", "relation", "contact_level"})
 # Of these the source's words stay only where they are a code, or words that name no place: anybody can type an address there.
 _CODED = frozenset(
     {"grade", "child_present", "child_spoken_to", "welfare_check", "category_of_abuse", "status", "reason", "reason_band"}
-    | {"setting", "role", "relation", "contact_level", "code", "scheme"}
+    | {"setting", "role", "relation", "contact_level", "code", "scheme", "abuse", "checked_by_role", "heard_by_role"}
 )
 _CODE = re.compile(r"[a-z]+([_-][a-z0-9]+)*|[A-Z]{1,5}|[A-Z]{0,4}[0-9]{1,3}[A-Z]?")
 _PLACELESS_WORDS = frozenset(

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from broker.core.model.event import Event
 from connectors.police.encompass_notice import EncompassNotice
 from tests.stream.england import (
@@ -143,3 +145,14 @@ def test_an_injury_of_a_protected_child_is_told_whatever_words_a_persons_role_is
     assert told(line, injury.header.event_type) == {HUB, DUTY, "police_desk.home", "paediatrician.home"}
     assert [one["role"] for one in line.disclosures("police_desk.home")[-1]["third_party"]["people"]] == ["parent"]
     assert [one["role"] for one in line.disclosures(HUB)[-1]["third_party"]["people"]] == ["mum's new partner", "parent"]
+
+
+@pytest.mark.parametrize(("said", "stays"), [("sergeant", True), ("DSL of Oak Primary, Westwick", False)])
+def test_whoever_checked_an_account_of_a_protected_child_betrays_no_place_by_the_name_of_a_role(
+    said: str, *, stays: bool
+) -> None:
+    notice = says(FORCE, NOTICE)
+    notice.body["narrative"] = {"text": "what happened", "checked": True, "checked_by_role": said}
+    (alert,) = a_child(SAFE, notice).disclosures(DSL)
+
+    assert alert["narrative"] == {"text": "what happened", "checked": True, "checked_by_role": said if stays else None}
