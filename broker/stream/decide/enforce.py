@@ -134,7 +134,7 @@ class Enforcer:
             "clock": question.clock,
             "event_id": cause.record_id,
             "event_type": cause.event_type,
-            **_publisher(cause.producer, facts),
+            **_publisher(cause.producer, facts, restricted=_is_restricted(cause.event)),
             "why": question.why,
             "matching_key": "",
             "sealed_event": sealed,
@@ -197,9 +197,13 @@ def overtaken_review(waiting: Waiting, header: Header, facts: Facts, cause: Caus
     return _closed(waiting, header, facts, cause, state="WITHDRAWN", why="it was taken back or changed meanwhile")
 
 
-def _publisher(producer: str, facts: Facts) -> dict[str, Any]:
-    """Say who published the event of a review; of a protected child that would say in the clear where it is (I8)."""
-    guarded = is_protected(facts.protections)
+def _is_restricted(event: bytes | None) -> bool:
+    return codec.decode_header(event).is_restricted if event else False
+
+
+def _publisher(producer: str, facts: Facts, *, restricted: bool) -> dict[str, Any]:
+    """Say who published the event of a review; of a protected child, or record, that would say in the clear where it is (I8)."""
+    guarded = restricted or is_protected(facts.protections)
     return {"producer": "" if guarded else producer, "guarded": guarded}
 
 
@@ -211,7 +215,7 @@ def _closed(waiting: Waiting, header: Header, facts: Facts, cause: Cause, **how:
         "opened_at": facts.at,
         "event_id": header.event_id,
         "event_type": header.event_type,
-        **_publisher(header.producer, facts),
+        **_publisher(header.producer, facts, restricted=header.is_restricted),
         "matching_key": "",
         "child_ref": facts.child_ref,
         **how,

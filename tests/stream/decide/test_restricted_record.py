@@ -72,3 +72,14 @@ def test_a_record_that_says_itself_restricted_is_protected_by_every_rule_that_pr
     line.take(an_event("restricted", body=PLACE, confidentiality={"code": "R", "source": "register"}))
 
     assert [one["producer"] for one in line.disclosures(SCHOOL)] == ["police:42", None]
+
+
+def test_its_review_names_no_publisher_in_the_clear() -> None:
+    """Everybody who lists reviews would read which hospital or practice it is."""
+    line = ALine().take(an_event("gap", confidentiality={"code": "R", "source": "register"}))
+    line.resolve(line.reviews()[0], "REJECT")
+
+    assert [(one["kind"], one["state"], one["producer"], one["guarded"]) for one in line.reviews()] == [
+        ("GAP", "OPEN", "", True),
+        ("GAP", "RESOLVED", "", True),
+    ]
