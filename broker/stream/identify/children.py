@@ -228,7 +228,7 @@ class Line:
         ):
             return Ask(AMBIGUOUS, (ref, *losers))
         new = {i: kind for i, kind in new.items() if not any(i in self.children[loser].links for loser in losers)}
-        if new := said.claims(new, child.links):
+        if new := said.claims(new, child.kinds):
             self._ask(ref, new)
         if new or child.forming or any(link.state == ASKED for link in links.values()):
             return Wait()
@@ -341,7 +341,7 @@ class Line:
         """Take over for a child what a person confirmed; an identifier that is another's stays the other's."""
         holders, child = self.children.holders(said.identifiers), self.children.get(ref, Child())
         wanted = {i: k for i, k in said.description_identifiers.items() if i not in holders and i not in child.links}
-        new = said.claims(wanted, child.links)
+        new = said.claims(wanted, child.kinds)
         if new or ref in self.children:
             links = {i: replace(link, state=IGNORED) if link.state == REFUSED else link for i, link in child.links.items()}
             self.children[ref] = replace(child, links=links)

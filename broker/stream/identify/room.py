@@ -14,7 +14,7 @@ MOST_OF_ONE_BEYOND = 2_000  # in review at once under one birth date, of one pub
 MOST_BYTES = 2 * 1024 * 1024  # of all that is kept: in an identifier's state it stands in one record
 MOST_BYTES_OF_ONE = MOST_BYTES // 4
 
-MOST_LINKS = 400  # numbers of one child: whoever says more of them uses up nothing but what it may say itself
+MOST_LINKS = 400  # numbers of one child that an agency gave out, and as many of the nation's: nobody uses up what others may say
 
 # The children that a chunk of records changed are written together in one record.
 MOST_OF_CHILDREN = LARGEST_RECORD - 512 * 1024

@@ -1,6 +1,6 @@
 """What one event says of who its child is, in the terms in which `identify` thinks."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -61,13 +61,17 @@ class Said:
         """Tell whether it protects so that the child's line asks first, where its agency is not of where the child is at home."""
         return self.guard is not None and (self.guard.kind in UNLINKED or not self.acts_at_once)
 
-    def claims(self, identifiers: Mapping[str, str], known: Collection[str] = ()) -> dict[str, str]:
-        """Return those of some identifiers that may become a child's by this event's word, beside those that are `known`.
+    def claims(self, identifiers: Mapping[str, str], known: Iterable[str] = ()) -> dict[str, str]:
+        """Return those of some identifiers that may become a child's by this event's word, beside those of `known` kinds.
 
-        Local numbers are small: whoever says another agency's number may meet its child by it, and never takes it first.
+        Local numbers are small: whoever says another agency's number may meet its child by it, and never takes it first. Nor does
+        it use up by its own numbers what others may say.
         """
-        own = ((i, kind) for i, kind in identifiers.items() if "/" not in kind or issued_by(self.by, kind))
-        return dict(islice(own, max(0, MOST_LINKS - len(known))))
+        own = [(i, kind) for i, kind in identifiers.items() if issued_by(self.by, kind)]
+        national = [(i, kind) for i, kind in identifiers.items() if "/" not in kind]
+        kinds = list(known)
+        left = (MOST_LINKS - sum("/" not in kind for kind in kinds), MOST_LINKS - sum(issued_by(self.by, kind) for kind in kinds))
+        return dict((*islice(national, max(0, left[0])), *islice(own, max(0, left[1]))))
 
     def guards_after(self, guards: frozenset[Guard], hubs: tuple[str, ...], *, doubted: bool) -> frozenset[Guard]:
         """Return a child's guards after this event, which came with `hubs`."""

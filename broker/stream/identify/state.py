@@ -92,6 +92,11 @@ class Child:
         return frozenset(place for place, _ in self.places_by)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return of what kind each of its identifiers is."""
+        return tuple(link.kind for link in self.links.values())
+
+    @property
     def is_linked_by_people(self) -> bool:
         """Tell whether a protection stands under which no event is linked by anything new without a person (R16)."""
         return any(guard.kind in UNLINKED for guard in self.guards)

@@ -137,3 +137,17 @@ def test_what_may_be_about_two_children_fills_no_queue(monkeypatch: pytest.Monke
 
     assert {error.reason for error in runner.rejected} == {"too_many_reviews"}
     assert len(runner.reviews()) == 7
+
+
+def test_whoever_says_many_numbers_of_a_child_uses_up_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the child's hospital then said by its own number alone was about nobody known."""
+    monkeypatch.setattr(said, "MOST_LINKS", 5)
+    known = registered(event_id="a", nhs=NHS[0], **ALFIE)
+    row = "council.person.registered"
+    flood = (an_event(row, OTHER_COUNCIL, event_id=f"flood-{number}", nhs=NHS[0], local=f"T{number}") for number in range(9))
+    here = registered(event_id="here", nhs=NHS[0], local="M1", **ALFIE)
+    runner = flooded(known, *flood, here, attended(event_id="v", born=None, local="M1"))
+    [events] = runner.lines().values()
+
+    assert runner.reviews() == []
+    assert events[-1] == "v"
