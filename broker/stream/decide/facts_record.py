@@ -23,7 +23,7 @@ from broker.core.waiting.clocks import Clock
 from broker.errors import StopError
 
 VERSION = b"\x01"
-# Bookkeeping of the line: no decision reads it.
+# Bookkeeping of the line: no decision reads it, but of `voices` who tied somebody to a protected child.
 NOT_USED = frozenset(
     {"ledger", "seen", "lanes", "voices", "matters", "statements", "roots", "contents", "told", "references", "unsafe"}
 )
@@ -119,7 +119,8 @@ def clocks_from_bytes(value: bytes) -> tuple[Clock, ...]:
 def request_to_bytes(request: Request, used: Plain) -> bytes:
     """Write what one decision used, for its audit entry: condition values, facts, and what it read of the event."""
     written = zip(_NAMES[Facts], _WRITE, _READ[Facts](request.facts), strict=True)
-    facts = [None if name in NOT_USED else write(value) if write else value for name, write, value in written]
+    kept = {"voices": _who_tied(request.facts)}
+    facts = [kept.get(name) if name in NOT_USED else write(value) if write else value for name, write, value in written]
     return _dump([used, facts, base64.b64encode(encode_event(request.event)).decode()])
 
 
@@ -127,11 +128,20 @@ def request_from_bytes(value: bytes) -> tuple[Request, Plain]:
     """Read what one decision used: what was asked, and the condition values."""
     used, stored, event = _load(value)
     values = [
-        ([] if name in _ROWS else {}) if name in NOT_USED else one for name, one in zip(_NAMES[Facts], stored, strict=False)
+        ([] if name in _ROWS else {}) if name in NOT_USED and one is None else one
+        for name, one in zip(_NAMES[Facts], stored, strict=False)
     ]
     asked = decode_event(base64.b64decode(event))
     people = (asked.body.get("third_party") or {}).get("people", ())
     return Request(asked.header, tuple(one["role"] for one in people), facts_from_bytes(_dump(values))), used
+
+
+def _who_tied(facts: Facts) -> Plain:
+    """Return who said of a protected child that somebody has to do with it: that decides who may know what is hidden."""
+    if not facts.protections:
+        return None
+    said = {*(one.event_id for one in facts.connections), *(one.event_id for one in facts.statuses)}
+    return {one: facts.voices[one] for one in sorted(said & facts.voices.keys())} or None
 
 
 def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, ...]:

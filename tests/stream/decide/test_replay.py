@@ -7,6 +7,7 @@ import pytest
 from broker.errors import UnreadableRecordError
 from broker.sealing.secrets import Secrets
 from broker.stream.decide.replay import differences, replay
+from tests.stream.england import AWAY, FAR_SCHOOL, SAFE, SCHOOL, a_child, says, tie
 from tests.stream.lines import SECRETS, ALine, a_protection, a_retraction, an_event, at_practice, on_roll
 
 
@@ -59,3 +60,17 @@ def test_what_was_erased_is_said_to_be_so_and_never_decided_otherwise() -> None:
         replay(entry, Secrets.from_master(bytes(32)), line.releases)
     with pytest.raises(UnreadableRecordError, match="keeps no request"):
         replay({**entry, "request": b""}, SECRETS, line.releases)
+
+
+def test_who_may_know_what_is_hidden_is_the_same_again_where_one_agency_spoke_for_another() -> None:
+    """A council that protected the child named its school itself: by its own word nobody has a neighbour there."""
+    named = says(AWAY, "council.school.changed", tie("school", FAR_SCHOOL))
+    line = a_child(says(AWAY, "council.case.opened", tie("social_care", f"la:{AWAY}")), named)
+    for asked in [one for one in line.reviews() if one["kind"] == "HOLD"]:
+        line.resolve(asked)
+    line.take(says(AWAY, "control.protection", {"kind": "safe_address", "state": "set"}), SAFE, says(SCHOOL, "school.suspension"))
+    entry = line.audits()[-1]
+
+    assert FAR_SCHOOL in {one.organisation for one in line.facts().connections}
+    assert "social_worker.away" in {one["recipient"] for one in entry["decisions"]}
+    assert differences(entry, replay(entry, SECRETS, line.releases)) == []
