@@ -28,15 +28,15 @@ def after_event(draft: Draft, before: Facts, rules: Rules, over: Sequence[Waitin
         return
     take_off(draft, [*over, *(one for one in _settled(draft) if one not in over)], cause)
     follow(draft, before, rules, freed_review)
-    if _involved(before) != _involved(draft.facts):
-        _fill_gaps(draft, rules)
 
 
 def follow(draft: Draft, before: Facts, rules: Rules, closed: Closing) -> None:
-    """Let go on what nothing holds any more, ask anew where somebody is excluded by now, and tell what was released."""
+    """Let go on what nothing holds any more, ask anew where somebody is excluded by now, and tell what may go by now."""
     free(draft, before, rules, closed)
     _readdress(draft, before, rules)
     _tell_released(draft, before, rules)
+    if _involved(before) != _involved(draft.facts):
+        _fill_gaps(draft, rules)
 
 
 def after_merge(draft: Draft, before: Facts, here: Sequence[Waiting], loser: Facts, cause: Cause) -> None:
@@ -81,9 +81,11 @@ def take_off(draft: Draft, over: Sequence[Waiting], cause: Cause) -> None:
 
 
 def free(draft: Draft, before: Facts, rules: Rules, closed: Closing) -> None:
-    """Let everything go on that was held, once nothing holds the line any more."""
+    """Let everything go on that was held, once nothing holds the line any more, and tell who came to the child meanwhile."""
     if freed := freed_since(draft, before, rules):
         go_on(draft, freed, rules, closed)
+    if before.holds and not draft.facts.holds:
+        _fill_gaps(draft, rules)
 
 
 def freed_since(draft: Draft, before: Facts, rules: Rules) -> list[Waiting]:

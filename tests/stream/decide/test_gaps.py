@@ -12,6 +12,7 @@ from broker.core.model.policy import Cut, Effect
 from broker.core.waiting.clocks import due_for
 from broker.core.waiting.questions import GAP_STAYS
 from broker.sealing.reviews import open_event
+from tests.stream.england import FAR_SCHOOL, FORCE, HOME, NOTICE, SAFE, england, extract_row, says, tie, told
 from tests.stream.lines import (
     CHILD,
     HUB,
@@ -27,6 +28,7 @@ from tests.stream.lines import (
     an_event,
     an_update,
     its_key,
+    of_the_council,
     on_roll,
     some_registers,
 )
@@ -125,6 +127,40 @@ def test_a_desk_that_a_release_gives_long_after_does_not_hear_of_it() -> None:
     line.ring(line.log[-1].timestamp + GAP_STAYS)
 
     assert line.disclosures(SCHOOL) == []
+
+
+@pytest.mark.parametrize("decision", ["LINK", "REJECT"])
+def test_a_school_whose_roll_came_while_the_line_was_held_is_told_once_people_have_answered(decision: str) -> None:
+    """The roll went on with the answer, and the school that a statute wants told never heard."""
+    line = ALine().take(of_the_council(), an_event(), an_event("odd", "control.protection", body=Body()), on_roll())
+    assert line.disclosures(SCHOOL) == []
+    line.resolve(next(one for one in line.reviews() if one["kind"] == "HOLD"), decision)
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT"]
+    assert [one["state"] for one in line.reviews() if one["kind"] == "GAP"] == ["OPEN", "WITHDRAWN"]
+
+
+def test_so_is_a_school_that_only_a_persons_yes_lets_have_to_do_with_the_child() -> None:
+    policy, registers = england()
+    line = ALine(policy, registers=registers).take(extract_row(HOME), SAFE, says(FORCE, NOTICE))
+    line.take(says(FAR_SCHOOL, "school.pupil.registered", tie("school", FAR_SCHOOL)))
+    line.resolve(next(one for one in line.reviews() if one["kind"] == "HOLD"))
+
+    assert told(line, NOTICE) == {"dsl.far", "hub.home"}
+
+
+def test_a_desk_that_a_release_gives_while_the_line_is_held_hears_once_people_have_answered() -> None:
+    later = some_registers("2", map(its_key, (HUB,)))
+    without = {name: one for name, one in later.recipients.items() if name != SCHOOL}
+    line = ALine(registers=replace(later, version="1", digest=Digest("registers-1"), recipients=without))
+    line.releases.all_registers[later.digest] = later
+    line.take(on_roll(), an_event(), an_event("odd", "control.protection", body=Body()))
+    line.release("registers", later.digest)
+    line.take(an_event("e2"))
+    assert line.disclosures(SCHOOL) == []
+    line.resolve(next(one for one in line.reviews() if one["kind"] == "HOLD"), "REJECT")
+
+    assert [one["kind"] for one in line.disclosures(SCHOOL)] == ["ALERT", "ALERT"], "of both"
 
 
 def test_another_event_about_the_child_fills_its_own_gap_too() -> None:
