@@ -43,11 +43,27 @@ def hubs_asked(one: Waiting, said: Said, children: Sequence[Child]) -> tuple[str
     """Return who is asked whether an event is about one of some children, in turn.
 
     Of a merge no hub of its publisher's where another is there; of everything else those of a child of which the publisher's hubs
-    know nothing, since whoever makes up a person and says that it is the child would be asked about that itself.
+    know nothing, since whoever makes up a person and says that it is the child would be asked about that itself. Where they know
+    one of several by another's word, they are asked.
     """
     if said.merges:
         return hubs_elsewhere(one, children) or one.hubs
-    return hubs_elsewhere(one, [child for child in children if _knows_nothing(one, child)]) or one.hubs
+    strange = [child for child in children if _knows_nothing(one, child)]
+    if _at_home(one, children, strange):
+        return one.hubs
+    return hubs_elsewhere(one, strange) or one.hubs
+
+
+def _at_home(one: Waiting, children: Sequence[Child], strange: Sequence[Child]) -> bool:
+    """Tell whether an event may be about a child of where it is said, whoever else it may be about.
+
+    Anybody can make up a twin of another area's child, and would be asked about all that only a name links. It is asked where
+    the twin is known all the same, where that one is protected by whom others there vouch for: it may have fled from here.
+    """
+    known = (child for child in children if child not in strange)
+    if not any(_others_know(hub, child, one.producer) for child in known for hub in one.hubs):
+        return False
+    return not any(_others_know(hub, child, guard.by) for child in strange for guard in child.guards for hub in guard.hubs)
 
 
 def _knows_nothing(one: Waiting, child: Child) -> bool:
@@ -85,9 +101,13 @@ def _is_known_at(hub: str, child: Child, agency: str) -> bool:
 
     What was kept before it was known through whom counts as known by others.
     """
+    first = child.known_by[0] if child.known_by and child.known_by[0][0] == child.hubs[0] else None
+    return _others_know(hub, child, agency) or (first == (child.hubs[0], agency) and (hub, agency) in child.known_by)
+
+
+def _others_know(hub: str, child: Child, agency: str) -> bool:
     known = [by for there, by in child.known_by if there == hub]
-    first = child.known_by[0][1] if child.known_by and child.known_by[0][0] == child.hubs[0] else None
-    return hub in child.hubs and (not known or any(by != agency or by == first for by in known))
+    return hub in child.hubs and (not known or any(by != agency for by in known))
 
 
 def may_hold(one: Waiting, said: Said, child: Child) -> bool:
