@@ -25,7 +25,7 @@ from broker.sealing.signatures import signed_by
 from broker.stream.decide.draft import Draft
 from broker.stream.decide.enforce import Cause, Decided, closed_review
 from broker.stream.decide.shelf import RELEASE, Waiting
-from broker.stream.decide.waiting import follow, freed_since, go_on
+from broker.stream.decide.waiting import fill, follow, freed_since, go_on
 
 LINK = "LINK"
 _REJECTED = "a person decided that this does not go on"
@@ -70,6 +70,7 @@ def check_answer(holder: str, decision: str, asked: Waiting, facts: Facts, regis
 
 
 def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> None:
+    before = draft.facts
     event, cause = draft.again("resolution", asked)
     cause = replace(cause, record_id=asked.review_id, origin=draft.record.header(ORIGIN))
     draft.shelve(one for one in draft.shelf if one is not asked)
@@ -86,6 +87,7 @@ def _answer(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> 
         turn = Turn(outcome=APPLIED, facts=draft.facts, others=_REJECTED)
     draft.put(replace(turn, concerns=(*turn.concerns, event.header.event_id)), cause, rules)
     draft.outputs.append(closed_review(asked, event.header, draft.facts, resolution, cause))
+    fill(draft, before, rules)
 
 
 def _let_go(draft: Draft, asked: Waiting, resolution: Message, rules: Rules) -> None:

@@ -35,7 +35,12 @@ def follow(draft: Draft, before: Facts, rules: Rules, closed: Closing) -> None:
     free(draft, before, rules, closed)
     _readdress(draft, before, rules)
     _tell_released(draft, before, rules)
-    if _involved(before) != _involved(draft.facts):
+    fill(draft, before, rules)
+
+
+def fill(draft: Draft, before: Facts, rules: Rules) -> None:
+    """Try again to tell whom nobody could be told for, where something is otherwise that says who hears."""
+    if _hearing(before) != _hearing(draft.facts):
         _fill_gaps(draft, rules)
 
 
@@ -155,6 +160,6 @@ def _fill_gaps(draft: Draft, rules: Rules) -> None:
             draft.outputs.append(filled_review(one, event.header, draft.facts, cause))
 
 
-def _involved(facts: Facts) -> tuple[object, ...]:
-    """Return what says who fills which role for a child."""
-    return facts.connections, facts.statuses, facts.home_area
+def _hearing(facts: Facts) -> tuple[object, ...]:
+    """Return what says who fills which role for a child, and what keeps somebody in one from hearing."""
+    return facts.connections, facts.statuses, facts.home_area, facts.exclusions, facts.findings

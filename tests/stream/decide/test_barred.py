@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from broker import codec
-from broker.core.model.event import Category, Control, Event
+from broker.core.model.event import Action, Category, Control, Event
 from broker.core.model.identifiers import EventId, RecipientId
 from broker.core.model.policy import Condition, Effect, Question
 from broker.sealing.reviews import open_event
@@ -29,7 +29,7 @@ from tests.stream.england import (
     tie,
     told,
 )
-from tests.stream.lines import CHILD, SECRETS, ALine, a_policy, a_rule
+from tests.stream.lines import CHILD, SECRETS, ALine, a_policy, a_rule, its_key
 
 HARM = (
     "Somebody named, with a reason and a review date, found that telling this recipient would harm the child more than silence."
@@ -164,6 +164,37 @@ def test_who_comes_to_the_child_and_is_not_meant_is_told_within_the_days_of_a_ga
 
     assert told(line, NOTICE) == {HUB, "dsl.other_school"}
     assert [one["state"] for one in line.reviews()] == ["OPEN", "WITHDRAWN"]
+
+
+def test_whom_a_statute_names_hears_once_the_finding_is_withdrawn_within_the_days_of_a_gap() -> None:
+    line = a_child(detriment("dsl"), says(FORCE, NOTICE), detriment("dsl", state="withdrawn"))
+
+    assert told(line, NOTICE) == {HUB, DSL}
+    assert [one["state"] for one in line.reviews()] == ["OPEN", "WITHDRAWN"]
+
+
+def test_also_where_whoever_made_it_says_on_its_review_date_that_it_holds_no_more() -> None:
+    policy, registers = england()
+    line = ALine(policy, registers=replace(registers, keys={key.id: key for key in map(its_key, (HUB, TEAM))}))
+    made = detriment("dsl")
+    soon = replace(made, control={**(made.control or {}), "until": "2026-09-23"})  # type: ignore[typeddict-item] # of a test
+    home = says(HOME, "council.person.registered", tie("home_area", f"la:{HOME}"))
+    line.take(home, says(SCHOOL, "school.pupil.registered", tie("school", SCHOOL)), soon, says(FORCE, NOTICE))
+    line.ring(line.facts().findings[0].until or 0)
+    line.resolve(next(one for one in line.reviews() if one["kind"] == "ASK"), "REJECT")
+
+    assert line.facts().findings == ()
+    assert DSL in told(line, NOTICE)
+
+
+def test_so_does_who_was_excluded_once_that_is_taken_back() -> None:
+    """An exclusion in error left the school without what the police must tell it."""
+    wrong = says(HOME, "control.exclusion", excluded=tuple(map(RecipientId, (DSL, "dsl-alternate.school"))))
+    line = a_child(wrong, says(FORCE, NOTICE))
+    assert told(line, NOTICE) == {HUB}
+    line.take(says(HOME, "control.exclusion", action=Action.RETRACT, supersedes=wrong.header.event_id))
+
+    assert told(line, NOTICE) == {HUB, DSL}
 
 
 def test_it_goes_as_the_gap_of_any_event_when_its_event_is_taken_back() -> None:
