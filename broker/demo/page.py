@@ -1,5 +1,8 @@
 """How the demo looks: what it is doing, the alerts as they arrive, and the page of results."""
 
+import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -119,15 +122,18 @@ def opening() -> Panel:
 
 def next_steps(folder: Path, *, event: str | None = None, running: bool) -> Group:
     """Say what to try next: with everything still running, or how to have it so."""
+    lines = _activated(another_terminal=running)
     if not running:
-        lines = [("broker demo --keep", "leaves it all running until Ctrl-C, to look around in")]
-        lines += [(f"less {folder}/truth.jsonl", "who had to hear what, and who never")]
-        lines += [(f"ls {folder}/inboxes/*/*/accepted", "the files as they were taken, with a report beside each")]
+        place = shlex.quote(str(folder))
+        lines += [("broker demo --keep", "leaves it all running until Ctrl-C, to look around in")]
+        lines += [(f"less {place}/truth.jsonl", "who had to hear what, and who never")]
+        lines += [(f"ls {place}/inboxes/*/*/accepted", "the files as they were taken, with a report beside each")]
     else:
-        lines = [
-            (f"export BROKER_SETTINGS={folder.resolve()}/broker.toml", "first say which set-up is meant"),
+        explained = [(f"broker explain --event {event}", "who was told of one event, who was not, and why")] if event else []
+        lines += [
+            (f"export BROKER_SETTINGS={shlex.quote(str(folder.resolve()))}/broker.toml", "say which set-up is meant"),
             ("broker subscribe hub-eskshire --from beginning", "what the hub was told"),
-            (f"broker explain --event {event}", "who was told of one event, who was not, and why"),
+            *explained,
             ("broker lag", "how far behind each stage is, in seconds and words"),
             ("broker reconcile", "prove that nothing vanished"),
             ("broker reviews list", "what waits for a person"),
@@ -138,6 +144,15 @@ def next_steps(folder: Path, *, event: str | None = None, running: bool) -> Grou
     for command, why in lines:  # a command stays on one line, to be copied whole
         said += [Text(f"  {why}", style="dim"), Text(f"    {command}", style="bold cyan", no_wrap=True, overflow="ignore")]
     return Group(*said)
+
+
+def _activated(*, another_terminal: bool) -> list[tuple[str, str]]:
+    """Return how a terminal comes to know `broker`: `make demo` calls it by its place, and another terminal may not know it."""
+    own = Path(sys.prefix, "bin")
+    known = not another_terminal and shutil.which("broker") == str(own / "broker")
+    if known or not (own / "activate").is_file():
+        return []
+    return [(f". {shlex.quote(str(own / 'activate'))}", "first let the terminal know the program")]
 
 
 def day_title(first_day: date, day: int) -> str:
