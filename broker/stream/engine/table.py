@@ -74,7 +74,8 @@ class StateTable:
             return None
         if version == mine:
             self._behind.pop(key, None)
-            return None if value == self._states[key][1] else self._outgoing(key)
+            held = self._states.get(key)  # none where a record that no stage wrote names a key without state
+            return None if held is None or value == held[1] else self._outgoing(key)
         if key in self._behind:
             # What was put last is on its way, after this record, and must not arrive before the outputs that it tells of. If
             # it never arrives, whoever loads the log then finds the lower version last.

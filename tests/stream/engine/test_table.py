@@ -126,3 +126,12 @@ def test_what_a_states_headers_say_is_kept_and_said_again_when_it_is_written_aga
 
     assert other.repairs() == [written]
     assert table.follow(a_state(0)) == written
+
+
+def test_a_record_that_no_stage_wrote_under_a_key_without_state_is_passed_over() -> None:
+    """Whoever may write there by hand must not end the worker that follows its own state."""
+    table = StateTable("facts.v1", 2)
+
+    assert table.follow(Record("facts.v1", 2, 0, 1, b"k", b"junk", ())) is None
+    assert table.follow(Record("facts.v1", 2, 1, 1, None, b"junk", ())) is None
+    assert (table.get(b"k"), len(table)) == (None, 0)
