@@ -5,6 +5,7 @@ else hide an alert that nobody received.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,7 +17,7 @@ from broker.errors import RejectError
 from broker.lag.open_work import Alert, OpenWork
 from broker.lag.tally import Tally
 from broker.stream.clients import kafka_errors, to_record
-from broker.stream.engine.chunk import REASON
+from broker.stream.dead_letters import read_dead_letter
 from broker.stream.log_ends import log_ends
 from broker.stream.topics import DEAD_LETTERS, RECEIPTS, REVIEWS
 from broker.stream.watching.group_view import Place, view_group
@@ -85,14 +86,7 @@ class WorkFollower:
     def _note(self, lane: TopicPartition, record: Record) -> None:
         topic = lane.topic
         if topic == DEAD_LETTERS:
-            if (record.key or b"").startswith(_OF_RECEIPTS):
-                self._refused.add(record.key or b"")
-            place = (record.key or b"").decode(errors="replace")
-            if record.value is None:
-                self.work.settled(place)
-            else:
-                self.work.dead_lettered(place, record.timestamp)
-                self.tally.dead_lettered((record.header(REASON) or b"").decode(errors="replace"))
+            self._note_dead_letter(record)
         elif topic == REVIEWS:
             if review := review_in(record):
                 self._note_review(review)
@@ -104,6 +98,18 @@ class WorkFollower:
         else:
             told = decode("disclosure", record.value)
             self.work.disclosed(told["disclosure_id"], Alert(told["recipient"], told["issued_at"], told["due_at"]))
+
+    def _note_dead_letter(self, record: Record) -> None:
+        key = record.key or b""
+        if record.value is not None:
+            with suppress(ValueError):  # written by none of our stages: no list shows it, so no count has it
+                letter = read_dead_letter(record)
+                self.work.dead_lettered(key.decode(errors="replace"), record.timestamp)
+                self.tally.dead_lettered(letter.reason)
+        else:
+            self.work.settled(key.decode(errors="replace"))
+        if key.startswith(_OF_RECEIPTS):
+            self._refused.add(key)
 
     def _note_review(self, review: Message) -> None:
         if review["state"] == "OPEN":
