@@ -103,6 +103,18 @@ def _terms(rule: RuleShape) -> tuple[object, ...]:
     return *told, frozenset(rule.cut), rule.unless, frozenset(rule.spare), rule.statutory, rule.if_nobody
 
 
+def _asks_nothing(checked: Checked) -> None:
+    """A condition without a value asks nothing, so that the rule speaks where its writer may have meant it to be silent."""
+    remedy = "name a value, or take the condition out: without one the rule speaks whatever it is"
+    for at, table in enumerate(checked.folder.tables.get("rule", ())):
+        blocks = (table.get("when"), *(unless if isinstance(unless := table.get("unless"), list) else ()))
+        for key, given in (pair for block in blocks if isinstance(block, dict) for pair in block.items()):
+            if given in ([], {}) or (isinstance(given, dict) and [] in given.values()):
+                entry = checked.folder.entry("rule", at)
+                what = f"the condition `{key}` holds no value, and so asks nothing"
+                checked.faults.append(Fault(entry.file, entry.line_of(key), str(table.get("id", "")), what, remedy))
+
+
 def _within(narrow: object, wide: object) -> bool:
     if isinstance(narrow, tuple | list) and isinstance(wide, tuple | list):
         return set(narrow) <= set(wide)
@@ -324,6 +336,6 @@ def _of_head(checked: Checked, key: str, what: str, remedy: str) -> Fault:
 
 
 WHOLE_CHECKS: tuple[Callable[[Checked], None], ...] = (
-    _twins, _overruled, _answers, _roles, _clocks, _order_of_clocks, _longest, _sources, _referrals, _shared_attributes,
-    _bases, _head, cases,
+    _twins, _overruled, _asks_nothing, _answers, _roles, _clocks, _order_of_clocks, _longest, _sources, _referrals,
+    _shared_attributes, _bases, _head, cases,
 )  # fmt: skip
