@@ -49,13 +49,15 @@ def load_content(path: Path) -> bytes:
     """Read the registers from a TOML file into their canonical form; raises RegistersError with one line per fault."""
     where = f"registers file `{path}`"
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise RegistersError(f"{where}: not there: name the file that holds the registers") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RegistersError(f"{where}: cannot be read: {reason_in_words(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise RegistersError(f"{where}: not TOML: {str(error).lower()}") from error
+    except RecursionError:
+        raise RegistersError(f"{where}: not TOML: brackets in brackets without end") from None
     return content_of(_parse(tables, where))
 
 

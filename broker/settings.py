@@ -97,7 +97,7 @@ def settings_from(content: Mapping[str, Any], file: Path) -> Settings:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SettingsError(
             f"settings file `{file}`: not there: name one with --settings or {VARIABLE}, or write `{DEFAULT_FILE}`"
@@ -106,6 +106,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingsError(f"settings file `{file}`: cannot be read: {reason_in_words(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file `{file}`: not TOML: {str(error).lower()}") from error
+    except RecursionError:
+        raise SettingsError(f"settings file `{file}`: not TOML: brackets in brackets without end") from None
 
 
 def _placed(table: Mapping[str, Any], names: tuple[str, ...], file: Path) -> dict[str, Any]:
@@ -114,7 +116,8 @@ def _placed(table: Mapping[str, Any], names: tuple[str, ...], file: Path) -> dic
 
 
 def _absolute(value: Any, file: Path) -> Any:
-    return str((file.parent / value).absolute()) if isinstance(value, str) and value else None
+    is_path = isinstance(value, str) and value and "\0" not in value
+    return str((file.parent / value).absolute()) if is_path else None
 
 
 def _fault(file: Path, place: tuple[int | str, ...], kind: str, message: str) -> str:

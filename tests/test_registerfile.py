@@ -164,10 +164,19 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert len(str(found.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize(("text", "said"), [("version =", "not TOML"), ("", "`version`")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("version =", "not TOML"), ("", "`version`"), ("version = " + "[" * 20_000, "not TOML: brackets in brackets")],
+)
 def test_a_file_that_is_none_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(RegistersError, match=said):
         load_registers(write(tmp_path, text))
+
+
+def test_the_mark_that_some_editors_put_before_a_text_is_no_fault(tmp_path: Path) -> None:
+    (file := tmp_path / "registers.toml").write_text(GOOD, encoding="utf-8-sig")
+
+    assert load_content(file) == load_content(write(tmp_path, GOOD))
 
 
 def test_a_subscription_is_written_beside_everything_else_as_it_stood(tmp_path: Path) -> None:

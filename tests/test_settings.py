@@ -47,7 +47,28 @@ def test_a_folder_that_is_no_path_is_told_in_words(tmp_path: Path) -> None:
         load_settings(tmp_path / "broker.toml")
 
 
-@pytest.mark.parametrize(("content", "word"), [(None, "not there"), (b"kafka =", "not TOML"), (b"\xff\xfe", "cannot be read")])
+def test_a_folder_whose_name_no_system_takes_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "broker.toml").write_text(GOOD.replace('data = "state"', 'data = "st\\u0000ate"'))
+
+    with pytest.raises(SettingsError, match="`data`: must be the path of a folder"):
+        load_settings(tmp_path / "broker.toml")
+
+
+def test_the_mark_that_some_editors_put_before_a_text_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "broker.toml").write_text(GOOD, encoding="utf-8-sig")
+
+    assert load_settings(tmp_path / "broker.toml").area == "E10000030"
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (None, "not there"),
+        (b"kafka =", "not TOML"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"kafka = " + b"[" * 20_000, "not TOML: brackets in brackets"),
+    ],
+)
 def test_a_file_that_is_no_settings_file_is_named(tmp_path: Path, content: bytes | None, word: str) -> None:
     file = tmp_path / "broker.toml"
     if content is not None:

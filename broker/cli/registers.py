@@ -179,7 +179,7 @@ def subscribe(recipient: str, *, file: Path, everything: bool, as_json: bool, **
     check_narrows(entry, event_types, roles, policy)
     wanted = {"event_types": sorted(event_types), "roles": sorted(roles)}
     check_silences_nobody(_narrowed(registers, entry, event_types, roles), policy, entry.id)
-    file.write_text(with_subscription(file.read_text(encoding="utf-8"), entry.id, wanted, file), encoding="utf-8")
+    file.write_text(with_subscription(file.read_text(encoding="utf-8-sig"), entry.id, wanted, file), encoding="utf-8")
     if as_json:
         click.echo(json.dumps({"recipient": recipient, **wanted}))
         return
@@ -213,7 +213,7 @@ def speaks_for(agency: str, *, school: str, file: Path, as_json: bool, **given: 
         raise click.UsageError("give --known-as with what the exports call the school, or --no-longer")
     entry = load_registers(file).agencies.get(AgencyId(agency))
     known = () if no_longer or entry is None else sorted(entry.speaks_for.get(school, frozenset()) | set(names))
-    after = with_school(file.read_text(encoding="utf-8"), AgencyId(agency), school, known, file)
+    after = with_school(file.read_text(encoding="utf-8-sig"), AgencyId(agency), school, known, file)
     check_text(after, file)
     file.write_text(after, encoding="utf-8")
     if as_json:
