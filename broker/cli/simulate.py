@@ -15,6 +15,8 @@ from broker.simulate.area import Area
 from broker.simulate.arrival import Dispatch
 from broker.simulate.write import Written, write_area
 
+_YEARS = (1990, 2100)  # years for which there are ages, terms and calendars to invent
+
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder to write; empty or new.")
@@ -38,6 +40,8 @@ def simulate(out: Path, *, children: int, stories: int, seed: int, **how: Any) -
     Example: broker simulate --out area --children 2000 --seed 7
     """
     until: datetime | None = how["until"]
+    if until and not _YEARS[0] <= until.year <= _YEARS[1]:
+        raise click.BadParameter(f"name a day of {_YEARS[0]} to {_YEARS[1]}", param_hint="--until")
     last = until.date() if until else (datetime.now(UTC) - timedelta(days=1)).date()
     console = Console(stderr=True)
     with Progress(

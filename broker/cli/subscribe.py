@@ -47,7 +47,7 @@ class _Instant(click.ParamType):
             at = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"`{value}` is neither `beginning` nor a time such as 2026-11-03T08:15", param, ctx)
-        return int((at if at.tzinfo else at.replace(tzinfo=ZoneInfo("Europe/London"))).timestamp() * 1000)
+        return max(BEGINNING, int((at if at.tzinfo else at.replace(tzinfo=ZoneInfo("Europe/London"))).timestamp() * 1000))
 
 
 @click.command()

@@ -156,6 +156,8 @@ def test_json_parses_where_no_kafka_is_needed(words: str, area: Area, tmp_path: 
         ("registers show {folder}/bytes --settings {settings}", 2, "cannot be read: it is not text in UTF-8"),
         ("registers show {folder} --settings {settings}", 2, "is a directory"),
         ("simulate --out {folder}/bytes/area", 2, "not a folder"),
+        ("simulate --out {folder}/sim --until 0001-01-01", 2, "name a day of 1990 to 2100"),
+        ("simulate --out {folder}/sim --until 9999-12-31", 2, "name a day of 1990 to 2100"),
         ("publish {folder}/none --agency urn:100001 --settings {settings}", 2, "not there: name the file"),
         ("publish {folder}/bytes --agency urn:100001 --dry-run --settings {settings}", 3, "line 1: line is not JSON"),
         ("subscribe nobody --settings {settings}", 2, "make one with `broker keys new nobody`"),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from broker.cli.review_words import PLAIN
-from broker.cli.subscribe import _Desk
+from broker.cli.subscribe import _Desk, _Instant
 from broker.stream.inbox import Inbox, Shown
+from broker.stream.subscribe import BEGINNING
 
 OAK = "oak-dsl"
 
@@ -80,3 +81,9 @@ def test_two_recipients_never_share_a_memory(tmp_path: Path) -> None:
 
     files = sorted((tmp_path / "inbox").glob("*.sqlite"))
     assert [sqlite3.connect(file).execute("SELECT count(*) FROM shown").fetchone() for file in files] == [(1,)] * 2
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "1969-12-31T23:59:59Z", "1960-01-01"])
+def test_a_time_before_there_were_times_is_the_beginning(at: str) -> None:
+    """Kafka knows no negative time, and its client failed at one."""
+    assert _Instant().convert(at, None, None) == BEGINNING
