@@ -170,6 +170,25 @@ def test_what_intake_would_refuse_by_the_registers_is_told_before_it_is_sent() -
 
 
 @pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, True),
+        ({"action": "UPDATE", "supersedes": "0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f"}, True),
+        ({"excluded": ["hub"]}, False),
+    ],
+    ids=["new", "a later version", "where it belongs"],
+)
+def test_an_exclusion_that_says_elsewhere_whom_it_keeps_out_is_told(more: dict[str, Any], told: bool) -> None:
+    """`control.recipients` is read of findings and agreements; whom an exclusion means stands in `header.excluded`."""
+    header = {**GOOD["header"], "event_type": "control.exclusion", **more}
+    line = {"header": header, "identity": GOOD["identity"], "control": {"recipients": ["hub"]}}
+    (one,) = read_lines([json.dumps(line).encode()], SCHOOL, KNOWN)
+
+    said = one.faults if isinstance(one, BadLine) else ()
+    assert [fault.startswith("field `header.excluded`: missing") for fault in said] == [True] * told
+
+
+@pytest.mark.parametrize(
     ("until", "told"), [("2126-01-01", True), ("2027-12-01", True), ("2027-11-01", False), (None, False)], ids=str
 )
 def test_a_finding_that_would_hold_for_longer_than_its_kind_may_is_told_before_it_is_signed(

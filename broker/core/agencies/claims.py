@@ -16,6 +16,7 @@ from broker.core.model.identifiers import AgencyId, EventId, canonical
 from broker.core.model.policy import EventKind
 from broker.core.model.protections import is_protected
 from broker.core.model.registers import Registers
+from broker.core.model.versions import names_nobody_in_an_exclusion
 
 HOME_AREA = "home_area"
 EXCLUSION = "control.exclusion"
@@ -243,6 +244,8 @@ def _reaches(later: Agreement, earlier: Agreement) -> bool:
 def _exclusion(event: Event, facts: Facts, kind: EventKind | None, registers: Registers) -> str:
     """An exclusion silences (R11): it must mean somebody, come from somebody who knows the child, and leave somebody to act."""
     header = event.header
+    if kind is not None and kind.control == "exclusion" and names_nobody_in_an_exclusion(event):
+        return "it names nobody in `excluded`, and so keeps nobody out: ask its publisher whom it means"
     if not header.excluded or sets_protection(event, kind):
         return ""
     return _unknown(header, registers) or ("" if _is_told(header, kind) else _lasting_exclusion(header, facts, registers))

@@ -11,7 +11,7 @@ from broker.core.model.event import Event, Sector
 from broker.core.model.identifiers import Millis
 from broker.core.model.policy import EventKind, FindingKind
 from broker.core.model.registers import Agency, Registers
-from broker.core.model.versions import superseded_by, takes_back
+from broker.core.model.versions import names_nobody_in_an_exclusion, superseded_by, takes_back
 
 # Records of a person from a register of people: they may open a child, and give it the numbers that they name.
 REGISTRATIONS = frozenset({"school.pupil.registered", "health.patient.registered", "council.person.registered"})
@@ -105,7 +105,7 @@ def faults_of(event: Event, known: InForce) -> Iterator[str]:
     if born is not None and born > header.recorded_at:
         yield "field `identity.birth_date`: is after `recorded_at`: of a child not yet born say `expected_birth_date`"
     yield from _attributes(event, known.events.get(header.event_type))
-    yield from _excluded(event, known.registers)
+    yield from _excluded(event, known)
     yield from _finding(event, known)
 
 
@@ -160,10 +160,11 @@ def _finding(event: Event, known: InForce) -> Iterator[str]:
     )
 
 
-def _excluded(event: Event, registers: Registers | None) -> Iterator[str]:
+def _excluded(event: Event, known: InForce) -> Iterator[str]:
     """Say whom nobody knows: an exclusion that names nobody keeps nobody out."""
-    if registers is None:
-        return
+    kind = known.events.get(event.header.event_type)
+    if kind is not None and kind.control == "exclusion" and names_nobody_in_an_exclusion(event):
+        yield "field `header.excluded`: missing: whom an exclusion keeps out stands there, and in no other field"
     for at, recipient in enumerate(event.header.excluded):
-        if recipient not in registers.recipients:
+        if known.registers is not None and recipient not in known.registers.recipients:
             yield f"field `header.excluded.{at}`: is no recipient in the registers in force: see `broker registers show`"

@@ -15,3 +15,9 @@ def superseded_by(event: Event) -> EventId | None:
 def takes_back(event: Event) -> bool:
     """Tell whether an event takes another back rather than saying something itself."""
     return event.header.action is Action.RETRACT or event.header.event_type == RETRACTION_TYPE
+
+
+def names_nobody_in_an_exclusion(event: Event) -> bool:
+    """Tell whether an event that is to exclude somebody says nobody in `excluded`; a later version may, and then lets go."""
+    lets_go = event.header.action is not Action.NEW and not (event.control or {}).get("recipients")
+    return not (event.header.excluded or lets_go or takes_back(event))

@@ -257,3 +257,23 @@ def test_a_hub_that_nobody_can_stand_in_for_goes_on_to_hear() -> None:
     line = a_line().take(a_notice_about("father", "E10000030"))
 
     assert line.facts().exclusions == ()
+
+
+@pytest.mark.parametrize("control", [None, {"recipients": [claims.HUB]}], ids=["nowhere", "in another field"])
+def test_an_exclusion_that_names_nobody_is_a_question_and_not_taken_in_silence(control: Control | None) -> None:
+    """Whoever sent it believes that somebody is kept out, and nobody was."""
+    line = claims.a_child(claims.says(claims.HOME, "control.exclusion", control))
+
+    (asked,) = line.reviews()
+    assert (asked["kind"], asked["event_type"]) == ("HOLD", "control.exclusion")
+    assert "names nobody in `excluded`" in asked["why"]
+    assert line.facts().holds == frozenset(), "it keeps nothing back, so nothing waits for it"
+
+
+def test_a_later_version_of_an_exclusion_lets_go_of_whom_it_names_no_more() -> None:
+    said = claims.says(claims.HOME, "control.exclusion", excluded=(RecipientId(claims.TEAM),))
+    again = claims.says(claims.HOME, "control.exclusion", action=Action.UPDATE, supersedes=said.header.event_id)
+    line = claims.a_child(said, again)
+
+    assert line.facts().exclusions == ()
+    assert line.reviews() == []
