@@ -189,6 +189,27 @@ def test_an_exclusion_that_says_elsewhere_whom_it_keeps_out_is_told(more: dict[s
 
 
 @pytest.mark.parametrize(
+    ("event_type", "scope", "field"),
+    [
+        ("control.consent", {"recipients": ["gp", "schools"]}, "recipients.1"),
+        ("control.service_agreement", {"recipients": ["nobody-there"]}, "recipients.0"),
+        ("control.finding", {"recipients": ["dls"]}, "recipients.0"),
+        ("control.consent", {"categories": ["narrative", "narative"]}, "categories.1"),
+        ("control.consent", {"recipients": ["gp"], "categories": ["narrative"]}, ""),
+    ],
+)
+def test_a_scope_in_which_nobody_or_nothing_is_meant_is_told(event_type: str, scope: dict[str, Any], field: str) -> None:
+    """A no that is said of nobody who is known would be no no."""
+    header = {**GOOD["header"], "event_type": event_type}
+    line = {"header": header, "identity": GOOD["identity"], "control": {"state": "withdrawn", **scope}}
+    known = replace(KNOWN, registers=area(), roles=frozenset(POLICY.roles))
+    (one,) = read_lines([json.dumps(line).encode()], SCHOOL, known)
+
+    said = one.faults if isinstance(one, BadLine) else ()
+    assert [fault.split("`")[1] for fault in said] == ([f"control.{field}"] if field else [])
+
+
+@pytest.mark.parametrize(
     ("until", "told"), [("2126-01-01", True), ("2027-12-01", True), ("2027-11-01", False), (None, False)], ids=str
 )
 def test_a_finding_that_would_hold_for_longer_than_its_kind_may_is_told_before_it_is_signed(

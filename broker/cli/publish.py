@@ -95,6 +95,7 @@ def _shipped(agency: str) -> InForce:
         events=policy.events,
         findings=policy.findings,
         purposes=policy.purposes,
+        roles=frozenset(policy.roles),
         now=_now(),
         sector=sector_of(AgencyId(agency)),
     )
@@ -110,7 +111,8 @@ async def _in_force(settings: Settings, signer: Signer) -> InForce:
     book = await released(settings.kafka, say_refused)
     if book.latest("policy"):
         policy = book.newest_policy()
-        known = replace(known, events=policy.events, findings=policy.findings, purposes=policy.purposes)
+        roles = frozenset(policy.roles)
+        known = replace(known, events=policy.events, findings=policy.findings, purposes=policy.purposes, roles=roles)
     if not book.latest("registers"):
         return known
     registers = book.newest()

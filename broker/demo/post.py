@@ -113,6 +113,7 @@ class Post:
             events=policy.events,
             findings=policy.findings,
             purposes=policy.purposes,
+            roles=frozenset(policy.roles),
             now=now,
             sector=entry.sector,
             agency=entry,

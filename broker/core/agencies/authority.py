@@ -10,7 +10,7 @@ from broker.core.agencies.matters import is_open
 from broker.core.agencies.roles import area_of
 from broker.core.agencies.standing import answers_for, is_tied, serves_home
 from broker.core.model.dates import instant_of
-from broker.core.model.event import Control, Event, Sector, ToldFamily
+from broker.core.model.event import Category, Control, Event, Sector, ToldFamily
 from broker.core.model.facts import Facts
 from broker.core.model.identifiers import EventId
 from broker.core.model.ledger import root_of
@@ -28,6 +28,7 @@ _LETS_GO: Mapping[str, str] = {"consent": "given", "service": "given", "protecti
 _TOLD = tuple(one.value for one in ToldFamily if one is not ToldFamily.NOT_SAID)
 _NOT_TOLD = (ToldFamily.NOT_SAFE, ToldFamily.NOT_PRACTICABLE)
 _ENDS = ("lapsed", "withdrawn", "lifted")
+_CATEGORIES = frozenset(Category)
 _STATES: Mapping[str, tuple[str, ...]] = {
     "consent": ("given", "refused", "withdrawn"),
     "service": ("given", "refused", "withdrawn"),
@@ -43,7 +44,7 @@ def unfit(event: Event, facts: Facts, policy: Policy, registers: Registers) -> s
     kind = policy.events.get(event.header.event_type)
     if kind is None:
         return doubtful_claim(event, facts, kind, registers)
-    claimed = doubtful_claim(event, facts, kind, registers) or _unfit_control(event, kind, policy)
+    claimed = doubtful_claim(event, facts, kind, registers) or _unfit_control(event, kind, policy, registers)
     claimed = claimed or _unfounded(event, facts, kind, policy, registers) or _foreign_answer(event, facts, policy, registers)
     return claimed or _foreign_telling(event, facts, kind, registers)
 
@@ -66,7 +67,7 @@ def binds_the_line(event: Event, facts: Facts, policy: Policy, registers: Regist
     if not keeps_back(event, policy) or is_tied(event.header, facts, registers):
         return keeps_back(event, policy)
     kind = policy.events.get(event.header.event_type)
-    return kind is not None and kind.control == "protection" and not _unfit_control(event, kind, policy)
+    return kind is not None and kind.control == "protection" and not _unfit_control(event, kind, policy, registers)
 
 
 def _keeps_something_back(facts: Facts, event_id: EventId | None) -> bool:
@@ -134,7 +135,7 @@ def _foreign_telling(event: Event, facts: Facts, kind: EventKind, registers: Reg
     )
 
 
-def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:
+def _unfit_control(event: Event, kind: EventKind, policy: Policy, registers: Registers) -> str:
     sets = kind.control or ""
     if sets in ("wish", "told_family"):  # neither keeps anything back: nothing waits for an answer
         return _unknown_wish(event.control or {}, policy) if sets == "wish" else _unknown_told(event)
@@ -148,7 +149,19 @@ def _unfit_control(event: Event, kind: EventKind, policy: Policy) -> str:
     if control.get("until") and instant_of(control.get("until")) is None:
         return "`until` is no date: ask its publisher how long it holds"
     check = _CHECKS.get(sets)
-    return check(event, control, policy) if check else ""
+    return (check(event, control, policy) if check else "") or _unknown_scope(control, policy, registers)
+
+
+def _unknown_scope(control: Control, policy: Policy, registers: Registers) -> str:
+    """What is said of nobody who is known counts for nobody: a no would be no no, and nobody would hear that."""
+    if control.get("state") in _ENDS and control.get("kind") in policy.findings:
+        return ""  # ended is what was made, whoever has left the registers since
+    names = {*policy.roles, *registers.recipients}
+    if unknown := [one for one in control.get("recipients") or () if one not in names]:
+        who = f"`recipients` names {len(unknown)} who are neither a desk in the registers nor a role of the policy"
+        return f"{who}: ask its publisher whom it means"
+    unknown = [one for one in control.get("categories") or () if one not in _CATEGORIES]
+    return f"`categories` names {len(unknown)} that are none: ask its publisher what it means" if unknown else ""
 
 
 def _unknown_wish(control: Control, policy: Policy) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from broker.core.model.dates import first_of, instant_of, is_plausible, months_later
-from broker.core.model.event import Event, Sector
+from broker.core.model.event import Category, Event, Sector
 from broker.core.model.identifiers import Millis
 from broker.core.model.policy import EventKind, FindingKind
 from broker.core.model.registers import Agency, Registers
@@ -26,6 +26,8 @@ _SAID_BEFOREHAND = (
 )
 _PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
 _ANY_SECTOR = "control."
+_SCOPED = frozenset({"consent", "service", "finding"})
+_CATEGORIES = tuple(Category)
 _KEEP_NUMBERS = frozenset({Sector.HEALTH, Sector.COUNCILS})  # give out numbers of their own, and say which are one person's
 
 
@@ -33,7 +35,7 @@ _KEEP_NUMBERS = frozenset({Sector.HEALTH, Sector.COUNCILS})  # give out numbers 
 class InForce:
     """What a publisher can know of what its events will meet. Without registers there is no `agency` and nobody is unknown.
 
-    `events`, `findings` and `purposes` are those of the policy in force; where there are no purposes, none is unknown.
+    `events`, `findings`, `roles` and `purposes` are those of the policy in force; where there are no purposes, none is unknown.
     """
 
     events: Mapping[str, EventKind]
@@ -43,6 +45,7 @@ class InForce:
     agency: Agency | None = None
     registers: Registers | None = None
     purposes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
 
 
 def permits(event_type: str, sector: Sector, agency: Agency | None) -> bool:
@@ -106,6 +109,7 @@ def faults_of(event: Event, known: InForce) -> Iterator[str]:
         yield "field `identity.birth_date`: is after `recorded_at`: of a child not yet born say `expected_birth_date`"
     yield from _attributes(event, known.events.get(header.event_type))
     yield from _excluded(event, known)
+    yield from _scope(event, known)
     yield from _finding(event, known)
 
 
@@ -158,6 +162,19 @@ def _finding(event: Event, known: InForce) -> Iterator[str]:
         f"field `control.until`: is more than {found.longest} months ahead, the longest for `{found.name}`: say an earlier day; "
         "on that day whoever made it can say that it still holds"
     )
+
+
+def _scope(event: Event, known: InForce) -> Iterator[str]:
+    """Say of whom nobody knows that a judgement or an agreement is to count for: it would count for nobody."""
+    kind, control = known.events.get(event.header.event_type), event.control or {}
+    if kind is None or kind.control not in _SCOPED:
+        return
+    for at, one in enumerate(control.get("recipients") or ()):
+        if known.registers is not None and one not in known.registers.recipients and one not in known.roles:
+            yield f"field `control.recipients.{at}`: is neither a desk in the registers in force nor a role of the policy"
+    for at, one in enumerate(control.get("categories") or ()):
+        if one not in _CATEGORIES:
+            yield f"field `control.categories.{at}`: is none of {', '.join(_CATEGORIES)}"
 
 
 def _excluded(event: Event, known: InForce) -> Iterator[str]:

@@ -31,6 +31,9 @@ def a_control(of: str, name: str, who: dict[str, Any], **control: Any) -> Event:
         ("protection", OAK, {"kind": "safe_address", "state": "SET"}, "state"),
         ("protection", OAK, {"kind": "protected_person", "state": "set"}, "not for this sector"),
         ("consent", OAK, {"kind": "consent", "state": "withdrawn by the mother"}, "state"),
+        ("consent", OAK, {"kind": "consent", "state": "withdrawn", "recipients": ["schools"]}, "recipients"),
+        ("consent", OAK, {"kind": "consent", "state": "refused", "categories": ["narative"]}, "categories"),
+        ("finding", OAK, {**DETRIMENT, "reason": "known", "until": "2027-01-01", "recipients": ["oak-dls"]}, "recipients"),
         ("finding", OAK, DETRIMENT, "reason"),
         ("finding", OAK, {**DETRIMENT, "reason": "known", "until": "next spring"}, "until"),
         ("finding", OAK, {**DETRIMENT, "reason": "known", "until": "2027-01-01", "recipients": []}, "recipients"),
@@ -87,3 +90,10 @@ def test_another_agency_does_not_withdraw_a_finding() -> None:
     line.take(a_control("finding", "f2", OAK, **{**found, "state": "withdrawn"}), an_event("e1"))
 
     assert line.disclosures(SCHOOL) == []
+
+
+def test_a_judgement_about_somebody_who_left_the_registers_can_be_ended() -> None:
+    said = {"kind": "competent", "state": "withdrawn", "by_role": "clinician", "recipients": ["gone-from-here"]}
+    line = ALine(a_policy(a_rule("school", "dsl"), KEPT)).take(on_roll(), a_control("finding", "f", OAK, **said))
+
+    assert line.reviews() == []
