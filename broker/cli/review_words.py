@@ -6,6 +6,7 @@ from typing import Any
 
 from broker.core.account.tell import code_in_words, value_in_words, who
 from broker.core.account.words import Words, born_in_words, instant_in_words, scheme_in_words, until_in_words
+from broker.core.model.question import BEHIND_A_CONTROL, BEHIND_A_RECORD, HOLD
 from broker.core.waiting.judgements import FINDING_TYPE
 from broker.core.waiting.unsafe import TOLD_TYPE
 
@@ -102,6 +103,14 @@ _UNSAFE = _Kind(
         (_REJECT, "the family may be told now, and everybody who was told hears that"),
     ),
 )
+_DOUBT = _Kind(
+    "Does this count? Somebody has to look first at what its publisher says",
+    (
+        ('broker reviews link {id} --reason "…"', "it counts, as its publisher says it"),
+        (_REJECT, "it does not count; either way, what waits for this goes on"),
+    ),
+)
+_BEHIND = frozenset({BEHIND_A_CONTROL, BEHIND_A_RECORD})
 _MERGE_TYPE = "identity.merged"
 _MERGE = _Kind(
     "Are two records of one child? The source says so; which child is it?",
@@ -134,6 +143,8 @@ def _kind(review: Mapping[str, Any]) -> _Kind:
         return _MERGE
     if (review["kind"], review["event_type"]) == ("ASK", TOLD_TYPE):
         return _UNSAFE
+    if review["kind"] == HOLD and review["why"] not in _BEHIND:
+        return _DOUBT
     return _FINDING if (review["kind"], review["event_type"]) == ("ASK", FINDING_TYPE) else KINDS[review["kind"]]
 
 

@@ -23,6 +23,7 @@ from broker.core.model.event import Action, Event
 from broker.core.model.facts import OVERTAKEN, Facts
 from broker.core.model.identifiers import Millis, RecipientId
 from broker.core.model.policy import Policy
+from broker.core.model.question import BEHIND_A_CONTROL
 from broker.core.model.registers import Registers
 from broker.core.model.rules import Rules
 from broker.core.model.turn import APPLIED, DUPLICATE, IN_REVIEW, Turn
@@ -32,7 +33,6 @@ from broker.core.waiting import questions
 from broker.errors import ChangedContentError, StaleVersionError
 
 _TAKEN_BACK = "it was taken back by its publisher before it came"
-_HELD = "a control event that protects this child is in review: people decide about what comes meanwhile"
 _FOREIGN = "another agency's record cannot be taken back or changed: a person has to ask both"
 _OVER = "its publisher took it back or changed it while a person was asked about it"
 _TOO_LATE = "a later version of this record was taken before: what it changed is over"
@@ -227,7 +227,7 @@ def _overtaken(facts: Facts, event: Event) -> Facts:
 def _hold(facts: Facts, event: Event, rules: Rules, doubt: str) -> Turn:
     """Let people decide; what may keep something back binds the line until they have."""
     header = event.header
-    why = doubt or _HELD
+    why = doubt or BEHIND_A_CONTROL
     binds = bool(doubt) and binds_the_line(event, facts, rules.policy, rules.registers)
     on_hold = replace(noted(facts, event), holds=facts.holds | {header.event_id})
     verdict = decide(event, on_hold, rules.policy, rules.registers, facts.at)  # everything in it is asked of the hub

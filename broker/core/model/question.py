@@ -11,6 +11,9 @@ from broker.core.model.event import Category, Event
 from broker.core.model.identifiers import Millis, digest
 
 ASK, GAP, HOLD, WHO = "ASK", "GAP", "HOLD", "WHO"
+# Why an event is held that is in no question itself: on the child's line, and where it is not known yet which child it is about.
+BEHIND_A_CONTROL = "a control event that protects this child is in review: people decide about what comes meanwhile"
+BEHIND_A_RECORD = "an earlier record that may protect this child waits for a person"
 Wanted = tuple[str, str]  # a clock, and on whose calendar it runs
 
 

@@ -7,6 +7,7 @@ from broker import codec
 from broker.core.model.event import Body, Event
 from broker.core.model.identifiers import RecipientId, digest
 from broker.core.model.ports import ACCEPTED, CAUSE, ORIGIN, OUTCOME, Headers, Outgoing, Position
+from broker.core.model.question import BEHIND_A_RECORD
 from broker.sealing.reviews import review_id, seal_event
 from broker.sealing.secrets import Secrets
 from broker.stream.identify.said import changed_by
@@ -25,7 +26,7 @@ _WHY = {
     UNIDENTIFIED: "no child is known by what this record says of who it is about",
     AMBIGUOUS: "this record may be about more than one child, or a person must confirm whom it is about",
     CONFLICT: "an identifier in this record is held by a child under another birth date",
-    HOLD: "an earlier record that may protect this child waits for a person",
+    HOLD: BEHIND_A_RECORD,
 }
 _ANSWERED = {
     "LINK": "a person said which child it is about",
