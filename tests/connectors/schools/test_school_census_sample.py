@@ -81,3 +81,11 @@ def test_the_sample_s_pupil_numbers_are_none_and_each_is_named(sample_folder: Pa
     wrong = [number for number in numbers if not re.fullmatch(r"[A-Z]\d{11}[0-9A-Z]", number)]
 
     assert rules(read_sample(sample_folder)[1])["upn_check"] == len(wrong)
+
+
+def test_the_sample_gives_nothing_but_what_is_counted_here(sample_folder: Path) -> None:
+    events, findings = read_sample(sample_folder)
+
+    left, sent_home, absent = "school.pupil.left", ("school.suspension", "school.permanent_exclusion"), "school.absence.reported"
+    assert set(kinds(events)) == {(event_type, "NEW") for event_type in (left, *sent_home, absent)}
+    assert set(rules(findings)) == {"upn_check", "sessions", "pupils_missing"}
