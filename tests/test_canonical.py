@@ -210,6 +210,18 @@ def test_a_scope_in_which_nobody_or_nothing_is_meant_is_told(event_type: str, sc
 
 
 @pytest.mark.parametrize(
+    ("role", "told"), [("Referrer", True), ("mum's new partner", True), ("referrer", False), ("suspect", False)]
+)
+def test_a_part_in_the_matter_that_no_rule_knows_is_told(role: str, told: bool) -> None:
+    """R9: who is kept back as a referrer has to be called one."""
+    line = {**GOOD, "third_party": {"people": [{"role": "mother"}, {"role": role, "given": "Lay"}]}}
+    (one,) = read_lines([json.dumps(line).encode()], SCHOOL, KNOWN)
+
+    said = one.faults if isinstance(one, BadLine) else ()
+    assert [fault.startswith("field `third_party.people.1.role`: is none of carer, father") for fault in said] == [True] * told
+
+
+@pytest.mark.parametrize(
     ("until", "told"), [("2126-01-01", True), ("2027-12-01", True), ("2027-11-01", False), (None, False)], ids=str
 )
 def test_a_finding_that_would_hold_for_longer_than_its_kind_may_is_told_before_it_is_signed(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from broker.core.deciding.answer import BUILT_IN
 from broker.core.deciding.disclose import SHORT_FORM
-from broker.core.model.event import Action, Assertion, Category, SubjectRole
+from broker.core.model.event import PARTY_ROLES, Action, Assertion, Category, SubjectRole
 from broker.core.model.policy import HOLDER, SHAREABLE, Cut
 from broker.policyfile.building import EVERYTHING
 from broker.policyfile.checked import AGREEMENTS, Checked
@@ -13,7 +13,6 @@ from broker.policyfile.reading import nearest
 from broker.policyfile.shapes import RuleShape, When
 
 _SECTORS = frozenset({"police", "schools", "health", "councils"})
-_PARTIES = frozenset({"mother", "father", "carer", "suspect", "victim", "sibling", "witness", "referrer", "worker", "other"})
 _AGENCY = re.compile(r"[EW]\d{8}|(urn|ods|police|la):\w+")
 _AREA = re.compile(r"[EWSN]\d{8}")
 _NO_BASIS = "name the law on which it stands; a service that the family agreed to stands on `SERVICE_AGREEMENT` (R4)"
@@ -81,7 +80,7 @@ def _known_values(checked: Checked) -> Mapping[str, frozenset[str]]:
         "status": checked.statuses,
         "protection": checked.names("protection"),
         "finding": checked.names("finding"),
-        "party": _PARTIES,
+        "party": PARTY_ROLES,
     }
 
 

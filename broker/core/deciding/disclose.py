@@ -257,8 +257,13 @@ def _without_free_text(category: Category, group: _Group) -> _Group:
 
 def _without_referrer(category: Category, group: _Group) -> _Group:
     if category is Category.THIRD_PARTY and "people" in group:
-        return {**group, "people": [one for one in group["people"] if one.get("role") != "referrer"]}
+        return {**group, "people": [one for one in group["people"] if not _is_referrer(one)]}
     return group
+
+
+def _is_referrer(person: Mapping[str, Any]) -> bool:
+    """Tell whether somebody spoke up, however the role is written: `broker publish` takes one form, another client any (R9)."""
+    return str(person.get("role", "")).strip().casefold() == "referrer"
 
 
 def _without_former_identity(category: Category, group: _Group) -> _Group:

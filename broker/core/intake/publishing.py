@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from broker.core.model.dates import first_of, instant_of, is_plausible, months_later
-from broker.core.model.event import Category, Event, Sector
+from broker.core.model.event import PARTY_ROLES, Category, Event, Sector
 from broker.core.model.identifiers import Millis
 from broker.core.model.policy import EventKind, FindingKind
 from broker.core.model.registers import Agency, Registers
@@ -108,6 +108,7 @@ def faults_of(event: Event, known: InForce) -> Iterator[str]:
     if born is not None and born > header.recorded_at:
         yield "field `identity.birth_date`: is after `recorded_at`: of a child not yet born say `expected_birth_date`"
     yield from _attributes(event, known.events.get(header.event_type))
+    yield from _people(event)
     yield from _excluded(event, known)
     yield from _scope(event, known)
     yield from _finding(event, known)
@@ -162,6 +163,14 @@ def _finding(event: Event, known: InForce) -> Iterator[str]:
         f"field `control.until`: is more than {found.longest} months ahead, the longest for `{found.name}`: say an earlier day; "
         "on that day whoever made it can say that it still holds"
     )
+
+
+def _people(event: Event) -> Iterator[str]:
+    """Say whose part in the matter is none that the rules know: who is to be kept back by it would not be (R9)."""
+    for at, one in enumerate((event.body.get("third_party") or {}).get("people") or ()):
+        if one.get("role") not in PARTY_ROLES:
+            known = ", ".join(sorted(PARTY_ROLES))
+            yield f"field `third_party.people.{at}.role`: is none of {known}: say it in your own words in `relation`"
 
 
 def _scope(event: Event, known: InForce) -> Iterator[str]:

@@ -246,6 +246,10 @@ class Intelligence(TypedDict, total=False):
     originator: str | None
 
 
+# What a person who is named beside the child is in the matter; in the source's own words that stands in `relation`.
+PARTY_ROLES = frozenset({"mother", "father", "carer", "suspect", "victim", "sibling", "witness", "referrer", "worker", "other"})
+
+
 class Party(TypedDict, total=False):
     """Somebody other than the child; never merged into the child's identity (R19)."""
 

@@ -125,6 +125,16 @@ def test_a_lay_referrer_is_absent_and_not_masked():
     assert [one["role"] for one in shown["third_party"]["people"]] == ["mother"]
 
 
+@pytest.mark.parametrize("role", ["Referrer", "REFERRER", " referrer "])
+def test_a_lay_referrer_is_absent_however_the_role_is_written(role):
+    """R9: a client of an agency's own may write it as it likes, and a name that is out is out."""
+    third_party = {"people": [{"role": role, "given": "Lay"}, {"role": "mother", "given": "Eve"}]}
+    event = an_event(body={"third_party": third_party})
+    shown = granted_view(event, a_decision("existence", "third_party", cuts=(Cut.REFERRER,)), a_child())
+
+    assert [one["given"] for one in shown["third_party"]["people"]] == ["Eve"]
+
+
 def test_a_former_name_and_number_are_absent():
     shown = view("existence", "identity", cuts=(Cut.FORMER_IDENTITY,))
 
