@@ -221,6 +221,15 @@ def test_a_part_in_the_matter_that_no_rule_knows_is_told(role: str, told: bool) 
     assert [fault.startswith("field `third_party.people.1.role`: is none of carer, father") for fault in said] == [True] * told
 
 
+@pytest.mark.parametrize(("scheme", "told"), [("NHS_NUMBER", True), ("NHS number", True), ("nhs_number", False), ("mrn", False)])
+def test_a_number_by_whose_scheme_no_child_is_found_is_told(scheme: str, told: bool) -> None:
+    line = {**GOOD, "identity": {**GOOD["identity"], "identifiers": [{"scheme": scheme, "value": "9990000018"}]}}
+    (one,) = read_lines([json.dumps(line).encode()], SCHOOL, KNOWN)
+
+    said = one.faults if isinstance(one, BadLine) else ()
+    assert [fault.startswith("field `identity.identifiers.0.scheme`: is not in small letters") for fault in said] == [True] * told
+
+
 @pytest.mark.parametrize(
     ("until", "told"), [("2126-01-01", True), ("2027-12-01", True), ("2027-11-01", False), (None, False)], ids=str
 )

@@ -270,7 +270,7 @@ def _without_former_identity(category: Category, group: _Group) -> _Group:
     if category is not Category.IDENTITY:
         return group
     names = [one for one in group.get("names", ()) if one.get("kind", "usual") in ("usual", "preferred")]
-    identifiers = [one for one in group.get("identifiers", ()) if not one["scheme"].startswith("former_")]
+    identifiers = [one for one in group.get("identifiers", ()) if not one["scheme"].lower().startswith("former_")]
     return {**group, "names": names, "identifiers": identifiers}
 
 

@@ -3,6 +3,7 @@
 Pure. Messages name the field and never a value: values are personal data.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ _SAID_BEFOREHAND = (
 )
 _PREFIXES = {Sector.POLICE: "police.", Sector.SCHOOLS: "school.", Sector.HEALTH: "health.", Sector.COUNCILS: "council."}
 _ANY_SECTOR = "control."
+_SCHEME = re.compile(r"[a-z][a-z0-9_]*")
 _SCOPED = frozenset({"consent", "service", "finding"})
 _CATEGORIES = tuple(Category)
 _KEEP_NUMBERS = frozenset({Sector.HEALTH, Sector.COUNCILS})  # give out numbers of their own, and say which are one person's
@@ -108,6 +110,7 @@ def faults_of(event: Event, known: InForce) -> Iterator[str]:
     if born is not None and born > header.recorded_at:
         yield "field `identity.birth_date`: is after `recorded_at`: of a child not yet born say `expected_birth_date`"
     yield from _attributes(event, known.events.get(header.event_type))
+    yield from _schemes(event)
     yield from _people(event)
     yield from _excluded(event, known)
     yield from _scope(event, known)
@@ -163,6 +166,13 @@ def _finding(event: Event, known: InForce) -> Iterator[str]:
         f"field `control.until`: is more than {found.longest} months ahead, the longest for `{found.name}`: say an earlier day; "
         "on that day whoever made it can say that it still holds"
     )
+
+
+def _schemes(event: Event) -> Iterator[str]:
+    """Say which number is of a scheme that is written otherwise: by `NHS Number` no child is found, and nobody would say so."""
+    for at, one in enumerate(event.body.get("identity", {}).get("identifiers") or ()):
+        if not _SCHEME.fullmatch(one["scheme"]):
+            yield f"field `identity.identifiers.{at}.scheme`: is not in small letters, such as nhs_number, upn or la_child_id"
 
 
 def _people(event: Event) -> Iterator[str]:

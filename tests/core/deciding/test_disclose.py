@@ -141,6 +141,14 @@ def test_a_former_name_and_number_are_absent():
     assert [one["given"] for one in shown["identity"]["names"]] == ["Ada"]
 
 
+def test_a_former_number_is_absent_however_its_scheme_is_written():
+    numbers = [{"scheme": "Former_UPN", "value": "A2"}, {"scheme": "mrn", "value": "7"}]
+    event = an_event(body={"identity": {"identifiers": numbers}})
+    shown = granted_view(event, a_decision("existence", "identity", cuts=(Cut.FORMER_IDENTITY,)), a_child())
+
+    assert [one["scheme"] for one in shown["identity"]["identifiers"]] == ["mrn"]
+
+
 def test_the_last_guard_keeps_places_even_where_a_rule_would_not():
     """R10, I8: a policy by mistake cannot let a protected child's place out."""
     safe = Protection(kind="safe_address", since=Millis(0), by="x", event_id=EventId("p"))
