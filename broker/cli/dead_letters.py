@@ -11,7 +11,7 @@ import click
 
 from broker.cli.layout import Page, busy, count
 from broker.cli.options import json_option, with_broker_settings
-from broker.cli.refusals import refusal
+from broker.cli.refusals import REFUSALS, refusal
 from broker.cli.wording import words_at_hand
 from broker.core.account.words import Words, instant_in_words
 from broker.errors import NotFoundError
@@ -23,6 +23,13 @@ from broker.stream.dead_letters import WHY_CLOSED, DeadLetter, close, read_dead_
 _SHOWN = 20  # of one reason; the others are counted
 
 
+def _known(_: click.Context, __: click.Parameter, reason: str | None) -> str | None:
+    """Return a reason that there is: of one that is misspelt it must not be said that nothing has it."""
+    if reason is not None and reason not in REFUSALS:
+        raise click.BadParameter(f"`{reason}` is none: one of {', '.join(sorted(REFUSALS))}")
+    return reason
+
+
 @click.group("dead-letters")
 def group() -> None:
     """List, show, redrive and close records that could not be taken.
@@ -32,7 +39,7 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--reason", help="Only those with this reason.")
+@click.option("--reason", callback=_known, help="Only those with this reason.")
 @click.option("--closed", is_flag=True, help="Those that were closed, instead of those that somebody has to see to.")
 @json_option
 @with_broker_settings
@@ -103,7 +110,7 @@ def show(settings: Settings, *, place: str, as_json: bool) -> None:
 
 @group.command("redrive")
 @click.argument("places", nargs=-1)
-@click.option("--reason", help="All with this reason.")
+@click.option("--reason", callback=_known, help="All with this reason.")
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @json_option
 @with_broker_settings
@@ -133,7 +140,7 @@ def redrive_letters(settings: Settings, *, places: tuple[str, ...], reason: str 
 
 @group.command("close")
 @click.argument("places", nargs=-1)
-@click.option("--reason", help="All with this reason.")
+@click.option("--reason", callback=_known, help="All with this reason.")
 @click.option("--because", required=True, type=click.Choice(list(WHY_CLOSED)), help="Why nobody has to put them back.")
 @json_option
 @with_broker_settings

@@ -166,6 +166,8 @@ def test_json_parses_where_no_kafka_is_needed(words: str, area: Area, tmp_path: 
         ("reviews list --settings {settings}", 75, "Kafka does not answer"),
         ("explain nonsense --settings {settings}", 75, "Kafka does not answer"),
         ("dead-letters list --settings {settings}", 75, "Kafka does not answer"),
+        ("dead-letters list --reason bad_signatur --settings {settings}", 2, "`bad_signatur` is none: one of bad_signature"),
+        ("dead-letters redrive --reason nonsense --settings {settings}", 2, "`nonsense` is none: one of bad_signature"),
         ("demo --kafka nonsense --folder {folder}/demo", 2, "is not the address of a Kafka"),
         ("policy check {folder}/area", 2, "unfit"),
         ("nonsense", 2, "No such command"),
