@@ -91,13 +91,15 @@ def run_worker(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
     was not wholly written.
     """
     look_for_garbage_less()
-    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the thread that fetches, too: it makes a loop of its own
+    loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         loop.run_until_complete(_until_told(stages, settings, extras or Extras()))
     finally:
         _end_tasks(loop)
         asyncio.set_event_loop(None)
+        asyncio.set_event_loop_policy(None)
         loop.close()
 
 
