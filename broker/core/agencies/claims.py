@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from broker.core.agencies.matters import is_open
 from broker.core.agencies.roles import hub_of, organisation_of
-from broker.core.agencies.standing import answers_for, guards, has_neighbours, homes, is_at_home, is_near, is_tied, lasts
+from broker.core.agencies.standing import answers_for, guards, has_neighbours, homes, is_at_home, is_near, is_tied
+from broker.core.agencies.ties import lasts
 from broker.core.model.dates import whole_birth_date
 from broker.core.model.event import Action, Event, Header, Sector
 from broker.core.model.facts import Agreement, Facts

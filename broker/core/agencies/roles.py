@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.core.agencies.exclusions import excluded_here
+from broker.core.agencies.ties import where_else_it_lives
 from broker.core.model.event import Header
 from broker.core.model.facts import Facts
 from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
@@ -91,12 +92,13 @@ def desk_at(role: Role, organisation: str, registers: Registers) -> tuple[Recipi
 class _Place:
     """Where roles are looked for."""
 
-    __slots__ = ("excluded", "header", "home", "known", "referrers", "registers")
+    __slots__ = ("also", "excluded", "header", "home", "known", "referrers", "registers")
 
     def __init__(self, known: Known, facts: Facts, registers: Registers) -> None:
         self.known = known
         self.header = known.header
         self.home = home_of(known.header, known.area, registers)
+        self.also = where_else_it_lives(facts, registers)
         self.referrers = facts.referrers
         self.excluded = excluded_here(known.header, facts)
         self.registers = registers
@@ -125,6 +127,8 @@ def _asked(role: Role, place: _Place) -> Iterator[Sequence[RecipientId] | None]:
     """Yield for each organisation concerned whom it seats in the role; None once when no organisation is concerned."""
     if role.filled_by in _BY_AREA:
         yield _BY_AREA[role.filled_by](place.area())
+        if place.also and (found := _BY_AREA[role.filled_by](place.registers.areas.get(place.also))):
+            yield found
     elif role.filled_by in _ELSEWHERE:
         yield from _elsewhere(place, _ELSEWHERE[role.filled_by])
     else:

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from broker.core.agencies.roles import area_desks, desk_at, organisation_of, stand_in
+from broker.core.agencies.ties import REGISTERED, areas_of, involved, ties_of
 from broker.core.model.event import Header, Sector
 from broker.core.model.facts import Connection, Facts, Protection, Status
-from broker.core.model.identifiers import AgencyId, Millis, RecipientId, RoleName
+from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.model.policy import Role
 from broker.core.model.registers import Registers
 
-REGISTERED = "registered"  # what a statement is about that names whose register of people the child came from
 # A force and the health bodies of an area meet its children without being on any list of theirs first.
 _SERVE_AN_AREA = frozenset({Sector.POLICE, Sector.HEALTH})
 
@@ -20,7 +20,7 @@ def homes(facts: Facts, registers: Registers) -> frozenset[str]:
     Who knows it: whoever has to do with it; of a child with whom nobody has, whoever registered it first. Of a child that is
     protected they are those of these areas alone that protect it. None where nobody knows it: then nobody is trusted either.
     """
-    return _known_in(facts, registers) or _areas(_first_to_register(facts), registers)
+    return _known_in(facts, registers) or areas_of(_first_to_register(facts), registers)
 
 
 def answers_for(header: Header, facts: Facts, registers: Registers) -> bool:
@@ -42,8 +42,8 @@ def is_tied(header: Header, facts: Facts, registers: Registers) -> bool:
     areas = _areas_but_for(itself, facts, registers)
     if _is_of(itself, areas, registers):
         return True
-    ties = [one for one in _ties(facts) if one.organisation == itself]
-    near = not _areas([itself], registers).isdisjoint(areas) or header.sector is Sector.COUNCILS
+    ties = [one for one in ties_of(facts) if one.organisation == itself]
+    near = not areas_of([itself], registers).isdisjoint(areas) or header.sector is Sector.COUNCILS
     return bool(ties) and (near or any(_is_of(_who_said(facts, one), areas, registers) for one in ties))
 
 
@@ -55,12 +55,12 @@ def serves_home(header: Header, facts: Facts, registers: Registers) -> bool:
 
 def is_near(organisation: str, facts: Facts, registers: Registers) -> bool:
     """Tell whether an organisation has to do with the child now, or is its council, or a force or health body of its area."""
-    return organisation in _involved(facts) or _is_of(organisation, _known_in(facts, registers), registers)
+    return organisation in involved(facts) or _is_of(organisation, _known_in(facts, registers), registers)
 
 
 def is_at_home(organisation: str, facts: Facts, registers: Registers) -> bool:
     """Tell whether the registers have an organisation in one of the child's own areas."""
-    return not _areas([organisation], registers).isdisjoint(homes(facts, registers))
+    return not areas_of([organisation], registers).isdisjoint(homes(facts, registers))
 
 
 def has_neighbours(organisation: str, facts: Facts, registers: Registers) -> bool:
@@ -69,9 +69,9 @@ def has_neighbours(organisation: str, facts: Facts, registers: Registers) -> boo
     Not those in whose place somebody of another area came later: of where a child was before, a school or practice seldom says
     that it has left.
     """
-    others = [one for one in _ties(facts) if one.organisation and organisation not in (one.organisation, _who_said(facts, one))]
-    there = _areas([organisation], registers)
-    near = [one for one in others if not there.isdisjoint(_areas([one.organisation or ""], registers))]
+    others = [one for one in ties_of(facts) if one.organisation and organisation not in (one.organisation, _who_said(facts, one))]
+    there = areas_of([organisation], registers)
+    near = [one for one in others if not there.isdisjoint(areas_of([one.organisation or ""], registers))]
     elsewhere = [one for one in others if one not in near]
     return any(all(_relation(other) != _relation(one) or other.since <= one.since for other in elsewhere) for one in near)
 
@@ -88,7 +88,7 @@ def guards(facts: Facts, registers: Registers) -> frozenset[str]:
     if not facts.home_area:
         return setters
     near = frozenset(
-        one for one in setters if facts.home_area in _areas([one], registers) or has_neighbours(one, facts, registers)
+        one for one in setters if facts.home_area in areas_of([one], registers) or has_neighbours(one, facts, registers)
     )
     return near | {f"la:{facts.home_area}"}
 
@@ -122,41 +122,21 @@ def _stood(other: Protection, new: Protection) -> bool:
     return other.by != new.by and other.since <= new.since and (other.until is None or other.until > new.since)
 
 
-def _involved(facts: Facts) -> set[str]:
-    return {one.organisation for one in _ties(facts) if one.organisation}
-
-
-def _ties(facts: Facts) -> list[Connection | Status]:
-    """Return what lasts between organisations and the child; a status that ends by itself is none that anybody works under."""
-    statuses = (one for one in facts.statuses if one.until is None)
-    return [*(one for one in facts.connections if lasts(one, facts.at)), *statuses]
-
-
-def lasts(one: Connection, at: Millis) -> bool:
-    """Tell whether an organisation still has to do with the child: one that is said to let go later has until then."""
-    return one.until is None or one.until > at
-
-
 def _known_in(facts: Facts, registers: Registers) -> frozenset[str]:
     """Return the home, else the areas of those who have to do with the child; replay knows no more than this reads."""
     if facts.home_area is not None:
         return frozenset((facts.home_area,))
-    known = _areas(_involved(facts), registers)
-    return known & _areas(guards(facts, registers), registers) or known
+    known = areas_of(involved(facts), registers)
+    return known & areas_of(guards(facts, registers), registers) or known
 
 
 def _areas_but_for(organisation: str, facts: Facts, registers: Registers) -> frozenset[str]:
     """Return the areas that may be the child's own by what others say, and by whose register it came from first."""
     if facts.home_area is not None:
         return frozenset((facts.home_area,))
-    others = {one.organisation for one in _ties(facts) if one.organisation and _who_said(facts, one) != organisation}
-    known = _areas(others, registers)
-    return (known & _areas(guards(facts, registers), registers) or known) | _areas(_first_to_register(facts), registers)
-
-
-def _areas(organisations: Iterable[str], registers: Registers) -> frozenset[str]:
-    known = (registers.agencies.get(AgencyId(one.removeprefix("la:"))) for one in organisations)
-    return frozenset(one.area for one in known if one is not None)
+    others = {one.organisation for one in ties_of(facts) if one.organisation and _who_said(facts, one) != organisation}
+    known = areas_of(others, registers)
+    return (known & areas_of(guards(facts, registers), registers) or known) | areas_of(_first_to_register(facts), registers)
 
 
 def _relation(one: Connection | Status) -> str:

@@ -13,7 +13,7 @@ from broker.core.agencies import matters
 from broker.core.agencies.claims import own_home, said_birth_date
 from broker.core.agencies.exclusions import with_exclusions
 from broker.core.agencies.roles import organisation_of
-from broker.core.agencies.standing import REGISTERED, lasts
+from broker.core.agencies.ties import REGISTERED, lasts
 from broker.core.line.controls import control_changes
 from broker.core.line.undoing import TOLD, linked, replaced, undone, with_statements
 from broker.core.model.content import content_digest

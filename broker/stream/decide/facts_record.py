@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from broker.codec import decode_event, encode_event
+from broker.core.agencies.ties import REGISTERED, registering_councils
 from broker.core.model.event import Category
 from broker.core.model.facts import Agreement, Connection, Exclusion, Facts, Finding, Protection, Sent, Statement, Status, Unsafe
 from broker.core.model.identifiers import ChildRef
@@ -119,7 +120,7 @@ def clocks_from_bytes(value: bytes) -> tuple[Clock, ...]:
 def request_to_bytes(request: Request, used: Plain) -> bytes:
     """Write what one decision used, for its audit entry: condition values, facts, and what it read of the event."""
     written = zip(_NAMES[Facts], _WRITE, _READ[Facts](request.facts), strict=True)
-    kept = {"voices": _who_tied(request.facts)}
+    kept = {"voices": _who_tied(request.facts), "statements": _who_registered(request.facts)}
     facts = [kept.get(name) if name in NOT_USED else write(value) if write else value for name, write, value in written]
     return _dump([used, facts, base64.b64encode(encode_event(request.event)).decode()])
 
@@ -142,6 +143,13 @@ def _who_tied(facts: Facts) -> Plain:
         return None
     said = {*(one.event_id for one in facts.connections), *(one.event_id for one in facts.statuses)}
     return {one: facts.voices[one] for one in sorted(said & facts.voices.keys())} or None
+
+
+def _who_registered(facts: Facts) -> Plain:
+    """Return in which councils' registers the child is, where it is in several: that decides which hubs hear."""
+    if len(registering_councils(facts)) < 2:
+        return None
+    return _all_rows(one for one in facts.statements if one.about == REGISTERED)
 
 
 def rows(of: type[_Value], stored: Sequence[Sequence[Plain]]) -> tuple[_Value, ...]:
