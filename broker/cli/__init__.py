@@ -1,9 +1,11 @@
 """The program `broker`: one file per group of commands, each loaded only when it is asked for."""
 
+import gc
 import os
 import sqlite3
 import sys
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -40,6 +42,18 @@ EXIT_UNFIT = 2  # settings, policy, registers or state are unfit
 EXIT_TRY_AGAIN = 75  # the far side is unwell; the same command may succeed later (sysexits EX_TEMPFAIL)
 
 
+def _loaded(name: str) -> ModuleType:
+    """Load a module without looking for garbage meanwhile, nor ever again among what it brought: it stays, and is a lot."""
+    if name in sys.modules:
+        return sys.modules[name]
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class _LazyGroup(click.Group):
     """A group that imports a command's module when the command is used, so that `broker --help` is quick."""
 
@@ -49,7 +63,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"broker.cli.{COMMANDS[cmd_name][0]}")
+        module = _loaded(f"broker.cli.{COMMANDS[cmd_name][0]}")
         commands: dict[str, click.Command] = module.commands
         return commands[cmd_name]
 
@@ -77,6 +91,7 @@ def main() -> None:
     What it writes is not for everybody on the machine: inboxes, memories of connectors and notices name children.
     """
     os.umask(os.umask(0) | 0o007)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # there are none; to look costs a tenth of the start
     try:
         ended = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +19,9 @@ from broker.settings import Settings
 from broker.stream.decide.replay import findings_read, unmet_read
 from broker.stream.releases.registers import released
 from broker.stream.watching.audit_reader import entries_about
-from broker.stream.watching.whereabouts import Whereabouts, whereabouts
+
+if TYPE_CHECKING:
+    from broker.stream.watching.whereabouts import Whereabouts
 
 _STATES = {
     "in_review": "nothing was decided yet: a person has to first",
@@ -50,6 +53,8 @@ def explain(settings: Settings, *, decision: str | None, event_id: str | None, a
     try:
         entries, words = asyncio.run(_found(settings, some_id, as_json=as_json))
     except NotFoundError:
+        from broker.stream.watching.whereabouts import whereabouts  # noqa: PLC0415 - reviews and dead letters: only where it is none
+
         elsewhere = asyncio.run(whereabouts(settings.kafka, some_id))
         if not elsewhere:
             raise
@@ -64,7 +69,7 @@ def explain(settings: Settings, *, decision: str | None, event_id: str | None, a
         click.echo(explain_decision(entries[0], some_id, words, width), nl=False)
 
 
-def _say_where(settings: Settings, page: Page, elsewhere: list[Whereabouts]) -> None:
+def _say_where(settings: Settings, page: Page, elsewhere: "list[Whereabouts]") -> None:
     words = asyncio.run(words_in_force(settings.kafka))
     for one in elsewhere:
         said_by = words.name(one.producer) or "nobody known"

@@ -23,7 +23,7 @@ from broker.stream.log_ends import log_ends
 from broker.stream.releases.belief import TOPIC_OF, Belief, Say, release_id, say_nothing
 from broker.stream.releases.book import Kind, Release, ReleaseBook, encode_release
 from broker.stream.topics import SUBJECTS
-from broker.stream.watching.places import places_of
+from broker.stream.watching.places import places_by
 
 EPOCH = "sb_epoch"  # header of an epoch record: `policy:<digest>`, so that nobody need decode records to wait for it
 
@@ -51,7 +51,7 @@ class Releases:
 
     async def start(self) -> None:
         """Read everything released so far, then go on following; raises KafkaUnavailableError or TopicsMissingError."""
-        places = await places_of(self.kafka, TOPIC_OF.values())
+        places = await places_by(self.consumer, self.kafka, TOPIC_OF.values())
         try:
             self.consumer.assign(places)
             await self.consumer.seek_to_beginning(*places)

@@ -11,11 +11,12 @@ from broker.audit.index import AuditIndex
 from broker.lag.tally import Tally
 from broker.settings import Settings
 from broker.stream.clients import kafka_errors, open_consumer, to_record
+from broker.stream.kafka_identity import identity_of
 from broker.stream.log_ends import log_ends
-from broker.stream.recognise import read_identity
 from broker.stream.topics import AUDIT
-from broker.stream.watching.places import places_of
+from broker.stream.watching.places import places_by
 
+_FETCH_BYTES = 256 * 1024
 INDEX_FILE = "audit-index.sqlite"
 
 
@@ -26,18 +27,24 @@ class AuditFollower:
     consumer: AIOKafkaConsumer
     index: AuditIndex
     places: list[TopicPartition]
+    _started: bool = False
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Go to where the index ends."""
         self.consumer.assign(self.places)
         for place in self.places:
             self.consumer.seek(place, self.index.next_offset(place.partition))
+        self._started = True
 
     async def catch_up(self) -> int:
         """Read up to where the log ends now and return how many entries were new; raises KafkaUnavailableError."""
         count = 0
         with kafka_errors("audit log"):
             ends = await log_ends(self.consumer, self.places)
+            if all(self.index.next_offset(place.partition) >= ends[place] for place in self.places):
+                return 0  # and nothing is fetched, behind which a look-up would have to stand
+            if not self._started:
+                self._start()
             behind = set(self.places)
             while behind := {place for place in behind if await self.consumer.position(place) < ends[place]}:
                 for records in (await self.consumer.getmany(*behind, timeout_ms=500, max_records=2_000)).values():
@@ -52,18 +59,17 @@ class AuditFollower:
 @asynccontextmanager
 async def open_audit_follower(settings: Settings) -> AsyncIterator[AuditFollower]:
     """Open the index of this place and what follows the log into it; raises KafkaUnavailableError or DataLossError."""
-    identity = await read_identity(settings.kafka, [AUDIT])
-    log_id = f"{identity.cluster}/{identity.topics.get(AUDIT)}" if identity else f"embedded/{settings.kafka}"
-    places = await places_of(settings.kafka, [AUDIT])
-    index = AuditIndex(index_path(settings), log_id)
-    try:
-        # Short waits: a look-up must not stand behind a fetch that lingers at the end of the log.
-        async with open_consumer(settings.kafka, fetch_max_wait_ms=50) as consumer:
-            follower = AuditFollower(consumer, index, places)
-            follower.start()
-            yield follower
-    finally:
-        index.close()
+    # A look-up must not stand behind a fetch that lingers at the end of the log, nor fetch thousands of entries with its one.
+    async with open_consumer(settings.kafka, fetch_max_wait_ms=50, max_partition_fetch_bytes=_FETCH_BYTES) as consumer:
+        with kafka_errors(f"ids of `{settings.kafka}`"):
+            identity = await identity_of(consumer, [AUDIT])
+        log_id = f"{identity.cluster}/{identity.topics.get(AUDIT)}" if identity else f"embedded/{settings.kafka}"
+        places = await places_by(consumer, settings.kafka, [AUDIT])
+        index = AuditIndex(index_path(settings), log_id)
+        try:
+            yield AuditFollower(consumer, index, places)
+        finally:
+            index.close()
 
 
 def index_path(settings: Settings) -> Path:

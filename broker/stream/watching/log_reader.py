@@ -13,6 +13,7 @@ from broker.stream.log_ends import log_ends
 from broker.stream.watching.places import places_of
 
 _WAIT_MS = 500
+_MANY = 5_000
 _LINGER_MS = 20  # what is asked for is there: a fetch that lingers would hold up the next topic
 
 
@@ -33,9 +34,9 @@ class LogReader:
             return await log_ends(self._consumer, places) if places else {}
 
     async def between(
-        self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+        self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int], at_once: int = _MANY
     ) -> AsyncIterator[list[Record]]:
-        """Read from given offsets, or where the log now begins, up to and without given ends, in batches."""
+        """Read from given offsets, or where the log now begins, up to and without given ends, in batches of a size at most."""
         behind = {place for place in starts if starts[place] < ends[place]}
         if not behind:
             return
@@ -44,12 +45,12 @@ class LogReader:
             for place in behind:
                 self._consumer.seek(place, starts[place])
             while behind := {place for place in behind if await self._consumer.position(place) < ends[place]}:
-                for place, records in (await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=5_000)).items():
+                for place, records in (await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=at_once)).items():
                     yield [to_record(record) for record in records if record.offset < ends[place]]
 
     async def one(self, place: TopicPartition, offset: int) -> Record:
         """Read the record at one offset; raises DataLossError when the log no longer holds it."""
-        async for records in self.between({place: offset}, {place: offset + 1}):
+        async for records in self.between({place: offset}, {place: offset + 1}, at_once=1):
             for record in records:
                 return record
         raise DataLossError(f"`{place.topic}` partition {place.partition} no longer holds offset {offset}")
@@ -58,7 +59,7 @@ class LogReader:
 @asynccontextmanager
 async def open_log(kafka: Kafka) -> AsyncIterator[LogReader]:
     """Open a reader; raises KafkaUnavailableError."""
-    async with open_consumer(kafka, max_poll_records=5_000, fetch_max_wait_ms=_LINGER_MS) as consumer:
+    async with open_consumer(kafka, max_poll_records=_MANY, fetch_max_wait_ms=_LINGER_MS) as consumer:
         yield LogReader(consumer)
 
 

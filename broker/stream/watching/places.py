@@ -1,9 +1,11 @@
 """Find which partitions topics have: a consumer without a group learns of none by itself."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_admin
@@ -40,3 +42,19 @@ async def places_of(kafka: Kafka, topics: Iterable[str]) -> list[TopicPartition]
     """Return every partition of these topics, with a client of its own; raises as `places_from`."""
     async with open_admin(kafka) as admin:
         return await places_from(admin, topics)
+
+
+async def places_by(consumer: AIOKafkaConsumer, kafka: Kafka, topics: Iterable[str]) -> list[TopicPartition]:
+    """Return the same, asked by a consumer that was just opened: where all is well, no client has to be made for it.
+
+    The consumer knows then who leads each partition: else it would wait a tenth of a second for that when it is first asked.
+    """
+    names = set(topics)
+    client: Any = consumer._client  # noqa: SLF001 - aiokafka tells the partitions of topics that are subscribed to alone
+    with kafka_errors("topics"):
+        if not await client.force_metadata_update():
+            raise KafkaConnectionError("no node tells which topics there are")
+    partitions = {name: client.cluster.partitions_for_topic(name) for name in names}
+    if not all(partitions.values()):
+        return await places_of(kafka, names)  # which finds out why
+    return sorted(TopicPartition(name, one) for name, found in partitions.items() for one in found)
