@@ -5,7 +5,6 @@ uncommitted and begins another; what would be wrong (data gone, a bad release) s
 """
 
 import asyncio
-import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -32,6 +31,7 @@ from broker.log import Entry, log
 from broker.stream.client_options import faust_credentials
 from broker.stream.clients import Writer, check_known, is_idempotent, kafka_errors, open_admin, open_producer
 from broker.stream.engine.faults import Faults
+from broker.stream.engine.garbage import look_for_garbage_less
 from broker.stream.engine.line import Hold, Line, Surroundings
 from broker.stream.engine.progress import Chunk
 from broker.stream.engine.state_log import StateFollower
@@ -45,7 +45,6 @@ SESSION_SECONDS = 6.0
 LEAVE_SECONDS = 2.5  # closing the clients takes up to two seconds more: less than five in all
 _IN_HAND_SECONDS = 1.5
 _PATIENT_SECONDS = 10.0
-_GARBAGE = 20_000  # objects more before garbage is looked for: at Python's own 700 that costs a tenth of every event
 _LONGEST_WAIT = 4.0  # an alert waits no longer than this once Kafka is back
 _STEADY_SECONDS = 60.0
 _MIND_SECONDS = 2.0
@@ -101,12 +100,6 @@ def run_worker(stages: Sequence[Stage], settings: WorkerSettings, extras: Extras
         asyncio.set_event_loop(None)
         asyncio.set_event_loop_policy(None)
         loop.close()
-
-
-def look_for_garbage_less() -> None:
-    """Set this process up for what a worker does: what was loaded by now stays, and a record leaves hardly any garbage."""
-    gc.freeze()
-    gc.set_threshold(_GARBAGE)
 
 
 def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
@@ -349,4 +342,4 @@ def _say_repaired(topic: str, partition: int, count: int) -> None:
     log(Entry.STATE_REPAIRED, topic=topic, partition=partition, count=count)
 
 
-__all__ = ["Extras", "WorkerSettings", "make_app", "run_worker", "work"]
+__all__ = ["Extras", "WorkerSettings", "look_for_garbage_less", "make_app", "run_worker", "work"]

@@ -10,6 +10,7 @@ from broker.core.model.ports import Outgoing
 from broker.kafkaaccess import Kafka
 from broker.stream.clients import kafka_errors, open_consumer, to_record
 from broker.stream.engine.chunk import Writer
+from broker.stream.engine.garbage import without_looking_for_garbage
 from broker.stream.engine.table import StateTable
 from broker.stream.log_ends import log_ends
 
@@ -28,7 +29,7 @@ async def load_tables(kafka: Kafka, tables: Sequence[StateTable], say: Progress)
     if not by_place:
         return {}
     async with open_consumer(kafka, max_poll_records=None) as consumer:
-        with kafka_errors("reading state"):
+        with kafka_errors("reading state"), without_looking_for_garbage():
             consumer.assign(list(by_place))
             starts = await consumer.beginning_offsets(list(by_place))
             ends: dict[TopicPartition, int] = await log_ends(consumer, list(by_place))
@@ -47,9 +48,10 @@ async def _read_to(
     open_places = {place for place in tables if ends[place] > 0}
     while open_places:
         for place, records in (await consumer.getmany(*open_places, timeout_ms=_POLL_MS)).items():
+            load, end = tables[place].load, ends[place]
             for record in records:
-                if record.offset < ends[place]:
-                    tables[place].load(to_record(record))
+                if record.offset < end:
+                    load(record)
             done += len(records)
         open_places = {place for place in open_places if await consumer.position(place) < ends[place]}
         if time.monotonic() - said > _SAY_SECONDS:

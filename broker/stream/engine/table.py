@@ -6,8 +6,28 @@ a lower version comes after a higher one.
 """
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from broker.core.model.ports import STATE_VERSION, Effects, Headers, Outgoing, Record
+
+
+class Stated(Protocol):
+    """A state record as it comes: all that is looked at of one when a whole log of them is loaded."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Whose state it is."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """The state."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """Its version, and what else is said of it."""
+        ...
 
 
 class StateTable:
@@ -52,24 +72,25 @@ class StateTable:
         """Walk every key and its state."""
         return ((key, value) for key, (_, value, _) in self._states.items())
 
-    def load(self, record: Record) -> None:
+    def load(self, record: Stated) -> None:
         """Take a record of the log as it was before this worker wrote: the highest version wins."""
-        key, version, value = _state_of(record)
-        known = self.version(key)
+        key, (version, said) = record.key or b"", _said(record.headers)
+        found = self._states.get(key)
+        known = 0 if found is None else found[0]
         if version > known:
-            self._states[key] = (version, value, _said(record))
+            self._states[key] = (version, record.value or b"", said)
             self._to_repair.discard(key)
         elif version < known:
             self._to_repair.add(key)
 
     def follow(self, record: Record) -> Outgoing | None:
         """Take a record that came after loading; return the state to write again when a lower version came last."""
-        key, version, value = _state_of(record)
+        key, value, (version, said) = record.key or b"", record.value or b"", _said(record.headers)
         mine = self.version(key)
         seen = self._behind.get(key, mine)
         if version > mine:
             # Somebody else owned the key and got further: what they wrote was acknowledged after its outputs were.
-            self._states[key] = (version, value, _said(record))
+            self._states[key] = (version, value, said)
             self._behind.pop(key, None)
             return None
         if version == mine:
@@ -93,12 +114,16 @@ class StateTable:
         return Outgoing(self.topic, key, value or None, ((STATE_VERSION, b"%d" % version), *said), self.partition)
 
 
-def _state_of(record: Record) -> tuple[bytes, int, bytes]:
-    """Read a state record; one without a version counts as the lowest."""
-    text = record.header(STATE_VERSION) or b""
-    return record.key or b"", int(text) if text.isdigit() else 0, record.value or b""
+def _said(headers: Headers) -> tuple[int, Headers]:
+    """Return the version that a state record's headers say, and what they say besides: written again, it says the same.
+
+    One without a version counts as the lowest; where several stand there, the last is meant.
+    """
+    if len(headers) == 1 and headers[0][0] == STATE_VERSION:  # most of them, and there are as many as there are states
+        return _number(headers[0][1]), ()
+    text = next((value for name, value in reversed(headers) if name == STATE_VERSION), b"")
+    return _number(text), tuple(header for header in headers if header[0] != STATE_VERSION)
 
 
-def _said(record: Record) -> Headers:
-    """Return what a state record's headers say besides its version: written again, it says the same."""
-    return tuple(header for header in record.headers if header[0] != STATE_VERSION)
+def _number(text: bytes | None) -> int:
+    return int(text) if text and text.isdigit() else 0
