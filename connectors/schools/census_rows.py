@@ -131,7 +131,7 @@ def read_address(values: list[str]) -> Location:
     place = Location()
     if found := _POSTCODE.fullmatch(postcode.strip().upper()):
         place["postcode"] = f"{found[1]} {found[2]}"
-    if building := " ".join(part for part in (saon, paon) if part):
+    if building := f"{saon} {paon}" if saon and paon else saon or paon:
         place["building"] = building
     if lines := [part for part in (f"{paon} {street}".strip(), *rest) if part]:
         place["address"] = lines

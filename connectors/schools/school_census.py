@@ -270,10 +270,11 @@ class _Reading:
     def _exclusions(self, person: Person, roll: str, joined: str) -> Iterator[Event | Finding]:
         rows = self._index["termlyexclusions" + roll].take(joined)
         table = self._tables.get("termlyexclusions" + roll)
+        if table is None or not rows:
+            return  # as of most pupils
         counts: dict[str, int] = {}
         drafts: list[tuple[Draft, bool]] = []
         for line, _, category, start, sessions, *reasons in rows:
-            assert table is not None  # rows come from it
             place = table.place(int(str(line)))
             kind = CATEGORIES.get(str(category))
             if kind is None:
@@ -301,12 +302,13 @@ class _Reading:
                 yield Finding("info", "to_come", place, "it begins on a day to come: told now", "nothing, if the day is right")
             draft.kept |= {"roll": roll, "category": kind[1]}
             drafts.append((draft, day is not None and not (sessions and missed is None)))
-        if table is not None:
-            yield from say_exclusions(self._snapshot, person, drafts, complete=table.name not in self._unread)
+        yield from say_exclusions(self._snapshot, person, drafts, complete=table.name not in self._unread)
 
     def _absence(self, person: Person, roll: str, joined: str) -> Iterator[Event | Finding]:
         rows = self._index["termlysessiondetails" + roll].take(joined)
-        total, missed = sum(int(str(row[1])) for row in rows), sum(int(str(row[2])) for row in rows)
+        total = missed = 0
+        for _, sessions, unauthorised in rows:
+            total, missed = total + int(str(sessions)), missed + int(str(unauthorised))
         if missed < TEN_SCHOOL_DAYS:
             return
         table = self._tables["termlysessiondetails" + roll]

@@ -21,6 +21,10 @@ Millis = NewType("Millis", int)  # milliseconds since 1970-01-01T00:00:00Z
 _EVENT_NAMESPACE = uuid.UUID("6f1b6a52-2f0b-5c0e-9a55-2b7f7c1f4d10").bytes
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
+_UPN_VALUES = {**{letter: place for place, letter in enumerate(_UPN_LETTERS)}, **{str(digit): digit for digit in range(10)}}
+_UPN_WEIGHTS = range(2, 13)
+_UPN_ZEROS = ord("0") * sum(_UPN_WEIGHTS)  # digits are summed up as their characters
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}  # of a UUID: two bits of this digit are not free
 
 
 def event_id(system: str, record: str, version: str) -> EventId:
@@ -29,14 +33,10 @@ def event_id(system: str, record: str, version: str) -> EventId:
     `system` is the publishing system with its agency, `record` the record's own id or row key there, `version` its own
     version or the digest of what it says.
     """
-    # uuid.uuid5 without its object, three times as quick: connectors make one for every record of a large file
-    raw = bytearray(
-        hashlib.sha1(_EVENT_NAMESPACE + f"{system}\x1f{record}\x1f{version}".encode(), usedforsecurity=False).digest()
-    )
-    raw[6] = raw[6] & 0x0F | 0x50
-    raw[8] = raw[8] & 0x3F | 0x80
-    text = raw.hex()
-    return EventId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}")
+    # uuid.uuid5 without its object, four times as quick: connectors make one for every record of a large file
+    name = f"{system}\x1f{record}\x1f{version}".encode()
+    text = hashlib.sha1(_EVENT_NAMESPACE + name, usedforsecurity=False).hexdigest()
+    return EventId(f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}")
 
 
 def is_event_id(text: str) -> bool:
@@ -78,8 +78,8 @@ def upn_is_valid(upn: str) -> bool:
     """
     if len(upn) != 13 or not upn[1:12].isascii() or not upn[1:12].isdigit() or upn[0] not in _UPN_LETTERS:
         return False
-    last = upn[12]
-    if not (last in "0123456789" or last in _UPN_LETTERS):
+    last = _UPN_VALUES.get(upn[12])
+    if last is None:
         return False
-    values = [int(digit) for digit in upn[1:12]] + [int(last) if last.isdigit() else _UPN_LETTERS.index(last)]
-    return _UPN_LETTERS[sum(map(mul, values, range(2, 14))) % 23] == upn[0]
+    digits = sum(map(mul, upn[1:12].encode(), _UPN_WEIGHTS)) - _UPN_ZEROS
+    return _UPN_LETTERS[(digits + 13 * last) % 23] == upn[0]
