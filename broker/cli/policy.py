@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,10 +13,8 @@ import click
 from broker.cli.changes import changes
 from broker.cli.layout import Page, count
 from broker.cli.options import administrator_option, again_option, json_option, say_refused, with_settings
-from broker.core.account.words import category_in_words
-from broker.core.deciding.tables import label
-from broker.core.model.event import Category
-from broker.core.model.policy import Effect, Question
+from broker.cli.policy_words import headed, rule_in_words
+from broker.core.model.identifiers import Millis
 from broker.errors import NotFoundError, PolicyError
 from broker.policyfile import POLICIES, policy_content, policy_from_content
 from broker.policyfile.case_shapes import mentioned_in, read_cases
@@ -134,7 +133,10 @@ def release_command(  # noqa: PLR0913 - each is an option that a person types
 @json_option
 @with_settings
 def show_command(settings: Settings, *, folder: Path | None, as_json: bool) -> None:
-    """Show the rules in FOLDER, or those of the policy in force: what each gives or keeps back, to whom, about what, and why.
+    """Show the rules in FOLDER, or those of the policy in force, whole.
+
+    Of each: what it gives or keeps back, to whom, about what and why; on which lawful basis and by when; who owns it, and from
+    when until when it counts.
 
     Example: broker policy show
     """
@@ -145,19 +147,13 @@ def show_command(settings: Settings, *, folder: Path | None, as_json: bool) -> N
         click.echo(content.decode())
         return
     policy = policy_from_content(content)
-    page = Page()
+    page, now = Page(), Millis(time.time_ns() // 1_000_000)
     page.line(f"policy {policy.version}, digest {policy.digest[:12]}, {len(policy.rules)} rules", "bold")
     for rule in policy.rules:
         page.line()
-        page.head(rule.id, "keeps back" if rule.effect is Effect.WITHHOLD else "gives")
-        page.labelled("what", ", ".join(category_in_words(one) for one in Category if one in rule.categories))
-        page.labelled("less", ", ".join(sorted(one.replace("_", " ") for one in rule.cut)))
-        page.labelled("to", ", ".join(policy.roles[one].title for one in sorted(rule.to)) or "everybody")
-        page.labelled("about", ", ".join(policy.events[one].says for one in sorted(rule.event_types)) or "everything")
-        page.labelled("only where", "; ".join(label(one) for one in rule.when if one.about is not Question.EVENT))
-        unless = (" and ".join(label(one) for one in block) for block in rule.unless)
-        page.labelled("unless", "; or ".join(unless))
-        page.labelled("because", rule.because)
+        page.head(rule.id, headed(rule, now))
+        for name, text in rule_in_words(rule, policy):
+            page.labelled(name, text)
 
 
 def _in_force(settings: Settings) -> bytes | None:

@@ -109,3 +109,38 @@ def test_an_unfit_policy_cannot_be_released(folder: Path, tmp_path: Path) -> Non
     found = broker("release", str(folder), "--on", "2026-11-22", "--settings", str(settings))
 
     assert "is unfit and was not released" in str(found.exception)
+
+
+def shown(folder: Path, rule: str, tmp_path: Path) -> str:
+    """What `policy show` says of one rule."""
+    settings = tmp_path / "broker.toml"
+    settings.write_text(f'kafka = "127.0.0.1:1"\ndata = "{tmp_path}"\nkeys = "{tmp_path}"\narea = "E1"\nmode = "demo"\n')
+    said = broker("show", str(folder), "--settings", str(settings)).output
+    return next(block for block in said.split("\n\n") if block.startswith(f"{rule}  "))
+
+
+def test_a_rule_is_shown_with_its_basis_its_clock_its_terms_and_its_dates(folder: Path, tmp_path: Path) -> None:
+    found = shown(folder, "encompass-to-school", tmp_path)
+
+    assert "  basis        the law names this notification, by Operation Encompass: Victims and Prisoners Act 2024" in found
+    assert "; a statute or its guidance demands it" in found
+    assert "  by           Before that school's next day begins" in found
+    assert "  keep to      Share it no further: a further share is a new decision." in found
+    assert "  owner        Safeguarding partnership: data protection officer" in found
+    assert "  in force     from Fri 7 Nov 2025\n" in found
+    assert "  review by    " in found
+
+
+def test_whom_a_rule_spares_is_shown_where_it_else_speaks_to_everybody(folder: Path, tmp_path: Path) -> None:
+    found = shown(folder, "protected-place-betrayed", tmp_path)
+
+    assert "  to           everybody\n  but not      emergency duty team, out of hours; multi-agency safeguarding hub" in found
+    assert "only where it is the child's own council's" in found
+    assert "  basis" not in found, "a withhold stands on none"
+
+
+def test_a_rule_that_is_over_is_not_shown_as_if_it_still_gave_anything(folder: Path, tmp_path: Path) -> None:
+    found = shown(folder, "encompass-to-school-before-the-duty", tmp_path)
+
+    assert found.startswith("encompass-to-school-before-the-duty  is over since Fri 7 Nov 2025: it gives nothing any more\n")
+    assert "  in force     from Fri 15 Dec 2023 until Thu 6 Nov 2025\n" in found
