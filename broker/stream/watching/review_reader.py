@@ -232,6 +232,11 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
         raise InputError(
             f"review `{review.id}` is a gap, nobody in a role was told: it closes by itself once somebody is, else reject it"
         )
+    if review.message["child_ref"] and said.child_ref:  # who names a child thinks of another question: it must share nothing
+        raise InputError(
+            f"review `{review.id}` asks nothing about which child it is, and no child can be named for it: see what it asks with "
+            f"broker reviews show {review.id}"
+        )
     resolution = {
         "review_id": review.id,
         "decision": said.decision,
@@ -246,7 +251,7 @@ def answer_to(review: Review, said: Answer, signer: Signer, secrets: Secrets) ->
         value = codec.encode("subject_record", message)
         return Outgoing(SUBJECTS, line.encode(), value, signer.headers(SUBJECTS, value, review.id))
     if said.decision == LINK and not said.child_ref:
-        raise InputError(f"review `{review.id}` is about nobody yet: name the child with --child")
+        raise InputError(f"review `{review.id}` is about nobody yet: name the child with --child or --number")
     event = open_event(secrets, review.id, review.sealed) if review.sealed else None
     message = {"kind": "RESOLUTION", "resolution": resolution, "event": event, "hub": review.message["for_recipient"]}
     return _signed(signer, CANDIDATES, review.message["matching_key"], codec.encode("candidate", message), review)

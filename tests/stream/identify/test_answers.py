@@ -46,6 +46,14 @@ def test_nobody_links_a_gap() -> None:
         answer_to(gap, Answer("LINK", "x"), a_signer(HUB), SECRETS)
 
 
+def test_whoever_names_a_child_where_none_is_asked_for_shares_nothing() -> None:
+    """Two reviews taken for each other at night: `link` means `share it` in the one, and `it is this child` in the other."""
+    ask = Review({"review_id": "r-1", "kind": "ASK", "state": "OPEN", "child_ref": CHILD}, None)
+
+    with pytest.raises(InputError, match="asks nothing about which child it is"):
+        answer_to(ask, Answer("LINK", "seen", "c-other"), a_signer(HUB), SECRETS)
+
+
 def test_an_answer_does_not_carry_the_origin_of_the_event_in_review() -> None:
     """Refused, it is a dead letter; the event is still in review, and must not count twice."""
     runner = Runner()
