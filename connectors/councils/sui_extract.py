@@ -54,6 +54,7 @@ _PART_OF_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?\Z")  # a year or month: ke
 _LONGEST_TEXT = 100
 _RULES: dict[str, tuple[Any, str, str]] = {
     "encoding": ("info", "not UTF-8: read as Windows-1252", "save it as UTF-8 so that every name is right"),
+    "no-rows": ("error", "the first line names the columns, and nobody follows", "export it again"),
     "row-form": ("error", "the row does not fit the columns: not taken", "correct quotation marks and separators"),
     "row-too-long": ("error", "the line is too long: not taken", "correct the line"),
     "nobody": ("error", "neither local id, NHS number nor full name: not taken", "add what identifies the child"),
@@ -111,8 +112,12 @@ class SuiExtract:
             if stream.encoding == "cp1252":
                 yield _finding("encoding", "file")
             reading = _Reading(delivery, memory)
+            rows = 0
             for line, cells in lines:
+                rows += 1
                 yield from reading.row(line, _fitted(cells, width), columns)
+            if not rows:
+                yield _finding("no-rows", "file")
             reading.close()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -136,3 +137,9 @@ def read_address(values: list[str]) -> Location:
     if lines := [part for part in (f"{paon} {street}".strip(), *rest) if part]:
         place["address"] = lines
     return place
+
+
+def no_pupils(names: Iterable[str]) -> Finding:
+    """Say that the tables of pupils hold nobody: an export that failed looks so."""
+    remedy = "export the tables of pupils again; who left stands in pupilnolongeronroll"
+    return Finding("error", "no_pupils", ", ".join(names), "the headings are there and not one pupil", remedy)

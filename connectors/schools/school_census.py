@@ -39,6 +39,7 @@ from connectors.schools.census_rows import (
     YOUNG_CARER,
     Person,
     Pupil,
+    no_pupils,
     read_address,
     read_person,
     stem_of,
@@ -98,6 +99,7 @@ class _Reading:
         self._schools: dict[str, str | None] = {}
         self._estabs: dict[str, str] = {}
         self._index: dict[str, Index] = {}
+        self._found_pupils = False
         self._unread: set[str] = set()  # tables with rows that could not be read, or of which nobody knows whose they are
 
     def close(self) -> None:
@@ -110,6 +112,8 @@ class _Reading:
             yield from self._gather(roll)
         yield from self._pupils("pupilnolongeronroll", "offroll", self._left)
         yield from self._pupils("pupilonroll", "onroll", self._registered)
+        if not self._found_pupils and not self._unread.intersection(PUPILS):
+            yield no_pupils([self._tables[name].piece.name for name in PUPILS if name in self._tables])
         for roll in ("offroll", "onroll"):
             yield from self._orphans(roll)
         yield from self._gone()
@@ -168,7 +172,7 @@ class _Reading:
         if table is None:
             return
         for line, (table_id, *row) in table.rows((key_column(name), *PUPIL)):
-            pupil = Pupil(*row)
+            pupil, self._found_pupils = Pupil(*row), True
             school = self._schools[pupil.native] if pupil.native in self._schools else (yield from self._school(pupil.native))
             if school is None:
                 self._leave_out(roll, f"{table_id}/{pupil.native}")

@@ -43,6 +43,11 @@ def test_it_keeps_the_contract(check: contract.Check) -> None:
     check(CASE)
 
 
+def test_columns_without_anybody_are_an_error_and_not_an_extract_without_news() -> None:
+    assert read(a_file())[0] == []
+    assert rules(a_file()) == [("no-rows", "file")]
+
+
 def test_a_row_says_who_a_local_id_is() -> None:
     event = read(FULL)[0][0]
 

@@ -274,6 +274,17 @@ def test_who_is_gone_from_the_roll_is_asked_about_and_a_leaver_only_when_a_perso
     assert read(without_ben, memory) == ([], [])
 
 
+def test_headings_without_one_pupil_are_an_error_and_not_a_roll_on_which_nothing_is_new() -> None:
+    first = read(export(pupilonroll=table(ROLL), pupilnolongeronroll=table(LEAVERS)))
+    leavers_alone = read(export(pupilonroll=table(ROLL), pupilnolongeronroll=table(LEAVERS, CYD)))
+
+    assert first[0] == []
+    assert [(one.severity, one.rule, one.place) for one in first[1]] == [
+        ("error", "no_pupils", "2025_autumn_pupilnolongeronroll.csv, 2025_autumn_pupilonroll.csv")
+    ]
+    assert "no_pupils" not in rules(leavers_alone[1]), "a school that closes has leavers and nobody on roll"
+
+
 def test_a_pupil_who_left_and_came_back_as_before_is_registered_anew() -> None:
     memory = MemoryInHand()
     first = read(export(pupilonroll=table(ROLL, ADA)), memory)[0][0]
