@@ -81,6 +81,11 @@ class CinCensus:
                     yield event
                 if refused:
                     snapshot.untell(known, refused)
+        if not children and snapshot.first:
+            yield Finding(
+                "error", "no-child", "Children", "the return holds no child: nothing is remembered of it", "export it again"
+            )
+            return  # as a first return it would make all that the next one holds news
         yield from _take_back(maker, snapshot, children)
         snapshot.close(council=header.council, recorded_at=str(header.recorded_at))
 

@@ -77,6 +77,15 @@ def test_an_older_return_is_refused() -> None:
         read(FULL.replace(b"2026-01-10T09", b"2026-01-09T09"), memory=memory)
 
 
+def test_a_return_without_a_child_is_no_first_return_after_which_a_whole_caseload_would_be_news() -> None:
+    memory = MemoryInHand()
+
+    events, rules = read(a_return(), memory=memory)
+
+    assert (events, rules) == ({}, {"no-child": 1})
+    assert memory.kept == {}
+
+
 def test_everything_in_a_first_return_is_history() -> None:
     assert all(event.header.attributes == {"history": "yes"} for event in CASE.read()[0])
     assert all(event.header.action is Action.NEW for event in CASE.read()[0])
