@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from broker.canonical import ACTS, LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
+from broker.cli.layout import busy, count
 from broker.cli.options import json_option, say_refused, with_settings
 from broker.cli.publish_form import form_option
 from broker.core.account.harmless import one_line
@@ -60,32 +61,32 @@ def publish(settings: Settings, *, file: Path, agency: str, dry_run: bool, as_js
     Lines that the broker would refuse are named with what is wrong in which field, by the policy and the registers in force;
     the others are published. --dry-run asks no Kafka and checks against the catalogue that comes with the program.
     Publishing a file again tells nobody twice. A later event corrects or takes back one of these by its id, which --json
-    lists in the order of the lines. Exit status 3 when a line was not taken.
+    lists in the order of the lines. Exit status 3 when a line was not taken, or there was none.
 
     Example: broker publish concerns.jsonl --agency urn:100001; see before: broker publish --form
     """
     signer = load_signer(settings.keys, agency)
     found = _Found()
     with _opened(file) as stream:
-        known = _shipped(agency) if dry_run else asyncio.run(_in_force(settings, signer))
+        known = _shipped(agency) if dry_run else _known_here(settings, signer)
         events = _events(_lines(stream), signer, known, found)
-        count = sum(1 for _ in events) if dry_run else asyncio.run(_publish(settings, signer, events))
-    _tell(file, count, found, dry_run=dry_run, as_json=as_json)
-    if found.bad:
+        number = sum(1 for _ in events) if dry_run else asyncio.run(_publish(settings, signer, events))
+    _tell(file, number, found, dry_run=dry_run, as_json=as_json)
+    if found.bad or not number:
         raise click.exceptions.Exit(EXIT_REJECTED)
 
 
 async def _publish(settings: Settings, signer: Signer, events: Iterator[Event]) -> int:
-    count = 0
+    published = 0
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("publishing", total=None)
         async with open_producer(settings.kafka, topics=sorted(EVENTS.values())) as kafka_producer:
             publisher = Publisher(kafka_producer, signer)
             while chunk := [event for _, event in zip(range(_AT_ONCE), events, strict=False)]:
                 await check_known(kafka_producer, settings.kafka)
-                count += await publisher.publish(chunk)
-                progress.update(task, completed=count, description=f"published {count}")
-    return count
+                published += await publisher.publish(chunk)
+                progress.update(task, completed=published, description=f"published {published}")
+    return published
 
 
 def _shipped(agency: str) -> InForce:
@@ -99,6 +100,11 @@ def _shipped(agency: str) -> InForce:
         now=_now(),
         sector=sector_of(AgencyId(agency)),
     )
+
+
+def _known_here(settings: Settings, signer: Signer) -> InForce:
+    with busy("reading the policy and the registers in force"):
+        return asyncio.run(_in_force(settings, signer))
 
 
 async def _in_force(settings: Settings, signer: Signer) -> InForce:
@@ -159,11 +165,11 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         raise InputError(f"file `{file}`: cannot be read: {reason_in_words(error)}") from error
 
 
-def _tell(file: Path, count: int, found: _Found, *, dry_run: bool, as_json: bool) -> None:
+def _tell(file: Path, number: int, found: _Found, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         faults = [{"line": one.line, "faults": list(one.faults)} for one in found.bad]
         doubted = [{"event_id": made, "field": name} for made, name in found.doubts]
-        said = {"published": 0 if dry_run else count, "good": count, "event_ids": found.event_ids}
+        said = {"published": 0 if dry_run else number, "good": number, "event_ids": found.event_ids}
         click.echo(json.dumps({**said, "bad": faults, "doubts": doubted}))
         return
     for made, name in found.doubts:
@@ -173,9 +179,12 @@ def _tell(file: Path, count: int, found: _Found, *, dry_run: bool, as_json: bool
             click.echo(one_line(f"{file}: line {one.line}: {fault}"), err=True)
     if len(found.bad) > _SHOWN:
         click.echo(f"{file}: {len(found.bad) - _SHOWN} more lines that cannot be taken", err=True)
-    click.echo(f"{'would publish' if dry_run else 'published'} {count} event(s), {len(found.bad)} line(s) not taken")
-    if count and not dry_run:
-        click.echo(f"who was told, and why: broker explain --event {found.event_ids[0]}" + (" (the first)" if count > 1 else ""))
+    if not (number or found.bad):
+        click.echo(one_line(f"{file}: holds no event: see that whatever wrote it had something to say"), err=True)
+    left = f", {count(len(found.bad), 'line')} not taken" if found.bad else ""
+    click.echo(f"{'would publish' if dry_run else 'published'} {count(number, 'event')}{left}")
+    if number and not dry_run:
+        click.echo(f"who was told, and why: broker explain --event {found.event_ids[0]}" + (" (the first)" if number > 1 else ""))
 
 
 commands: dict[str, click.Command] = {"publish": publish}

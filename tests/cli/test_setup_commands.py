@@ -188,11 +188,26 @@ def test_publishing_names_every_bad_line_and_checks_without_kafka(tmp_path: Path
     as_json = json.loads(broker(*arguments, "--json").output)
 
     assert told.exit_code == 3
-    assert "would publish 1 event(s), 2 line(s) not taken" in told.output
+    assert "would publish 1 event, 2 lines not taken" in told.output
     assert "line 4: field `header.acton`: unknown" in told.output
     assert [one["line"] for one in as_json["bad"]] == [2, 4]
     assert as_json["doubts"] == []
     assert [is_event_id(one) for one in as_json["event_ids"]] == [True], "only by its id it can be corrected later"
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_file_without_an_event_is_said_to_be_one_and_not_published_in_silence(content: str, tmp_path: Path) -> None:
+    """An export that failed looks so; nobody would notice until somebody was not told."""
+    area = Area(tmp_path / "area", "127.0.0.1:1")
+    area.write()
+    file = tmp_path / "events.jsonl"
+    file.write_text(content)
+
+    told = broker("publish", str(file), "--agency", "urn:100001", "--dry-run", "--settings", str(area.settings_file))
+
+    assert told.exit_code == 3
+    assert "events.jsonl: holds no event" in told.output
+    assert "would publish 0 events\n" in told.output
 
 
 def test_publishing_names_the_fields_that_would_act_on_a_screen_and_takes_their_events(tmp_path: Path) -> None:
