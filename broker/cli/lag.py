@@ -14,12 +14,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from broker.cli.layout import count
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.patience import patiently
 from broker.cli.wording import words_at_hand
 from broker.core.account.harmless import one_line
 from broker.core.account.words import Words, instant_in_words
 from broker.lag.evaluation import Status
+from broker.lag.open_work import Undelivered
 from broker.lag.report import PartitionLag, Report
 from broker.lag.words import STATUS_WORDS, duration, headline, sentences, spark
 from broker.settings import Settings
@@ -29,8 +31,19 @@ from broker.stream.watching.watch import open_watch
 EXIT_SLOW = 1
 EXIT_NEEDS_HELP = 4
 _WATCH_EVERY_S = 2.0
-_WIDE = 110
-_NAME = 36  # columns of a recipient's name: the table's own line never breaks, nor begins within a name
+_NARROW = 76  # columns below which a line for each recipient says more than a table
+_NAME = 36  # columns of the name of a desk
+_SHOWN = 20  # recipients told one by one; the others are counted
+_GAP = 2  # columns between two of the table
+_WORDS = frozenset({"stage", "topic", "lately", "status"})
+_CAN_BE_MISSED = (
+    ("deleted in", "lately"),
+    ("read up to", "end"),
+    ("part.",),
+    ("drained in",),
+    ("stage",),
+    ("waiting",),
+)  # in turn
 _UNWRAPPED = 1_000  # columns for a program or a file
 _WAITING = "something waits: looking whether it moves (Ctrl-C to stop, --for 0 to skip)"
 _COLOURS = {Status.OK: "green", Status.SILENT: "yellow", Status.WARN: "yellow"}
@@ -119,24 +132,23 @@ def page(report: Report, words: Words, *, every: bool = False, width: int = 120)
     """Return the report as a person reads it: the sentences first, then the figures."""
     colour = _COLOURS.get(report.status, "red")
     parts: list[Text | Table] = [
-        Text(fill(f"• {one_line(sentence)}", width, subsequent_indent="  ", break_on_hyphens=False), colour if not at else "")
-        for at, sentence in enumerate(sentences(report))
+        Text(_filled(f"• {sentence}", width), colour if not at else "") for at, sentence in enumerate(sentences(report))
     ]
-    parts.append(_table(report, every=every, wide=width >= _WIDE))
+    parts.append(_table(report, every=every, width=width))
     if report.undelivered:
-        parts += [Text(), _undelivered(report, words)]
+        parts += [Text(), _undelivered(report, words, width)]
     workers = f"{report.members} worker{'' if report.members == 1 else 's'} in group `{report.group}`"
     parts.append(Text(workers, style="dim"))
     return Group(*parts)
 
 
-def _table(report: Report, *, every: bool, wide: bool) -> Table:
+def _table(report: Report, *, every: bool, width: int) -> Table:
     rows: list[_Row] = []
     for (stage, topic), group in groupby(report.partitions, key=lambda one: (one.stage, one.topic)):
         lags = tuple(group)
         rows.append(_topic_row(stage, topic, lags))
         rows += [_partition_row(one) for one in lags if every or (one.lag and len(lags) > 1)]
-    return _drawn(rows, wide=wide)
+    return _drawn(rows, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,30 +167,38 @@ class _Row:
     lately: str
     status: Text
 
+    def cells(self) -> dict[str, str | Text]:
+        """Return what stands under each heading."""
+        return {
+            "stage": self.stage,
+            "topic": self.topic,
+            "part.": self.part,
+            "read up to": f"{self.read:,}",
+            "end": f"{self.end:,}",
+            "waiting": f"{self.waiting:,}" if self.waiting else "·",
+            "behind": self.behind,
+            "drained in": self.drained,
+            "deleted in": self.deleted,
+            "lately": self.lately,
+            "status": self.status,
+        }
 
-def _drawn(rows: list[_Row], *, wide: bool) -> Table:
-    """Draw the rows; a narrow terminal does without offsets and bars."""
+
+def _drawn(rows: list[_Row], width: int) -> Table:
+    """Draw the rows; where not all columns fit, those that matter least are left out, and none is cut."""
+    cells = [row.cells() for row in rows]
+    heads = list(cells[0]) if cells else ["stage", "topic", "status"]
+    wide = {name: max(len(name), *(len(row[name]) for row in cells)) if cells else len(name) for name in heads}
+    for names in _CAN_BE_MISSED:
+        if sum(wide[one] for one in heads) + _GAP * (len(heads) - 1) <= width:
+            break
+        heads = [one for one in heads if one not in names]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("stage", "topic"):
-        table.add_column(name, no_wrap=True)
-    for name in (
-        "part.",
-        *(("read up to", "end") if wide else ()),
-        "waiting",
-        "behind",
-        "drained in",
-        *(("deleted in",) if wide else ()),
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in (*(("lately",) if wide else ()), "status"):
-        table.add_column(name, no_wrap=True)
-    for row in rows:
-        offsets = (f"{row.read:,}", f"{row.end:,}") if wide else ()
-        lately = (row.deleted, row.lately) if wide else ()
-        waiting = f"{row.waiting:,}" if row.waiting else "·"
-        table.add_row(
-            row.stage, row.topic, row.part, *offsets, waiting, row.behind, row.drained, *lately, row.status
-        )  # fmt: skip
+    for name in heads:
+        last = name == "status"  # on the narrowest terminal it goes on below
+        table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=not last, overflow="fold")
+    for row in cells:
+        table.add_row(*(row[name] for name in heads))
     return table
 
 
@@ -203,8 +223,8 @@ def _topic_row(stage: str, topic: str, lags: tuple[PartitionLag, ...]) -> _Row:
 def _partition_row(one: PartitionLag) -> _Row:
     return _Row(
         stage="",
-        topic="",
-        part=f"#{one.partition}",
+        topic=f"  #{one.partition}",
+        part="",
         read=one.committed,
         end=one.end,
         waiting=one.lag,
@@ -232,18 +252,34 @@ def _status(one: PartitionLag) -> Text:
     return Text(STATUS_WORDS[one.status][0], _COLOURS.get(one.status, "red"))
 
 
-def _undelivered(report: Report, words: Words) -> Table:
+def _undelivered(report: Report, words: Words, width: int) -> Table | Text:
+    """Say who has not received what; an id stays in one piece, so that it can be copied."""
+    shown = report.undelivered[:_SHOWN]
+    more = [f"and {len(report.undelivered) - _SHOWN} more"] if len(report.undelivered) > _SHOWN else []
+    if width < _NARROW:
+        lines = (_filled(f"{words.name(one.recipient)}: {_waiting(one)}", width) for one in shown)
+        return Text("\n".join(("not yet received by", *lines, *more)))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in (("not yet received by", "left"), ("alerts", "right"), ("oldest", "right"), ("at risk", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich's Literal, from a tuple
     table.add_column("too late", justify="right")
-    for one in report.undelivered[:20]:
+    for one in shown:
         risk, late = f"{one.at_risk or ''}", f"{one.past_due or ''}"
-        named = Text(fill(one_line(words.name(one.recipient)), _NAME, subsequent_indent="  "))  # text: a bracket marks nothing
+        named = Text(_filled(words.name(one.recipient), _NAME))  # text: a bracket marks nothing
         table.add_row(named, f"{one.count:,}", duration(one.oldest_seconds), risk, late)
-    if len(report.undelivered) > 20:
-        table.add_row(f"and {len(report.undelivered) - 20} more", "", "", "", "")
+    for line in more:
+        table.add_row(line, "", "", "", "")
     return table
+
+
+def _waiting(one: Undelivered) -> str:
+    parts = [count(one.count, "alert"), f"the oldest {duration(one.oldest_seconds)} old"]
+    parts += [f"{one.at_risk} at risk"] if one.at_risk else []
+    return ", ".join([*parts, *([f"{one.past_due} too late"] if one.past_due else [])])
+
+
+def _filled(text: str, width: int) -> str:
+    return fill(one_line(text), width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 commands = {"lag": lag}

@@ -11,7 +11,9 @@ from rich.console import Console
 from broker.cli import cli, lag
 from broker.cli.lag import exit_code, page
 from broker.core.account.words import Words
+from broker.lag.evaluation import Status
 from broker.lag.report import Report
+from broker.lag.words import STATUS_WORDS
 from broker.sealing.secrets import new_master
 from tests.lag.test_words import a_lag, a_report, an_undelivered
 
@@ -48,6 +50,35 @@ def test_on_a_narrow_terminal_stage_topic_and_status_stay_whole(width: int) -> N
 
     for line in ("intake", "events.police.v1", "candidates.v1", "14 minutes"):
         assert line in shown.get()
+
+
+LOST = a_report(
+    a_lag(minutes=14), a_lag(stage="identify", topic="candidates.v1", begin=9_999),
+    undelivered=(an_undelivered(recipient="home-education-eskshire", at_risk=1), an_undelivered(recipient="duty-eskshire")),
+)  # fmt: skip
+NAMES = Words(
+    names={"home-education-eskshire": "Eskshire Home Education Officer", "duty-eskshire": "Eskshire Emergency Duty Team"}
+)
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 72, 80, 100, 140])
+def test_at_no_width_a_status_a_topic_or_the_id_of_a_desk_is_cut_in_two(width: int) -> None:
+    """The worst status has the longest words, and an operator copies the id to see whom to telephone."""
+    console = Console(width=width, force_terminal=False)
+    with console.capture() as shown:
+        console.print(page(LOST, NAMES, width=width), soft_wrap=True)
+
+    lines = shown.get().splitlines()
+    assert "…" not in shown.get()
+    assert [line for line in lines if len(line.rstrip()) > width] == []
+    for whole in (
+        "events.police.v1",
+        "candidates.v1",
+        "(home-education-eskshire)",
+        "(duty-eskshire)",
+        *STATUS_WORDS[Status.LOST][0].split(),
+    ):
+        assert any(whole in line for line in lines), whole
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from broker.lag.words import STATUS_WORDS, duration, feed, headline, sentences, 
 NOW = 10 * HOUR_MS
 
 
-def a_lag(*, minutes: int = 0, alive: bool = True, stage: str = "intake", topic: str = "events.police.v1"):
+def a_lag(*, minutes: int = 0, alive: bool = True, stage: str = "intake", topic: str = "events.police.v1", begin: int = 0):
     waiting = 100 if minutes else 0
     window = (Reading(NOW - 20_000, 100, 100 + 2 * waiting), Reading(NOW, 240, 240 + waiting))
     return partition_lag(
@@ -23,7 +23,7 @@ def a_lag(*, minutes: int = 0, alive: bool = True, stage: str = "intake", topic:
             topic=topic,
             partition=0,
             window=window,
-            begin=0,
+            begin=begin,
             waiting_since=NOW - minutes * 60_000 if minutes else None,
             retention_ms=48 * HOUR_MS,
             alive=alive,
