@@ -1,4 +1,4 @@
-"""Where each audit entry lies: ids of events, decisions and disclosures to partition and offset, in a small local file.
+"""Where each audit entry lies: ids of events, decisions, disclosures and children to partition and offset, in a small local file.
 
 The log is the truth and this only finds things in it: it can be deleted at any time and is then built again. It holds no
 ids, only the first eight bytes of their hashes, so the reader must check that the entry found is the one meant.
@@ -33,7 +33,7 @@ INSERT INTO followed VALUES (?, ?) ON CONFLICT (partition) DO UPDATE SET next_of
 _COUNTED = """
 INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET number = number + excluded.number
 """
-_FORM = 2  # of the tables; a file of another form is made anew
+_FORM = 3  # of the tables; a file of another form is made anew
 
 
 class Place(NamedTuple):
@@ -68,7 +68,7 @@ class AuditIndex:
         return Counter(dict(self._database.execute("SELECT name, number FROM counts WHERE kind = ?", (kind,))))
 
     def find(self, some_id: str) -> list[Place]:
-        """Return where entries that mention an event, decision or disclosure id may lie, oldest place first."""
+        """Return where entries that mention an event, decision, disclosure or child by its id may lie, oldest place first."""
         rows = self._database.execute("SELECT place FROM places WHERE key = ? ORDER BY place", (_key(some_id),))
         return [Place(*divmod(place, _SHIFT)) for (place,) in rows]
 
@@ -92,7 +92,7 @@ class AuditIndex:
 
 
 def mentions(entry: Message, some_id: str) -> bool:
-    """Tell whether an audit entry is about an event, decision or disclosure."""
+    """Tell whether an audit entry is about an event, decision, disclosure or child."""
     return some_id in _ids(entry)
 
 
@@ -106,6 +106,7 @@ def _entry(record: Record) -> Message | None:
 def _ids(entry: Message) -> set[str]:
     decisions = entry["decisions"]
     found = {entry["entry_id"], entry["event_id"], *entry["concerns"]}
+    found.update({entry["child_ref"]} if entry["child_ref"] else ())
     found.update(decision["decision_id"] for decision in decisions)
     found.update(decision["disclosure_id"] for decision in decisions if decision["disclosure_id"])
     return found

@@ -55,6 +55,14 @@ def test_an_entry_is_found_by_every_id_that_a_person_may_hold(index: AuditIndex,
     assert index.find(some_id) == [Place(0, 2)]
 
 
+def test_all_entries_of_a_child_are_found_by_its_reference(index: AuditIndex) -> None:
+    index.follow([a_record(0, "e1"), a_record(1, "e2", child_ref="another"), a_record(2, "e3")])
+
+    assert index.find("c") == [Place(0, 0), Place(0, 2)]
+    assert mentions(an_entry("e1", concerns=[]), "c")
+    assert not mentions(an_entry("e2", child_ref="another", concerns=[]), "c")
+
+
 def test_a_later_entry_about_an_earlier_event_is_found_with_it(index: AuditIndex) -> None:
     index.follow([a_record(0, "e1"), a_record(1, "retraction", concerns=["e1"])])
 

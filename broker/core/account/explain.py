@@ -21,6 +21,7 @@ _OUTCOMES = {
     "IN_REVIEW": "held: a person has to decide first",
 }
 _WENT_NOWHERE = "it goes no further"
+_NOBODY_TOLD = "nobody was told anything of this child"
 _ANSWERED = "a person has answered what was asked"
 _SUBJECTS = {
     "event": "Event",
@@ -51,6 +52,19 @@ def explain_decision(entry: Entry, decision_id: str, words: Words = _NO_WORDS, w
 def explain_history(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell all that happened about one event, in the order of the log."""
     return ("\n" + "-" * min(width or 40, 40) + "\n").join(explain_entry(entry, words, width) for entry in entries)
+
+
+def explain_told(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
+    """Tell who was told what of one child, and on which basis, in the order of the log; who was not is told of each event."""
+    said: list[str] = []
+    for entry in entries:
+        told = [one for one in entry["decisions"] if one["outcome"] == "DISCLOSE"]
+        if told:
+            said += [*_opening(entry, words), "", *_all({**entry, "unmet": {}}, told, words), ""]
+    desks = [one["recipient"] for entry in entries for one in entry["decisions"] if one["outcome"] == "DISCLOSE"]
+    times, in_all = f"{len(desks)} time{_s(len(desks))}", f"{len(set(desks))} desk{_s(len(set(desks)))} in all"
+    summed = f"{times} somebody was told of this child, {in_all}" if desks else _NOBODY_TOLD
+    return _wrapped([*said, f"{summed}; who was not, and why: broker explain --event EVENT"], width)
 
 
 def _unmet(entry: Entry, decision: Entry, words: Words) -> Iterator[str]:
@@ -145,6 +159,10 @@ def _terms(decision: Entry, words: Words) -> Iterator[str]:
         yield f"    by {until_in_words(decision['due_at'])}{clock}"
     made = f", disclosure {decision['disclosure_id']}" if decision["disclosure_id"] else ""
     yield f"    decision {decision['decision_id']}{made}"
+
+
+def _s(number: int) -> str:
+    return "" if number == 1 else "s"
 
 
 def _categories(categories: Iterable[str]) -> str:

@@ -1,4 +1,6 @@
-"""Read the audit entries about an event, a decision or a disclosure, by the index, which is brought up to date first."""
+"""Read the audit entries about an event, a decision, a disclosure or a child, by the index, which is brought up to date first."""
+
+from collections.abc import Sequence
 
 from aiokafka import TopicPartition
 
@@ -12,16 +14,16 @@ from broker.stream.watching.audit_follower import open_audit_follower
 from broker.stream.watching.log_reader import LogReader
 
 
-async def entries_about(settings: Settings, some_id: str) -> list[Message]:
-    """Return the audit entries about an id, in the order of their instants; raises NotFoundError when there is none."""
+async def entries_about(settings: Settings, ids: Sequence[str]) -> list[Message]:
+    """Return the audit entries about any of some ids, in the order of their instants; raises NotFoundError when there is none."""
     async with open_audit_follower(settings) as follower:
         await follower.catch_up()
         log = LogReader(follower.consumer)
-        entries = [await _entry(log, place) for place in follower.index.find(some_id)]
-    found = [one for one in entries if mentions(one, some_id)]
+        entries = [await _entry(log, place) for place in sorted({one for name in ids for one in follower.index.find(name)})]
+    found = [one for one in entries if any(mentions(one, name) for name in ids)]
     if not found:
         raise NotFoundError(
-            f"`{some_id}`: the log knows no event, decision or disclosure of this id: see that it is whole; "
+            f"`{ids[0]}`: the log knows no event, decision or disclosure of this id: see that it is whole; "
             "what its agency has just published is decided in a moment"
         )
     return sorted(found, key=_instant)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.core.account.explain import explain_decision, explain_entry, explain_history
+from broker.core.account.explain import explain_decision, explain_entry, explain_history, explain_told
 from broker.core.account.words import Words
 from broker.core.model.facts import Finding
 from broker.core.model.identifiers import EventId, Millis
@@ -108,6 +108,21 @@ def test_one_decision_is_told_by_its_own_id_or_its_disclosures() -> None:
 
     assert by_decision == by_disclosure
     assert "gp-1" not in by_decision
+
+
+def test_of_a_child_it_is_said_who_was_told_what_and_on_which_basis_and_nobody_else_is_named() -> None:
+    nobody = an_entry(event_id="e2", decisions=[])
+
+    told = explain_told([an_entry(), nobody], width=None)
+
+    assert "was told: that it happened, identity, concern" in told
+    assert "on the basis: " in told
+    assert "gp-1" not in told
+    assert "event e2" not in told
+    assert told.endswith(
+        "1 time somebody was told of this child, 1 desk in all; who was not, and why: broker explain --event EVENT\n"
+    )
+    assert explain_told([nobody]).startswith("nobody was told anything of this child; ")
 
 
 def test_lines_wrap_and_the_words_are_the_same_every_time() -> None:
