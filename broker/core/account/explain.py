@@ -136,7 +136,7 @@ def _decision(entry: Entry, decision: Entry, words: Words) -> Iterator[str]:
     who = words.name(decision["recipient"]) if decision["recipient"] else "nobody fills this role"
     yield f"  {who}: {words.role(decision['role'])}"
     if decision["granted"]:
-        yield f"    was told: {_categories(decision['granted'])}"
+        yield f"    was told, as far as it was said: {_categories(decision['granted'])}"
     for verb, group in (("was not told", "withheld"), ("not before a person decides", "asked")):
         if decision[group] and decision["outcome"] != "WITHHOLD":
             yield f"    {verb}: {_categories(decision[group])}"

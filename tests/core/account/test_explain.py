@@ -81,7 +81,7 @@ def test_the_story_says_who_was_told_what_why_and_on_which_basis() -> None:
         "event e1 (police.encompass.notified)",
         "decided: 1 told, 0 asked about, 1 not told",
         "Oakfield School, safeguarding lead (oakfield-dsl): dsl",
-        "was told: that it happened, identity, concern",
+        "was told, as far as it was said: that it happened, identity, concern",
         "because the child's school must know before the next school day [school-of-child]",
         "on the basis: the law names this notification, by Encompass duty 2024",
         "must keep to: Discuss with nobody",
@@ -115,7 +115,7 @@ def test_of_a_child_it_is_said_who_was_told_what_and_on_which_basis_and_nobody_e
 
     told = explain_told([an_entry(), nobody], width=None)
 
-    assert "was told: that it happened, identity, concern" in told
+    assert "was told, as far as it was said: that it happened, identity, concern" in told
     assert "on the basis: " in told
     assert "gp-1" not in told
     assert "event e2" not in told
