@@ -76,7 +76,9 @@ class Inbox:
             "SELECT id, token, event_type, kind, state FROM shown WHERE substr(id, 1, ?) = ? AND state <> ? LIMIT 2",
             (len(start), start, ASKED),
         ).fetchall()
-        if not rows or len(start) < _SHORTEST:
+        if rows and len(start) < _SHORTEST:
+            raise NotFoundError(f"disclosure `{start}`: too short to be meant: type {_SHORTEST} letters of its id at least")
+        if not rows:
             raise NotFoundError(
                 f"disclosure `{start}`: none like it was shown to `{self.recipient}` on this machine: "
                 f"see `broker subscribe {self.recipient}`"

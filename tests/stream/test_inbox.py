@@ -50,7 +50,7 @@ def test_the_first_letters_of_an_id_find_its_token(inbox: Inbox) -> None:
     ("typed", "says", "why"),
     [
         ("d-zzzzzz", "none like it was shown", "it never came"),
-        ("d-ab", "none like it was shown", "too short to be meant"),
+        ("d-ab", "too short to be meant: type 6 letters", "one or more begin so"),
         ("d-abcd", "more than one begins so", "two begin so"),
         ("d-ab%", "none like it was shown", "no pattern is followed"),
     ],
