@@ -62,8 +62,8 @@ class Screen:
 
     def close_day(self, events: int, deliveries: int) -> None:
         """Say what the day brought in all."""
-        more = f", {self._more} more alerts" if self._more else ""
-        self._console.print(Text(f"  {events:,} events in {deliveries} deliveries{more}", style="dim"))
+        more = f", {_many(self._more, 'more alert')}" if self._more else ""
+        self._console.print(Text(f"  {_many(events, 'event')} in {_many(deliveries, 'deliver', 'y', 'ies')}{more}", style="dim"))
         self._more = 0
 
     def told(self, one: Received) -> None:
@@ -90,7 +90,7 @@ class Screen:
 
     def _details(self, one: Received) -> Sequence[tuple[str, str]]:
         said = one.message
-        because = said["because"][0] if said["because"] else ""
+        because = self.reason(said["because"][0]) if said["because"] else ""
         basis = self._words.basis(said["lawful_basis"], said.get("gateway"))
         speaker = self._words.names.get(str(said.get("producer")))
         what = self._words.event(said["event_type"]) + (f", says {speaker}" if speaker else "")
@@ -303,6 +303,10 @@ def _distinct(faults: Sequence[Fault]) -> list[Fault]:
 def _fault(label: str, fault: Fault, screen: Screen) -> Text:
     where = f"story {fault.story} {fault.number}, {fault.step}: " if fault.story else ""
     return Text(f"  {label}: {where}{screen.name(fault.recipient)} {fault.words}", style="red")
+
+
+def _many(number: int, noun: str, one: str = "", more: str = "s") -> str:
+    return f"{number:,} {noun}{one if number == 1 else more}"
 
 
 def _short(text: str, width: int) -> str:
