@@ -70,16 +70,33 @@ def _print(registers: Registers) -> None:
         page.head(f"agency {agency.id}", agency.name)
         opens = ", its records of people may open a child" if agency.registers_people else ""
         page.labelled("sector", f"{agency.sector.value.lower()}{opens}{_keyless(registers, agency.id)}")
+        page.labelled("area", agency.area)
         page.labelled("to Kafka", agency.principal or "")
+        _print_keys(page, registers, agency.id)
         page.labelled("speaks for", ", ".join(sorted(agency.speaks_for)))
     for recipient in registers.recipients.values():
         page.line()
         page.head(f"recipient {recipient.id}", recipient.name)
         page.labelled("roles", ", ".join(sorted(recipient.roles)))
         page.labelled("for", ", ".join(sorted(recipient.serves)))
+        page.labelled("alternate", recipient.alternate or "")
+        _print_keys(page, registers, recipient.id)
         narrowed = sorted(recipient.subscription.event_types | set(recipient.subscription.roles))
         page.labelled("hears only", ", ".join(narrowed))
         page.labelled("to Kafka", recipient.principal or "")
+    for holder in sorted(
+        {key.holder for key in registers.keys.values()} - registers.agencies.keys() - registers.recipients.keys()
+    ):
+        page.line()
+        page.head(f"key of {holder}")
+        _print_keys(page, registers, holder)
+
+
+def _print_keys(page: Page, registers: Registers, holder: str) -> None:
+    """Print whose word is believed, and from when until when: what a person looks at who changes a key for another."""
+    for key in sorted((one for one in registers.keys.values() if one.holder == holder), key=lambda one: (one.since, one.id)):
+        since = f", from {instant_in_words(key.since)}" if key.since else ""
+        page.labelled("key", key.id + since + (f", until {instant_in_words(key.until)}" if key.until is not None else ""))
 
 
 @group.command("release")

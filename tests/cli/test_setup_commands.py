@@ -159,6 +159,24 @@ def test_a_subscription_is_narrowed_in_the_file_and_everything_can_be_heard_agai
     assert file.read_text() == before
 
 
+def test_the_registers_are_shown_with_whose_key_is_in_force_and_who_stands_in_for_a_desk(tmp_path: Path) -> None:
+    """Who changes a key for another has to see both, and until when the old one counts."""
+    area = Area(tmp_path / "area", "127.0.0.1:1")
+    area.write()
+    file = area.registers_file
+    said = file.read_text().replace('id = "dsl-100001"\n', 'id = "dsl-100001"\nalternate = "deputy-100001"\n', 1)
+    new = broker("keys", "new", "urn:100001", "--folder", str(tmp_path / "other")).output
+    file.write_text(said + _SECOND_DESK + new + "until = 2027-01-01T00:00:00Z\n")
+
+    shown = broker("registers", "show", str(file), "--settings", str(area.settings_file)).output
+
+    school = shown[shown.index("agency urn:100001") : shown.index("\n\n", shown.index("agency urn:100001"))]
+    assert len(re.findall(r"^  key +urn:100001/[0-9a-f]{12}", school, re.MULTILINE)) == 2, "the old one and the new"
+    assert ", until Fri 1 Jan 2027 at 00:00" in school
+    assert "  alternate    deputy-100001" in shown
+    assert re.search(r"^key of administrator\n  key +administrator/", shown, re.MULTILINE)
+
+
 def test_nobody_is_let_out_of_what_would_then_reach_nobody(tmp_path: Path) -> None:
     """The hub alone is the hub, and the lead alone is the school's: the rules that speak to them would find nobody."""
     area = Area(tmp_path / "area", "127.0.0.1:1")
