@@ -14,8 +14,17 @@ _EXAMPLE = (
     '{"header": {"event_type": "school.concern.raised", "occurred_at": "2026-11-20", "recorded_at": "2026-11-20T09:00:00Z"}, '
     '"identity": {"names": [{"given": "Jo", "family": "Example"}], "birth_date": "2015-03-02"}, "narrative": {"text": "…"}}'
 )
+_TAKEN_BACK = (
+    '{"header": {"event_type": "school.concern.raised", "action": "RETRACT", '
+    '"supersedes": "0d7e6a4c-6b0e-5d7e-9b63-1f5a3c1d2e4f", "recorded_at": "2026-11-21T09:00:00Z"}}'
+)
+_CORRECTED = (
+    "To correct an event, write it again, whole and as it should be, with `action` UPDATE and in `supersedes` the id of the one "
+    "that it corrects. To take one back, only say so. `broker publish --json` lists the ids."
+)
 _LEFT_OUT = (
-    "Of the header only `event_type` and `recorded_at` have to be there, of the rest what is marked *, where its group is."
+    "Of the header only `event_type` and `recorded_at` have to be there, of the rest what is marked *, where its group is. "
+    "A time that is kept in milliseconds may be written as there."
 )
 
 
@@ -27,6 +36,9 @@ def show_form(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     page.line("An event is one JSON object on one line, in UTF-8, with these groups and fields:")
     page.command(_EXAMPLE, indent=2)
     page.line(_LEFT_OUT)
+    page.line()
+    page.line(_CORRECTED)
+    page.command(_TAKEN_BACK, indent=2)
     for group in schemas.whole("event")["fields"]:
         page.line()
         page.line(f"{group['name']}: {group['doc']}", "bold")

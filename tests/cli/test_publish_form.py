@@ -8,7 +8,7 @@ import schemas
 from broker.canonical import read_lines
 from broker.cli import cli
 from broker.core.intake.publishing import InForce
-from broker.core.model.event import Event, Sector
+from broker.core.model.event import Action, Event, Sector
 from broker.core.model.identifiers import AgencyId, Millis
 from broker.policyfile import load_policy
 
@@ -42,11 +42,12 @@ def test_every_field_and_every_event_type_is_in_it() -> None:
         assert label in form
 
 
-def test_the_event_that_it_shows_can_be_published() -> None:
-    example = next(line for line in shown().splitlines() if line.startswith("  {"))
+def test_the_events_that_it_shows_can_be_published_one_anew_and_one_that_takes_it_back() -> None:
+    examples = [line.strip() for line in shown().splitlines() if line.startswith("  {")]
     known = InForce(events=POLICY.events, findings=POLICY.findings, purposes=POLICY.purposes, now=IN_2026, sector=Sector.SCHOOLS)
 
-    (event,) = read_lines([example.encode()], AgencyId("urn:100001"), known)
+    read = list(read_lines([one.encode() for one in examples], AgencyId("urn:100001"), known))
 
-    assert isinstance(event, Event)
-    assert json.loads(example)["header"]["event_type"] == event.header.event_type
+    assert [one.header.action for one in read if isinstance(one, Event)] == [Action.NEW, Action.RETRACT], read
+    assert json.loads(examples[1])["header"]["supersedes"] == read[1].header.supersedes
+    assert "with `action` UPDATE and in `supersedes` the id of the one that it corrects" in shown()
