@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from broker.cli.changes import changes
-from broker.cli.layout import Page, count
+from broker.cli.layout import Page, busy, count
 from broker.cli.options import administrator_option, again_option, json_option, say_refused, with_settings
 from broker.cli.policy_words import headed, rule_in_words
 from broker.core.model.identifiers import Millis
@@ -117,7 +117,8 @@ def release_command(  # noqa: PLR0913 - each is an option that a person types
     policy = policy_from_content(content)
     before = _in_force(settings)
     changed, signer = changes(before, content, _KINDS), load_signer(settings.keys, administrator)
-    released = asyncio.run(release_policy(settings.kafka, policy, content, signer, again=again)) is not None
+    with busy("putting it in force"):
+        released = asyncio.run(release_policy(settings.kafka, policy, content, signer, again=again)) is not None
     told = {"version": policy.version, "digest": policy.digest, "rules": len(policy.rules)}
     if as_json:
         click.echo(json.dumps({**told, "changes": changed, "released": released}))
@@ -159,7 +160,8 @@ def show_command(settings: Settings, *, folder: Path | None, as_json: bool) -> N
 def _in_force(settings: Settings) -> bytes | None:
     from broker.stream.releases.registers import released  # noqa: PLC0415 - check and test need no Kafka client
 
-    newest = asyncio.run(released(settings.kafka, say_refused)).latest("policy")
+    with busy("reading the policy in force"):
+        newest = asyncio.run(released(settings.kafka, say_refused)).latest("policy")
     return newest.content if newest else None
 
 

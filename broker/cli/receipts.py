@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from broker.cli.layout import busy
 from broker.cli.options import json_option, with_settings
 from broker.core.account.words import words_of
 from broker.core.line.feedback import note_may_go
@@ -85,7 +86,8 @@ def outcome(settings: Settings, *, recipient: str, disclosure: str, as_json: boo
 
 def _policy_of_outcome(settings: Settings, what: str) -> Policy:
     """Return the policy in force, which has that outcome; raises InputError when it has not."""
-    book = asyncio.run(released(settings.kafka))
+    with busy("reading the policy in force"):
+        book = asyncio.run(released(settings.kafka))
     policy = book.newest_policy() if book.latest("policy") else load_policy()
     if what not in policy.outcomes:
         raise InputError(f"`{what}` is no outcome that the policy has: say one of {', '.join(policy.outcomes)}")
@@ -95,10 +97,11 @@ def _policy_of_outcome(settings: Settings, what: str) -> Policy:
 def _say(settings: Settings, recipient: str, disclosure: str, what: dict[str, Any], *, as_json: bool) -> None:
     inbox, shown = _found(settings, recipient, disclosure)
     try:
-        asyncio.run(check_log(settings.kafka, inbox, From(remedy=_OTHER_LOG.format(recipient))))
-        signer, _ = asyncio.run(recipient_here(settings, recipient))
-        answer = Answer(disclosure_id=shown.id, token=shown.token, said_at=time.time_ns() // 1_000_000, **what)
-        asyncio.run(_send(settings, signer, answer))
+        with busy("sending the answer"):
+            asyncio.run(check_log(settings.kafka, inbox, From(remedy=_OTHER_LOG.format(recipient))))
+            signer, _ = asyncio.run(recipient_here(settings, recipient))
+            answer = Answer(disclosure_id=shown.id, token=shown.token, said_at=time.time_ns() // 1_000_000, **what)
+            asyncio.run(_send(settings, signer, answer))
         inbox.mark([shown.id], answer.state.lower())
     finally:
         inbox.close()

@@ -189,7 +189,8 @@ def link(settings: Settings, *, review: str, child: str | None, number: str | No
     if child and number:
         raise InputError("`--child` and `--number` both name a child: give one of them")
     one = _find(_all(settings), review)
-    _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"], number)
+    with busy("sending the answer"):
+        _answer(settings, one, Answer(LINK, said["reason"], child), said["holder"], number)
     _say(settings, one, "answered, the line goes on", as_json=as_json)
 
 
@@ -205,7 +206,8 @@ def reject(settings: Settings, *, review: str, holder: str | None, reason: str, 
     Example: broker reviews reject r-5f0c6b1e --reason "not a child of this area"
     """
     one = _find(_all(settings), review)
-    _answer(settings, one, Answer(REJECT, reason), holder)
+    with busy("sending the answer"):
+        _answer(settings, one, Answer(REJECT, reason), holder)
     _say(settings, one, "rejected, the line goes on", as_json=as_json)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from broker.cli.layout import busy
 from broker.cli.options import json_option, with_settings
 from broker.core.model.registers import Registers
 from broker.errors import TopicsMissingError
@@ -51,13 +52,15 @@ def apply(settings: Settings, *, registers_file: Path | None, yes: bool, as_json
     registers = _registers(settings, registers_file)
     wanted: tuple[Topic, ...] = (*declared(settings.partitions), *(recipient_topics(registers) if registers else ()))
     access = declare(settings.kafka_principals, registers, settings.group)
-    found = asyncio.run(compare(settings.kafka, wanted))
-    differs = asyncio.run(look_at_access(settings.kafka, access))
+    with busy("looking at topics and access"):
+        found = asyncio.run(compare(settings.kafka, wanted))
+        differs = asyncio.run(look_at_access(settings.kafka, access))
     _show(found, differs, as_json=as_json)
     if yes:
-        asyncio.run(apply_topics(settings.kafka, wanted))
-        if differs:
-            asyncio.run(change_access(settings.kafka, access, differs))
+        with busy("making it so"):
+            asyncio.run(apply_topics(settings.kafka, wanted))
+            if differs:
+                asyncio.run(change_access(settings.kafka, access, differs))
     if not as_json:
         for line in _summary(len(wanted), len(found), access, differs, done=yes):
             click.echo(line)
@@ -87,7 +90,8 @@ def _registers(settings: Settings, file: Path | None) -> Registers | None:
     if file is not None:
         return load_registers(file)
     try:
-        book = asyncio.run(released(settings.kafka))
+        with busy("reading the registers in force"):
+            book = asyncio.run(released(settings.kafka))
     except TopicsMissingError:
         return None
     return book.newest() if book.latest("registers") else None
