@@ -12,7 +12,11 @@ from broker.core.model.policy import HOLDER, Effect, Policy, Question, Rule
 
 _ZONE = ZoneInfo("Europe/London")
 _THEIRS = ", only where it is the child's own council's, or that of whoever protected the child first"
-_NOT_SOUGHT = "nothing: the hub does not hear that nobody fills the role"
+IF_NOBODY = {
+    "hub": "the hub hears that nobody fills the role",
+    "hub_if_held": "the hub hears that nobody can be told, where somebody holds the role for the child; else nobody is sought",
+    "nothing": "nothing: the hub does not hear that nobody fills the role",
+}
 
 
 def headed(rule: Rule, at: Millis) -> str:
@@ -54,7 +58,7 @@ def _terms(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
     for one in rule.obligations:
         yield "keep to", policy.obligations.get(one, one)
     yield "in doubt", f"asks {'whoever published it' if rule.ask == HOLDER else _roles([rule.ask], policy)}"
-    yield "if nobody", _NOT_SOUGHT if rule.if_nobody == "nothing" else ""
+    yield "if nobody", IF_NOBODY[rule.if_nobody]
 
 
 def _categories(some: Iterable[Category]) -> str:

@@ -3,11 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import cli
+from broker.cli.policy_words import IF_NOBODY
+from broker.core.model.policy import IfNobody
 from broker.policyfile import POLICIES
 
 
@@ -144,3 +147,9 @@ def test_a_rule_that_is_over_is_not_shown_as_if_it_still_gave_anything(folder: P
 
     assert found.startswith("encompass-to-school-before-the-duty  is over since Fri 7 Nov 2025: it gives nothing any more\n")
     assert "  in force     from Fri 15 Dec 2023 until Thu 6 Nov 2025\n" in found
+
+
+def test_what_happens_where_nobody_fills_the_role_is_said_of_every_rule_that_tells(folder: Path, tmp_path: Path) -> None:
+    assert "  if nobody    the hub hears that nobody fills the role\n" in shown(folder, "encompass-to-school", tmp_path)
+    assert "  if nobody    nothing: " in shown(folder, "encompass-to-health-visitor", tmp_path)
+    assert set(get_args(IfNobody)) == set(IF_NOBODY)
