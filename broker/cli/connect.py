@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from signal import SIGTERM
+from textwrap import fill
 from typing import Any
 
 import click
@@ -35,13 +36,22 @@ from broker.stream.recognise import read_identity, recognise_kafka
 from broker.stream.releases.book import ReleaseBook
 from broker.stream.releases.registers import following_releases
 from broker.stream.topics import EVENTS
-from connectors.registry import CONNECTORS
+from connectors.registry import CONNECTORS, Registration
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
 from connectors.transports.report import Outcome, published
 
 _INDENT = " " * 20
-_NAMES = "\n".join(f"  {name:<17} {one.reads}\n{_INDENT}{' '.join(one.files)}" for name, one in sorted(CONNECTORS.items()))
+_HELP = 76  # columns that help may take before click indents it
+
+
+def _named(name: str, one: Registration) -> str:
+    """Say what a connector reads and how its files are named, in lines that fit a terminal: click wraps none of these."""
+    said = (fill(one.reads, _HELP, initial_indent=f"  {name:<17} ", subsequent_indent=_INDENT),)
+    return "\n".join((*said, fill(" ".join(one.files), _HELP, initial_indent=_INDENT, subsequent_indent=_INDENT)))
+
+
+_NAMES = "\n".join(_named(name, one) for name, one in sorted(CONNECTORS.items()))
 _EPILOG = f"""\b
 Names, what each reads, and how its files are named:
 {_NAMES}

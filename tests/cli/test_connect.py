@@ -28,6 +28,8 @@ def test_help_names_every_connector_and_gives_examples() -> None:
     said = CliRunner().invoke(cli, ["connect", "--help"]).output
 
     assert all(name in said for name in CONNECTORS)
+    assert all(file in said for one in CONNECTORS.values() for file in one.files)
+    assert [line for line in said.splitlines() if len(line) > 80] == []
     assert "broker connect cin-census --agency E10000030 --inbox inbox" in said
     assert all(pattern in said for one in CONNECTORS.values() for pattern in one.files)
 
