@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from broker.core.agencies.exclusions import in_the_place_of
 from broker.core.agencies.narrowing import silenced
 from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.model.policy import Effect, Policy
@@ -42,6 +43,19 @@ def check_silences_nobody(registers: Registers, policy: Policy, only: RecipientI
     if faults := tuple(silenced(registers, policy, only)):
         remedy = "let it hear that too, or enter somebody else in that role first"
         raise RegistersError("\n".join(f"registers: {fault}: {remedy}" for fault in faults))
+
+
+def check_renames_nobody(before: Registers, after: Registers) -> None:
+    """Check that no desk only comes under another id, unless the file says that it is `retired`; raises RegistersError."""
+    faults = [
+        f"registers: recipient `{old}` is left out and `{new}` comes in its place: who is kept from hearing of a child is so "
+        f"by id, and would hear under another. Keep `{old}` for the same people (its name may change); where they are others, write "
+        f'retired = ["{old}"] at the top of the file'
+        for old, new in in_the_place_of(before, after)
+        if old not in after.retired
+    ]
+    if faults:
+        raise RegistersError("\n".join(faults))
 
 
 def with_subscription(text: str, recipient: RecipientId, subscription: dict[str, list[str]], path: Path) -> str:

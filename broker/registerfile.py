@@ -73,6 +73,9 @@ def registers_from_content(content: bytes, where: str = "registers") -> Register
 def content_of(file: FileShape) -> bytes:
     """Return the canonical form: entries in the order of their ids, lists that are sets sorted."""
     tables = file.model_dump(mode="json")
+    tables["retired"] = sorted(tables["retired"])
+    if not file.retired:
+        del tables["retired"]  # as in releases from before there was such a list: their digests stand
     for name, key in (("area", "id"), ("agency", "id"), ("key", "id"), ("recipient", "id"), ("calendar", "of")):
         tables[name] = sorted((_sorted(entry) for entry in tables[name]), key=lambda entry, key=key: str(entry[key]))  # type: ignore[misc]  # the loop variable is bound as a default
     return json.dumps(tables, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -231,6 +234,7 @@ def _registers(file: FileShape, content: bytes) -> Registers:
     return Registers(
         version=file.version,
         digest=digest(content),
+        retired=frozenset(map(RecipientId, file.retired)),
         agencies={AgencyId(one.id): _agency(one) for one in file.agency},
         keys={KeyId(one.id): _key(one) for one in file.key},
         recipients={RecipientId(one.id): _recipient(one) for one in file.recipient},

@@ -123,10 +123,11 @@ class CalendarShape(BaseModel):
 
 
 class FileShape(BaseModel):
-    """A whole registers file."""
+    """A whole registers file. `retired` are recipients in whose place others come."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: Name
+    retired: list[Name] = []
     area: list[AreaShape] = []
     agency: list[AgencyShape] = []
     key: list[KeyShape] = []

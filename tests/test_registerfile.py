@@ -9,7 +9,7 @@ from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.model.registers import topic_of
 from broker.errors import NotFoundError, RegistersError
 from broker.policyfile import load_policy
-from broker.registeredit import check_narrows, with_school, with_subscription
+from broker.registeredit import check_narrows, check_renames_nobody, with_school, with_subscription
 from broker.registerfile import load_content, load_registers, registers_from_content
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -217,6 +217,20 @@ def test_a_subscription_cannot_ask_for_what_no_rule_gives(tmp_path: Path) -> Non
         check_narrows(lead, ["police.intelligence.held", "police.nothing"], ["gp"], policy)
 
     assert len(str(found.value).splitlines()) == 3
+
+
+def test_a_desk_does_not_come_under_another_id_unseen(tmp_path: Path) -> None:
+    """Whom a publisher keeps from hearing of a child it names by id: under another, the same people would hear."""
+    before = load_registers(write(tmp_path, GOOD))
+    renamed = GOOD.replace('id = "dsl-100001"', 'id = "lead-100001"')
+    after = load_registers(write(tmp_path, renamed))
+    without = load_registers(write(tmp_path, GOOD[: GOOD.index("# the lead")] + GOOD[GOOD.index("[[key]]") :]))
+
+    check_renames_nobody(before, before)
+    check_renames_nobody(before, without)
+    check_renames_nobody(before, load_registers(write(tmp_path, f'retired = ["dsl-100001"]\n{renamed}')))
+    with pytest.raises(RegistersError, match=r"`dsl-100001` is left out and `lead-100001` comes in its place"):
+        check_renames_nobody(before, after)
 
 
 ESK = AgencyId("urn:100001")

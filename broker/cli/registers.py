@@ -19,7 +19,7 @@ from broker.core.model.policy import Policy
 from broker.core.model.registers import Recipient, Registers, Subscription
 from broker.errors import NotFoundError
 from broker.policyfile import load_policy
-from broker.registeredit import check_narrows, check_silences_nobody, with_school, with_subscription
+from broker.registeredit import check_narrows, check_renames_nobody, check_silences_nobody, with_school, with_subscription
 from broker.registerfile import check_text, load_content, load_registers, registers_from_content
 from broker.sealing.signatures import load_signer
 from broker.settings import Settings, load_settings
@@ -116,6 +116,8 @@ def release(settings: Settings, *, file: Path, administrator: str, again: bool, 
     registers = registers_from_content(content)
     check_silences_nobody(registers, _policy_in_force(settings))
     before = _newest(settings)
+    if before is not None:
+        check_renames_nobody(registers_from_content(before), registers)
     changed = changes(before, content, _KINDS)
     if before == content and not again:
         told: dict[str, Any] = {"version": registers.version, "digest": registers.digest, "changes": [], "released": False}

@@ -28,6 +28,18 @@ def with_conflicts(event: Event, registers: Registers) -> Event:
     return replace(event, header=replace(event.header, excluded=(*event.header.excluded, *sorted(found))))
 
 
+def in_the_place_of(before: Registers, after: Registers) -> Iterator[tuple[RecipientId, RecipientId]]:
+    """Yield each desk that a release of the registers leaves out, with one that comes new into a role of it at its organisation.
+
+    Exclusions name desks by id: under another id the same people hear what they were kept from.
+    """
+    new = [one for name, one in after.recipients.items() if name not in before.recipients]
+    for name, gone in before.recipients.items():
+        there = (one for one in new if one.agency == gone.agency and gone.roles & one.roles)
+        if name not in after.recipients and (found := next(there, None)):
+            yield name, found.id
+
+
 def _in_conflict(event: Event, registers: Registers) -> Iterator[RecipientId]:
     third_party = event.body.get("third_party")
     people = third_party.get("people", ()) if third_party else ()

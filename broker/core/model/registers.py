@@ -113,7 +113,7 @@ class Calendar:
 
 @dataclass(frozen=True, kw_only=True)
 class Registers:
-    """One release of the registers, indexed for look-ups."""
+    """One release of the registers, indexed for look-ups. `retired`: desks in whose place others came."""
 
     version: str
     digest: Digest
@@ -122,6 +122,7 @@ class Registers:
     recipients: Mapping[RecipientId, Recipient]
     areas: Mapping[str, Area]
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    retired: frozenset[RecipientId] = frozenset()
 
     @cached_property
     def _by_role(self) -> Mapping[tuple[RoleName, str], tuple[RecipientId, ...]]:
