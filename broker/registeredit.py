@@ -49,8 +49,8 @@ def check_renames_nobody(before: Registers, after: Registers) -> None:
     """Check that no desk only comes under another id, unless the file says that it is `retired`; raises RegistersError."""
     faults = [
         f"registers: recipient `{old}` is left out and `{new}` comes in its place: who is kept from hearing of a child is so "
-        f"by id, and would hear under another. Keep `{old}` for the same people (its name may change); where they are others, write "
-        f'retired = ["{old}"] at the top of the file'
+        f"by id, and would hear under another. Keep `{old}` for the same people (its name may change); where they are others, "
+        f'write retired = ["{old}"] at the top of the file'
         for old, new in in_the_place_of(before, after)
         if old not in after.retired
     ]

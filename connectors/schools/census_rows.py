@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from broker.core.intake.delivery import Finding
-from broker.core.model.event import Identifier, Identity, Location, Name, QualityFinding
+from broker.core.model.event import Body, Identifier, Identity, Location, Name, QualityFinding
 from broker.core.model.identifiers import upn_is_valid
 from connectors.schools.collect_csv import iso_date
 
@@ -143,3 +143,14 @@ def no_pupils(names: Iterable[str]) -> Finding:
     """Say that the tables of pupils hold nobody: an export that failed looks so."""
     remedy = "export the tables of pupils again; who left stands in pupilnolongeronroll"
     return Finding("error", "no_pupils", ", ".join(names), "the headings are there and not one pupil", remedy)
+
+
+def body_of(person: Person, addresses: list[list[object]]) -> Body:
+    """Return what an event says of a pupil, with the first address that is there."""
+    location = Location(organisation=person.school)
+    if addresses:
+        location.update(read_address([str(part) for part in addresses[0][2:]]))
+    body = Body(identity=person.identity, location=location)
+    if person.row.ethnicity:
+        body["monitoring"] = {"ethnicity": person.row.ethnicity}
+    return body

@@ -39,8 +39,8 @@ from connectors.schools.census_rows import (
     YOUNG_CARER,
     Person,
     Pupil,
+    body_of,
     no_pupils,
-    read_address,
     read_person,
     stem_of,
 )
@@ -228,7 +228,7 @@ class _Reading:
         if not known.get("gone") and "birth_date" in known.get("who", {}) and "birth_date" not in person.identity:
             self._snapshot.keep(key, known)  # what could not be read corrects nothing
             return
-        entry, body = _date(row.entry), _body(person, addresses)
+        entry, body = _date(row.entry), body_of(person, addresses)
         if row.young_carer in YOUNG_CARER:
             code = ConcernCode(scheme="dfe-young-carer", code=row.young_carer, abuse=None, present=True)
             body["concern"] = {"codes": [code]}
@@ -262,7 +262,7 @@ class _Reading:
             said="\x1f".join((person.school, *row)),
             occurred_at=leaving,
             place=person.place,
-            body=_body(person, self._index["addressesoffroll"].take(joined)),
+            body=body_of(person, self._index["addressesoffroll"].take(joined)),
             control=Control(role="school", organisation=person.school, state="ended", since=entry, until=leaving),
         )
         on_roll = self._snapshot.known(key)
@@ -389,13 +389,3 @@ def _not_spoken_for(agency: str, native: str, known_as: str) -> Finding:
 
 def _date(text: str) -> str | None:
     return iso_date(text) if text else None
-
-
-def _body(person: Person, addresses: list[list[object]]) -> Body:
-    location = Location(organisation=person.school)
-    if addresses:
-        location.update(read_address([str(part) for part in addresses[0][2:]]))
-    body = Body(identity=person.identity, location=location)
-    if person.row.ethnicity:
-        body["monitoring"] = {"ethnicity": person.row.ethnicity}
-    return body

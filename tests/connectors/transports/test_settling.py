@@ -13,10 +13,11 @@ from broker.core.model.event import Event
 from connectors.councils.cin_census import CinCensus
 from connectors.transports import settling
 from connectors.transports.settling import Patience, being_written
+from tests.connectors.councils.cin_files import a_child, a_return
 from tests.connectors.transports.notes import AT_ONCE, Broker, Notes, names, run
 
 SHORT = Patience(settled=0.05, unsure=0.05, together=0.05, cut_off=30.0, look=0.02)
-CENSUS = "<Message><Header><CollectionDetails><Year>2026</Year></CollectionDetails></Header><Children/></Message>"
+CENSUS = a_return(a_child("Q-1")).decode()
 
 
 class Writer(threading.Thread):

@@ -17,6 +17,7 @@ from connectors.health.hl7v2_adt import Hl7Adt
 from connectors.police.encompass_notice import EncompassNotice
 from connectors.transports.directory import Directory, Job
 from connectors.transports.memory import SqliteMemory
+from tests.connectors.councils.cin_files import a_child, a_return
 from tests.connectors.transports.notes import AGENCY, AT_ONCE, Broker, Notes, names, run
 
 
@@ -81,8 +82,7 @@ def test_a_file_of_any_name_is_taken(inbox: Path, name: bytes) -> None:
 
 
 def test_a_census_of_a_name_that_is_no_utf_8_is_read(inbox: Path) -> None:
-    year = "<Message><Header><CollectionDetails><Year>2026</Year></CollectionDetails></Header><Children/></Message>"
-    (inbox / os.fsdecode(b"caf\xe9.xml")).write_text(year)
+    (inbox / os.fsdecode(b"caf\xe9.xml")).write_bytes(a_return(a_child("Q-1")))
 
     (outcome,) = run(inbox, Broker(), connector=CinCensus(), sets=False)
 
