@@ -58,11 +58,13 @@ def test_a_key_is_never_replaced(tmp_path: Path) -> None:
     assert "is there already" in str(again.exception)
 
 
+@pytest.mark.search
 def test_the_schemas_are_as_released() -> None:
     assert broker("schemas", "check").exit_code == 0
     assert json.loads(broker("schemas", "check", "--json").output)["changed"] == []
 
 
+@pytest.mark.search
 def test_a_schema_that_was_released_and_changed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     lock = json.loads(json.dumps(schemas.lock()))
     lock["receipt"][0]["schema"]["fields"].append({"name": "gone", "type": "string", "category": "existence"})
@@ -74,6 +76,7 @@ def test_a_schema_that_was_released_and_changed_is_refused(monkeypatch: pytest.M
     assert "field `Receipt.gone`: was renamed or removed" in str(found.exception)
 
 
+@pytest.mark.search
 def test_an_id_that_stands_at_two_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     lock = json.loads(json.dumps(schemas.lock()))
     lock["receipt"][-1]["id"] = number = lock["review"][-1]["id"]
@@ -85,6 +88,7 @@ def test_an_id_that_stands_at_two_versions_is_refused(monkeypatch: pytest.Monkey
     assert f"id {number} stands at" in str(found.exception)
 
 
+@pytest.mark.search
 def test_a_release_adds_a_version_and_keeps_the_old_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lock = json.loads(json.dumps(schemas.lock()))
     fields = lock["receipt"][-1]["schema"]["fields"]
