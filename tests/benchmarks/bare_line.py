@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 from broker import bootstrap
 from broker.codec import encode
@@ -23,13 +22,14 @@ CHUNK = 1_000
 
 
 class BareLine:
-    """Intake, identify and decide of one partition, fed by hand."""
+    """Intake, identify and decide of one partition, fed by hand. `audited` are the audit entries of the last run."""
 
-    def __init__(self, folder: Path) -> None:
-        self.area = Area(folder / "area", "127.0.0.1:9092", schools=20)
-        settings = self.area.write()
+    def __init__(self, area: Area) -> None:
+        self.area = area
+        self.settings = area.write()
+        self.audited: list[Outgoing] = []
         book = bootstrap.make_book()
-        stages = bootstrap.make_stages(Secrets.load(settings.keys), book, ("intake", "identify", "decide"))
+        stages = bootstrap.make_stages(Secrets.load(self.settings.keys), book, ("intake", "identify", "decide"))
         self._tasks = {one.name: one.open(0, {topic: StateTable(topic, 0) for topic in one.state_topics}) for one in stages}
         self._ends: defaultdict[str, int] = defaultdict(int)
         self._release(book, "registers", load_content(self.area.registers_file))
@@ -37,6 +37,7 @@ class BareLine:
 
     def run(self, events: Iterable[Event]) -> tuple[float, int]:
         """Take events from their signed bytes to their disclosures; return the processor seconds and how many outputs came."""
+        self.audited.clear()
         signed: defaultdict[str, list[Outgoing]] = defaultdict(list)
         for event in events:
             record = self.area.sign(event)
@@ -62,7 +63,9 @@ class BareLine:
         made: list[Outgoing] = []
         for at in range(0, len(records), CHUNK):
             chunk = [self._record(one) for one in records[at : at + CHUNK]]
-            made += take(self._tasks[stage], chunk, DeadLetterLimits()).outputs
+            effects = take(self._tasks[stage], chunk, DeadLetterLimits())
+            self.audited += effects.audit
+            made += effects.outputs
         return made
 
     def _record(self, one: Outgoing) -> Record:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from broker.stream.engine.app import look_for_garbage_less
-from tests.area import encompass, on_roll
+from tests.area import Area, encompass, on_roll
 from tests.benchmarks import RUNS, Figure, Place
 from tests.benchmarks.bare_line import BareLine
 
@@ -49,7 +49,7 @@ def measure(place: Place) -> list[Figure]:
 def _line_of(size: int, folder: Path) -> BareLine:
     """Return a line that knows so many children."""
     folder.mkdir()
-    line = BareLine(folder)
+    line = BareLine(Area(folder / "area", "127.0.0.1:9092", schools=20))
     for at in range(0, size, _AT_ONCE):
         line.run(on_roll(line.area.child(one)) for one in range(at, at + _AT_ONCE))
     return line
