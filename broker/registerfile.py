@@ -154,7 +154,8 @@ def _keys(file: FileShape) -> Iterable[str]:
     seen: dict[str, str] = {}
     for key in file.key:
         if key.holder not in holders and not is_administrator(key.holder):
-            yield f"key `{key.id}`: holder `{key.holder}` is no agency, recipient or administrator: add its entry, correct it, or take the key out"
+            remedy = "add its entry, correct it, or take the key out"
+            yield f"key `{key.id}`: holder `{key.holder}` is no agency, recipient or administrator: {remedy}"
         if key.until is not None and key.until <= key.since:
             yield f"key `{key.id}`: `until` is not after `since`: it would never be in force"
         if seen.setdefault(key.public_key, key.holder) != key.holder:

@@ -21,6 +21,7 @@ _OUTCOMES = {
     "IN_REVIEW": "held: a person has to decide first",
 }
 _WENT_NOWHERE = "it goes no further"
+_TOLD, _HELD = "DISCLOSE", "held"  # how a decision came out: sent now, or standing as it was sent before
 _NOBODY_TOLD = "nobody was told anything of this child"
 _ANSWERED = "a person has answered what was asked"
 _SUBJECTS = {
@@ -51,20 +52,29 @@ def explain_decision(entry: Entry, decision_id: str, words: Words = _NO_WORDS, w
 
 def explain_history(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell all that happened about one event, in the order of the log."""
-    return ("\n" + "-" * min(width or 40, 40) + "\n").join(explain_entry(entry, words, width) for entry in entries)
+    return ("\n" + "-" * min(width or 40, 40) + "\n").join(explain_entry(entry, words, width) for entry in _with_held(entries))
 
 
 def explain_told(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int | None = WIDTH) -> str:
     """Tell who was told what of one child, and on which basis, in the order of the log; who was not is told of each event."""
     said: list[str] = []
-    for entry in entries:
-        told = [one for one in entry["decisions"] if one["outcome"] == "DISCLOSE"]
+    desks: list[str] = []
+    for entry in _with_held(entries):
+        told = [one for one in entry["decisions"] if one["outcome"] == "DISCLOSE" and not one.get("held")]
         if told:
             said += [*_opening(entry, words), "", *_all({**entry, "unmet": {}}, told, words), ""]
-    desks = [one["recipient"] for entry in entries for one in entry["decisions"] if one["outcome"] == "DISCLOSE"]
+            desks += [one["recipient"] for one in told]
     times, in_all = f"{len(desks)} time{_s(len(desks))}", f"{len(set(desks))} desk{_s(len(set(desks)))} in all"
     summed = f"{times} somebody was told of this child, {in_all}" if desks else _NOBODY_TOLD
     return _wrapped([*said, f"{summed}; who was not, and why: broker explain --event EVENT"], width)
+
+
+def _with_held(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Mark what was decided as before: a recipient whose view a later version leaves as it was holds it, and is sent nothing."""
+    sent: set[str] = set()
+    for entry in entries:
+        yield {**entry, "decisions": [{**one, "held": one["disclosure_id"] in sent} for one in entry["decisions"]]}
+        sent.update(one["disclosure_id"] for one in entry["decisions"] if one["disclosure_id"])
 
 
 def _unmet(entry: Entry, decision: Entry, words: Words) -> Iterator[str]:
@@ -75,8 +85,8 @@ def _unmet(entry: Entry, decision: Entry, words: Words) -> Iterator[str]:
 
 def _story(entry: Entry, words: Words) -> Iterator[str]:
     yield from _opening(entry, words)
-    for heading, outcome in (("Told", "DISCLOSE"), ("Waiting for a person", "ASK"), ("Not told", "WITHHOLD")):
-        decisions = [one for one in entry["decisions"] if one["outcome"] == outcome]
+    for heading, outcome in (("Told", _TOLD), ("Told before", _HELD), ("Waiting for a person", "ASK"), ("Not told", "WITHHOLD")):
+        decisions = [one for one in entry["decisions"] if _came_out(one) == outcome]
         if decisions:
             yield from ("", heading)
             yield from _all(entry, decisions, words)
@@ -89,12 +99,14 @@ def _story(entry: Entry, words: Words) -> Iterator[str]:
 
 
 def _opening(entry: Entry, words: Words) -> Iterator[str]:
-    outcomes = [one["outcome"] for one in entry["decisions"]]
+    outcomes = [_came_out(one) for one in entry["decisions"]]
     said_by = f", said by {words.name(entry['producer'])}" if entry["producer"] else ""
     what = _CHANGE if entry["subject"] == "event" and entry["concerns"] else _SUBJECTS.get(entry["subject"], entry["subject"])
     yield f"{what}: {words.event(entry['event_type'])}{said_by}"
-    yield f"  {instant_in_words(entry['at'])}: " + _outcome(entry).format(
-        told=outcomes.count("DISCLOSE"), asked=outcomes.count("ASK"), not_told=outcomes.count("WITHHOLD")
+    yield (
+        f"  {instant_in_words(entry['at'])}: "
+        + _outcome(entry).format(told=outcomes.count(_TOLD), asked=outcomes.count("ASK"), not_told=outcomes.count("WITHHOLD"))
+        + (f", {held} told before and unchanged" if (held := outcomes.count(_HELD)) else "")
     )
     yield f"  event {entry['event_id']} ({entry['event_type']}), audit entry {entry['entry_id']}"
     if entry["concerns"]:
@@ -103,6 +115,10 @@ def _opening(entry: Entry, words: Words) -> Iterator[str]:
         yield f"  a person decided: {words.name(entry['decided_by'])}, with the key {entry['decided_with']}"
         yield f"  the reason given: {entry['decided_because']}"
     yield f"  policy {entry['policy_digest'][:12] or 'none'}, registers {entry['registers_digest'][:12] or 'none'}"
+
+
+def _came_out(decision: Entry) -> str:
+    return _HELD if decision.get("held") and decision["outcome"] == _TOLD else str(decision["outcome"])
 
 
 def _outcome(entry: Entry) -> str:
@@ -136,7 +152,8 @@ def _decision(entry: Entry, decision: Entry, words: Words) -> Iterator[str]:
     who = words.name(decision["recipient"]) if decision["recipient"] else "nobody fills this role"
     yield f"  {who}: {words.role(decision['role'])}"
     if decision["granted"]:
-        yield f"    was told, as far as it was said: {_categories(decision['granted'])}"
+        told = "holds, as it was told before" if decision.get("held") else "was told, as far as it was said"
+        yield f"    {told}: {_categories(decision['granted'])}"
     for verb, group in (("was not told", "withheld"), ("not before a person decides", "asked")):
         if decision[group] and decision["outcome"] != "WITHHOLD":
             yield f"    {verb}: {_categories(decision[group])}"

@@ -175,6 +175,20 @@ def test_a_date_without_a_clock_of_its_own_names_none() -> None:
     assert "clock)" not in story
 
 
+def test_who_holds_a_view_that_a_later_version_leaves_as_it_was_is_not_said_to_be_told_again() -> None:
+    later = an_entry(entry_id="a2", event_id="e2", concerns=["e1"])
+
+    first, second = explain_history([an_entry(), later], width=None).split("----")[0], explain_entry(later)
+    again = explain_history([an_entry(), later], width=None).rpartition("----")[2]
+    told = explain_told([an_entry(), later], width=None)
+
+    assert "1 told, 0 asked about" in first
+    assert "1 told, 0 asked about" in second, "of one entry alone nothing is known of what was before"
+    assert "0 told, 0 asked about, 1 not told, 1 told before and unchanged" in again
+    assert "holds, as it was told before: " in again
+    assert "1 time somebody was told of this child, 1 desk in all" in told
+
+
 def test_an_event_that_a_person_rejected_is_not_said_to_wait_for_one() -> None:
     rejected = explain_entry(an_entry(child_ref="", outcome="APPLIED", decisions=[], others="a person said no"))
     answer = an_entry(child_ref="", outcome="APPLIED", subject="resolution", event_id="r1", concerns=["e1"], decisions=[])
