@@ -178,3 +178,8 @@ def record_of(outgoing: Outgoing, partition: int, offset: int, began: int = 1_00
 
 def header(headers: Headers, name: str) -> bytes:
     return next(value for found, value in headers if found == name)
+
+
+def asked(runner: Runner) -> dict[str, tuple[str, str]]:
+    """Return what of each event in review is asked, and of whom."""
+    return {one["event_id"]: (one["kind"], one["for_recipient"]) for one in runner.reviews()}

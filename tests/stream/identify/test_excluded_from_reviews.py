@@ -13,7 +13,7 @@ from broker.core.model.ports import Outgoing
 from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.topics import CANDIDATES
-from tests.stream.identify_runner import HUB, FixedRegisters, Runner
+from tests.stream.identify_runner import HUB, FixedRegisters, Runner, asked
 from tests.stream.people import COUNCIL, NHS, TRUST, an_event, attended, in_care_system, notified, registered
 
 DEPUTY = "deputy"
@@ -39,10 +39,6 @@ def tell(runner: Runner, *events: Event) -> None:
 
 def excluding(event_id: str, *recipients: str, **said: Any) -> Event:
     return attended(event_id=event_id, local="M1", excluded=tuple(RecipientId(one) for one in recipients), **said)
-
-
-def asked(runner: Runner) -> dict[str, tuple[str, str]]:
-    return {one["event_id"]: (one["kind"], one["for_recipient"]) for one in runner.reviews()}
 
 
 def test_the_hub_is_asked_as_long_as_no_event_excludes_it(runner: Runner) -> None:

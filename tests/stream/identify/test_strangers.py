@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from broker.core.model.event import Event
-from tests.stream.identify_runner import Runner
+from tests.stream.identify_runner import Runner, asked
 from tests.stream.people import NHS, OTHER_COUNCIL, POLICE, TRUST, an_event, attended, registered
 
 ALFIE: dict[str, Any] = {"given": "Alfie", "family": "Marsh", "postcode": "ES1 2AB"}
@@ -26,10 +26,6 @@ def after(doubtful: Event, *, hub: str = "hub-here") -> Runner:
         runner.run()
     assert not runner.rejected
     return runner
-
-
-def asked(runner: Runner) -> dict[str, tuple[str, str]]:
-    return {one["event_id"]: (one["kind"], one["for_recipient"]) for one in runner.reviews()}
 
 
 @pytest.mark.parametrize("by", [TRUST, OTHER_COUNCIL])

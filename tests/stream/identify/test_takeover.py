@@ -13,7 +13,7 @@ from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
 from broker.stream.identify import room
 from tests.stream.england import AWAY, CONCERN, HOME, HUB, SAFE, england, says, tie, told
-from tests.stream.identify_runner import FixedRegisters, Runner
+from tests.stream.identify_runner import FixedRegisters, Runner, asked
 from tests.stream.lines import CHILD, ALine
 from tests.stream.people import (
     COUNCIL,
@@ -72,10 +72,6 @@ def local(number: str, by: str = OTHER_COUNCIL) -> dict[str, Any]:
 
 TAKES = merge({"local": "T1"}, nhs(NHS[0]))
 GIVES = merge({"nhs": NHS[0]}, local("T1"))
-
-
-def asked(runner: Runner) -> dict[str, tuple[str, str]]:
-    return {one["event_id"]: (one["kind"], one["for_recipient"]) for one in runner.reviews()}
 
 
 @pytest.mark.parametrize("bogus", [TAKES, GIVES], ids=["the child ends", "the child stays"])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from broker.core.model.event import Event
-from tests.stream.identify_runner import Runner
+from tests.stream.identify_runner import Runner, asked
 from tests.stream.people import NHS, OTHER_COUNCIL, POLICE, an_event, attended, enrolled, notified, registered
 
 HERE, THERE = ("hub-here",), ("hub-there",)
@@ -31,10 +31,6 @@ def after(*steps: tuple[tuple[str, ...], Event]) -> Runner:
         runner.run()
     assert not runner.rejected
     return runner
-
-
-def asked(runner: Runner) -> dict[str, tuple[str, str]]:
-    return {one["event_id"]: (one["kind"], one["for_recipient"]) for one in runner.reviews()}
 
 
 @pytest.mark.parametrize("hidden", [(), PROTECTED], ids=["a twin", "a twin that is said to be hidden"])

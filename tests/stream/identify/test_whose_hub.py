@@ -10,7 +10,7 @@ from broker.core.model.event import Event
 from broker.core.model.identifiers import AgencyId, RecipientId, RoleName
 from broker.core.model.registers import Recipient, SigningKey
 from broker.sealing.signatures import Signer, new_key
-from tests.stream.identify_runner import FixedRegisters, Runner
+from tests.stream.identify_runner import FixedRegisters, Runner, asked
 from tests.stream.people import COUNCIL, NHS, OTHER_COUNCIL, POLICE, an_event, attended, merged, notified, registered
 
 HERE, THERE = ("hub-here",), ("hub-there",)
@@ -24,10 +24,6 @@ def publish(runner: Runner, hubs: tuple[str, ...], *events: Event) -> Runner:
     runner.run()
     assert not runner.rejected
     return runner
-
-
-def asked(runner: Runner) -> dict[str, tuple[str, str]]:
-    return {one["event_id"]: (one["kind"], one["for_recipient"]) for one in runner.reviews()}
 
 
 def a_child() -> Runner:
