@@ -65,7 +65,7 @@ class OpenWork:
         self.dead_letters[place] = at
 
     def settled(self, place: str) -> None:
-        """Note that a dead letter was put back on its way."""
+        """Note that a dead letter was put back on its way, or closed."""
         self.dead_letters.pop(place, None)
 
     def undelivered(self, now: int) -> tuple[Undelivered, ...]:

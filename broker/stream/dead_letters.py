@@ -83,11 +83,6 @@ async def read_dead_letters(kafka: Kafka) -> list[DeadLetter]:
     return sorted(found.values(), key=lambda one: (one.at, one.place))
 
 
-async def open_dead_letters(kafka: Kafka) -> list[DeadLetter]:
-    """Return the dead letters that somebody still has to see to, the oldest first; raises as `read_dead_letters`."""
-    return [one for one in await read_dead_letters(kafka) if not one.closed]
-
-
 def read_dead_letter(record: Record) -> DeadLetter:
     """Read a record of `dead-letters.v1`; raises RejectError or ValueError when it is none."""
     content = codec.decode("dead_letter", record.value or b"")

@@ -6,7 +6,7 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-from broker.stream.engine.app import look_for_garbage_less
+from broker.stream.engine.garbage import look_for_garbage_less
 from tests.area import Area, encompass, on_roll
 from tests.benchmarks import RUNS, Figure, Place
 from tests.benchmarks.bare_line import BareLine

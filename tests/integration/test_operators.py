@@ -17,7 +17,7 @@ from broker.errors import BrokerError, RetryError
 from broker.registerfile import load_content
 from broker.settings import Settings, load_settings
 from broker.stream.clients import Writer, open_consumer, open_producer
-from broker.stream.dead_letters import open_dead_letters, redrive
+from broker.stream.dead_letters import read_dead_letters, redrive
 from broker.stream.engine.chunk import ATTEMPT, dead_letter
 from broker.stream.log_ends import log_ends
 from broker.stream.releases.book import ReleaseBook
@@ -87,7 +87,7 @@ async def test_a_dead_letter_goes_back_as_it_came_and_counts_as_one_attempt_more
     record = Record(signed.topic, 2, 40, 0, signed.key, signed.value, signed.headers)
     await write(area.kafka, dead_letter(record, "bad_signature"))
 
-    (letter,) = await open_dead_letters(area.kafka)
+    (letter,) = await read_dead_letters(area.kafka)
     async with open_producer(area.kafka) as producer:
         count = await redrive(Writer(producer), [letter])
     (back,) = await read(area.kafka, POLICE_TOPIC)
@@ -95,7 +95,7 @@ async def test_a_dead_letter_goes_back_as_it_came_and_counts_as_one_attempt_more
     assert count == 1
     assert (back.partition, back.key, back.value) == (2, signed.key, signed.value)
     assert dict(back.headers) == {**dict(signed.headers), ATTEMPT: b"2"}
-    assert await open_dead_letters(area.kafka) == []
+    assert await read_dead_letters(area.kafka) == []
 
 
 async def test_between_stages_a_dead_letter_goes_back_on_a_lane_of_its_own(area: Area) -> None:
@@ -103,7 +103,7 @@ async def test_between_stages_a_dead_letter_goes_back_on_a_lane_of_its_own(area:
     record = Record(CANDIDATES, 1, 3, 0, b"key", b"bytes of no schema", ((ORIGIN, origin), (CAUSE, origin)))
     await write(area.kafka, dead_letter(record, "unknown_schema"))
 
-    (letter,) = await open_dead_letters(area.kafka)
+    (letter,) = await read_dead_letters(area.kafka)
     async with open_producer(area.kafka) as producer:
         await redrive(Writer(producer), [letter])
     (back,) = await read(area.kafka, CANDIDATES)

@@ -342,4 +342,4 @@ def _say_repaired(topic: str, partition: int, count: int) -> None:
     log(Entry.STATE_REPAIRED, topic=topic, partition=partition, count=count)
 
 
-__all__ = ["Extras", "WorkerSettings", "look_for_garbage_less", "make_app", "run_worker", "work"]
+__all__ = ["Extras", "WorkerSettings", "make_app", "run_worker", "work"]
