@@ -45,10 +45,11 @@ def where_else_it_lives(facts: Facts, registers: Registers) -> str | None:
     nothing. So where another council has the child in its register and everybody who has to do with the child is of that area,
     the hub there hears, too, until the two have agreed (R26). Never of a protected child: it may have fled from there.
     """
-    if facts.home_area is None or len(registering := registering_councils(facts)) < 2 or is_protected(facts.protections):
+    if facts.home_area is None or is_protected(facts.protections):
         return None
     there = areas_of(involved(facts), registers)
-    if len(there) != 1 or facts.home_area in there:
+    if len(there) != 1 or facts.home_area in there:  # nearly always: so what was registered is looked through for few
         return None
     [area] = there
-    return area if f"{COUNCIL}{area}" in registering else None
+    registering = registering_councils(facts)
+    return area if len(registering) > 1 and f"{COUNCIL}{area}" in registering else None
