@@ -18,12 +18,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from broker.cli import EXIT_REJECTED
 from broker.cli.connect_forget import forget_all, forget_last, memory_of
 from broker.cli.connect_out import write_notices
-from broker.cli.layout import count
 from broker.cli.options import json_option, quiet_clients, say_refused, settings_option
 from broker.cli.patience import patiently
 from broker.cli.wording import words_of_book
 from broker.core.account.harmless import one_line
-from broker.core.account.words import Words
+from broker.core.account.words import Words, count
 from broker.core.intake.delivery import Connector, Documented
 from broker.core.model.event import Event
 from broker.core.model.identifiers import AgencyId

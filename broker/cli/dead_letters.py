@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from broker.cli.layout import Page, busy, count
+from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.refusals import REFUSALS, refusal
 from broker.cli.wording import words_at_hand
-from broker.core.account.words import Words, instant_in_words
+from broker.core.account.words import Words, count, instant_in_words
 from broker.errors import NotFoundError
 from broker.lag.words import duration
 from broker.settings import Settings

@@ -14,12 +14,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from broker.cli.layout import count
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.patience import patiently
 from broker.cli.wording import words_at_hand
 from broker.core.account.harmless import one_line
-from broker.core.account.words import Words, instant_in_words
+from broker.core.account.words import Words, count, instant_in_words
 from broker.lag.evaluation import Status
 from broker.lag.open_work import Undelivered
 from broker.lag.report import PartitionLag, Report

@@ -106,8 +106,3 @@ def busy(doing: str) -> AbstractContextManager[Status | None]:
     """Show on a terminal that something is under way; nothing where there is none."""
     console = Console(stderr=True)
     return console.status(doing) if console.is_terminal else nullcontext()
-
-
-def count(number: int, noun: str) -> str:
-    """Say how many: `1 event`, `2,000 events`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 
 from broker.cli.changes import changes
-from broker.cli.layout import Page, busy, count
+from broker.cli.layout import Page, busy
 from broker.cli.options import administrator_option, again_option, json_option, say_refused, with_settings
 from broker.cli.policy_words import headed, rule_in_words
+from broker.core.account.words import count
 from broker.core.model.identifiers import Millis
 from broker.errors import NotFoundError, PolicyError
 from broker.policyfile import POLICIES, policy_content, policy_from_content

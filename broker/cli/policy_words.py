@@ -1,16 +1,13 @@
 """A rule in plain words, whole: what it gives or keeps back, to whom, on which basis, and from when until when."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from broker.core.account.words import category_in_words, day_in_words, words_of
+from broker.core.account.words import category_in_words, day_at, words_of
 from broker.core.deciding.tables import label
 from broker.core.model.event import Category
 from broker.core.model.identifiers import Millis, RoleName
 from broker.core.model.policy import HOLDER, Effect, Policy, Question, Rule
 
-_ZONE = ZoneInfo("Europe/London")
 _THEIRS = ", only where it is the child's own council's, or that of whoever protected the child first"
 IF_NOBODY = {
     "hub": "the hub hears that nobody fills the role",
@@ -23,9 +20,9 @@ def headed(rule: Rule, at: Millis) -> str:
     """Say what a rule does at an instant: a rule that is over, or is not in force yet, does nothing."""
     does = "keeps back" if rule.effect is Effect.WITHHOLD else "gives"
     if at < rule.in_force_from:
-        return f"{does}, not before {_day(rule.in_force_from)}"
+        return f"{does}, not before {day_at(rule.in_force_from)}"
     if rule.in_force_to is not None and at >= rule.in_force_to and not rule.protects:
-        return f"is over since {_day(rule.in_force_to)}: it {does} nothing any more"
+        return f"is over since {day_at(rule.in_force_to)}: it {does} nothing any more"
     return does
 
 
@@ -44,8 +41,11 @@ def rule_in_words(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
         yield from _terms(rule, policy)
     yield "source", rule.source + ("" if rule.verified else "; nobody verified it yet")
     yield "owner", rule.owner
-    yield "in force", f"from {_day(rule.in_force_from)}" + (f" until {_last_day(rule.in_force_to)}" if rule.in_force_to else "")
-    yield "review by", _day(rule.review_by) if rule.review_by else ""
+    yield (
+        "in force",
+        f"from {day_at(rule.in_force_from)}" + (f" until {day_at(rule.in_force_to - 1)}" if rule.in_force_to else ""),
+    )
+    yield "review by", day_at(rule.review_by) if rule.review_by else ""
 
 
 def _terms(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -68,16 +68,3 @@ def _categories(some: Iterable[Category]) -> str:
 
 def _roles(some: Iterable[RoleName], policy: Policy) -> str:
     return "; ".join(policy.roles[one].title for one in sorted(some))
-
-
-def _at(at: Millis) -> datetime:
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone(_ZONE)
-
-
-def _day(at: Millis) -> str:
-    return day_in_words(_at(at).date())
-
-
-def _last_day(at: Millis) -> str:
-    """Say the last day of a span that ends when another day begins."""
-    return day_in_words((_at(at) - timedelta(microseconds=1)).date())

@@ -16,10 +16,11 @@ from rich.progress import Progress
 
 from broker.canonical import ACTS, LONGEST_LINE, BadLine, read_lines, sector_of
 from broker.cli import EXIT_REJECTED
-from broker.cli.layout import busy, count
+from broker.cli.layout import busy
 from broker.cli.options import json_option, say_refused, with_settings
 from broker.cli.publish_form import form_option
 from broker.core.account.harmless import one_line
+from broker.core.account.words import count
 from broker.core.intake.publishing import InForce
 from broker.core.model.event import Event
 from broker.core.model.identifiers import AgencyId, Millis

@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from broker.cli import EXIT_TRY_AGAIN
-from broker.cli.layout import Page, busy, count
+from broker.cli.layout import Page, busy
 from broker.cli.options import json_option, with_broker_settings
 from broker.cli.review_words import PLAIN, answers, may_be, more, question, source_said, told
 from broker.cli.wording import words_in_force
 from broker.codec import decode_event, event_to_message
-from broker.core.account.words import Words
+from broker.core.account.words import Words, count
 from broker.core.intake.who import HEADER, who_it_is
 from broker.core.model.event import Event
 from broker.core.model.identifiers import AgencyId, ChildRef, RecipientId

@@ -16,7 +16,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from broker.core.account.words import born_in_words, scheme_in_words, words_of
+from broker.core.account.words import born_in_words, count, scheme_in_words, words_of
 from broker.core.model.registers import Registers
 from broker.demo.notebook import Notebook, percentile
 from broker.demo.outcome import Outcome
@@ -62,8 +62,10 @@ class Screen:
 
     def close_day(self, events: int, deliveries: int) -> None:
         """Say what the day brought in all."""
-        more = f", {_many(self._more, 'more alert')}" if self._more else ""
-        self._console.print(Text(f"  {_many(events, 'event')} in {_many(deliveries, 'deliver', 'y', 'ies')}{more}", style="dim"))
+        more = f", {count(self._more, 'more alert')}" if self._more else ""
+        self._console.print(
+            Text(f"  {count(events, 'event')} in {count(deliveries, 'delivery', 'deliveries')}{more}", style="dim")
+        )
         self._more = 0
 
     def told(self, one: Received) -> None:
@@ -205,20 +207,20 @@ def _table(title: str, *columns: str) -> Table:
 def _events(book: Notebook, screen: Screen) -> Table:
     table = _table("events published", "sector and type", "")
     for topic in sorted({topic for topic, _ in book.events}):
-        of_topic = {kind: count for (where, kind), count in book.events.items() if where == topic}
+        of_topic = {kind: number for (where, kind), number in book.events.items() if where == topic}
         table.add_row(Text(topic.split(".")[1], style="bold"), f"{sum(of_topic.values()):,}")
-        for kind, count in sorted(of_topic.items(), key=lambda pair: -pair[1]):
-            table.add_row(f"  {screen.event(kind)}", f"{count:,}")
+        for kind, number in sorted(of_topic.items(), key=lambda pair: -pair[1]):
+            table.add_row(f"  {screen.event(kind)}", f"{number:,}")
     return table
 
 
 def _decisions(book: Notebook, screen: Screen, width: int) -> Table:
     table = _table("decisions, by outcome and reason", "", "")
     for outcome, words in (("DISCLOSE", "told"), ("WITHHOLD", "not told"), ("ASK", "a person is asked")):
-        reasons = Counter({reason: count for (said, reason), count in book.decisions.items() if said == outcome})
+        reasons = Counter({reason: number for (said, reason), number in book.decisions.items() if said == outcome})
         table.add_row(Text(words, style="bold"), f"{sum(reasons.values()):,}")
-        for reason, count in reasons.most_common(_ROWS):
-            table.add_row(f"  {_short(screen.reason(reason), width)}", f"{count:,}")
+        for reason, number in reasons.most_common(_ROWS):
+            table.add_row(f"  {_short(screen.reason(reason), width)}", f"{number:,}")
         if len(reasons) > _ROWS:
             table.add_row(Text(f"  {len(reasons) - _ROWS} more reasons", style="dim"), "")
     return table
@@ -269,7 +271,7 @@ def for_people(waiting: Mapping[str, int]) -> Sequence[str]:
 
 
 def _kinds(counted: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {kind.lower().replace('_', ' ')}" for kind, count in sorted(counted.items()))
+    return ", ".join(f"{number} {kind.lower().replace('_', ' ')}" for kind, number in sorted(counted.items()))
 
 
 def _equation(counts: Mapping[str, int]) -> Text:
@@ -303,10 +305,6 @@ def _distinct(faults: Sequence[Fault]) -> list[Fault]:
 def _fault(label: str, fault: Fault, screen: Screen) -> Text:
     where = f"story {fault.story} {fault.number}, {fault.step}: " if fault.story else ""
     return Text(f"  {label}: {where}{screen.name(fault.recipient)} {fault.words}", style="red")
-
-
-def _many(number: int, noun: str, one: str = "", more: str = "s") -> str:
-    return f"{number:,} {noun}{one if number == 1 else more}"
 
 
 def _short(text: str, width: int) -> str:

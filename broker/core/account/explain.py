@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.core.account.harmless import one_line
-from broker.core.account.words import Words, category_in_words, instant_in_words, until_in_words
+from broker.core.account.words import Words, category_in_words, count, instant_in_words, until_in_words
 from broker.core.model.facts import Finding
 
 WIDTH = 100
@@ -60,12 +60,12 @@ def explain_told(entries: Sequence[Entry], words: Words = _NO_WORDS, width: int 
     said: list[str] = []
     desks: list[str] = []
     for entry in _with_held(entries):
-        told = [one for one in entry["decisions"] if one["outcome"] == "DISCLOSE" and not one.get("held")]
+        told = [one for one in entry["decisions"] if _came_out(one) == _TOLD]
         if told:
             said += [*_opening(entry, words), "", *_all({**entry, "unmet": {}}, told, words), ""]
             desks += [one["recipient"] for one in told]
-    times, in_all = f"{len(desks)} time{_s(len(desks))}", f"{len(set(desks))} desk{_s(len(set(desks)))} in all"
-    summed = f"{times} somebody was told of this child, {in_all}" if desks else _NOBODY_TOLD
+    times, in_all = count(len(desks), "time"), count(len(set(desks)), "desk")
+    summed = f"{times} somebody was told of this child, {in_all} in all" if desks else _NOBODY_TOLD
     return _wrapped([*said, f"{summed}; who was not, and why: broker explain --event EVENT"], width)
 
 
@@ -176,10 +176,6 @@ def _terms(decision: Entry, words: Words) -> Iterator[str]:
         yield f"    by {until_in_words(decision['due_at'])}{clock}"
     made = f", disclosure {decision['disclosure_id']}" if decision["disclosure_id"] else ""
     yield f"    decision {decision['decision_id']}{made}"
-
-
-def _s(number: int) -> str:
-    return "" if number == 1 else "s"
 
 
 def _categories(categories: Iterable[str]) -> str:

@@ -153,6 +153,11 @@ def words_of(policy: Policy, registers: Registers | None = None, lists: CodeList
     )
 
 
+def count(number: int, noun: str, several: str = "") -> str:
+    """Say how many: `1 event`, `2,000 events`."""
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
+
+
 def instant_in_words(at: int) -> str:
     """Say an instant as people in England do; what is in no year that counts is said to be so."""
     return _moment(datetime.fromtimestamp(at / 1000, UTC)) if is_plausible(at) else "at a time that cannot be right"
@@ -163,7 +168,7 @@ def until_in_words(at: int) -> str:
     said = instant_in_words(at)
     if not said.endswith("at 00:00"):
         return said
-    return f"the end of {day_in_words(datetime.fromtimestamp(at / 1000 - 1, UTC).astimezone(_ZONE).date())}, at midnight"
+    return f"the end of {day_at(at - 1000)}, at midnight"
 
 
 def time_in_words(text: str) -> str:
@@ -177,6 +182,11 @@ def time_in_words(text: str) -> str:
     if instant_of(text) is None:
         return text
     return _moment(at) if at.tzinfo else f"{day_in_words(at.date())} at {at:%H:%M}"
+
+
+def day_at(at: int) -> str:
+    """Say the day of an instant, in England."""
+    return day_in_words(datetime.fromtimestamp(at / 1000, UTC).astimezone(_ZONE).date())
 
 
 def day_in_words(day: date) -> str:
